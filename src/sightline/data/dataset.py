@@ -1,0 +1,153 @@
+"""The Dataset: a table with one row a sample. Comes in: what a format read; goes out: rows and their pixels.
+
+Class names are declared once, here, in natural order (`class_2` before `class_10`), and an integer label is
+an index into them everywhere else. Must not know networks or torch.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.decode import decode
+from sightline.data.store import Store
+from sightline.errors import DataError
+
+SPLITS = ("train", "val", "calibration", "test")
+SPLIT_NAMES = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "calibration": "calibration", "cal": "calibration",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+
+
+class Images(Protocol):
+    """Where the pixels of the rows come from."""
+
+    def __len__(self) -> int: ...
+
+    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+        """Row's picture, upright: uint8 (H, W, 1) grey or (H, W, 3) RGB.
+
+        `min_side`: the decoder may scale down to any size whose short side is at least this many pixels.
+        Raises PictureError if the picture cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class FileImages:
+    """Encoded pictures in a folder or an archive, decoded when asked."""
+
+    store: Store
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+        return decode(self.store.read(self.names[row]), min_side)
+
+
+@dataclass(frozen=True)
+class ArrayImages:
+    """Pictures already in memory: uint8 (N, H, W, C), C = 1 or 3, or a list of (H, W, C) arrays."""
+
+    array: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+        return self.array[row]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples, their labels and what is known about them.
+
+    paths    one name a row, unique; a file's path inside the folder or archive, or `images[17]` of an array
+    labels   int64 (N,), indices into `classes`
+    classes  the class names, in natural order
+    groups   (N,) group names, or None: rows of one group never part between splits
+    splits   (N,) `train`, `val`, `calibration`, `test`, as the data set gives them, or None
+    notes    what was left aside while reading, a sentence each, shown to the user
+    """
+
+    location: str
+    format: str
+    images: Images
+    paths: Sequence[str]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    groups: Sequence[str] | None = None
+    splits: Sequence[str] | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        columns = {"images": self.images, "paths": self.paths, "labels": self.labels}
+        columns |= {n: c for n, c in (("groups", self.groups), ("splits", self.splits)) if c is not None}
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) != 1:
+            raise DataError(f"{self.location}: columns of different lengths: {lengths}")
+        if not len(self.labels):
+            raise DataError(f"{self.location}: no pictures")
+        if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
+            raise DataError(
+                f"{self.location}: labels run from {self.labels.min()} to {self.labels.max()}, "
+                f"but there are {len(self.classes)} classes"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def counts(self) -> NDArray[np.int64]:
+        """Pictures a class, (K,)."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    def without(self, rows: Iterable[int], note: str) -> "Dataset":
+        """The same data set less some rows; `note` says why."""
+        gone = set(rows)
+        keep = [row for row in range(len(self)) if row not in gone]
+        return Dataset(
+            location=self.location,
+            format=self.format,
+            images=_Rows(self.images, keep),
+            paths=[self.paths[row] for row in keep],
+            labels=self.labels[keep],
+            classes=self.classes,
+            groups=None if self.groups is None else [self.groups[row] for row in keep],
+            splits=None if self.splits is None else [self.splits[row] for row in keep],
+            notes=(*self.notes, note),
+        )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some of the rows of other images."""
+
+    images: Images
+    rows: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+        return self.images.pixels(self.rows[row], min_side)
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sort key by which `class_2` stands before `class_10`; ties are broken by the text itself."""
+    parts = [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in re.split(r"(\d+)", name) if p]
+    return [*parts, (2, 0, name)]
+
+
+def encode_labels(names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Label names a row -> (indices (N,), class names in natural order)."""
+    classes = tuple(sorted(set(names), key=natural_key))
+    index = {name: i for i, name in enumerate(classes)}
+    return np.array([index[name] for name in names], dtype=np.int64), classes
