@@ -1,3 +1,22 @@
 """Sightline: from a folder of pictures to a trained, measured, usable network."""
 
+import importlib
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Classifier": "classifier",
+    "Options": "training.train",
+    "Predictor": "predictor",
+    "evaluate": "evaluate",
+    "open_dataset": "data",
+    "train": "training.train",
+}
+__all__ = ["__version__", "load", *_HOMES]  # noqa: PLE0604  # names of _HOMES are resolved below
+
+
+def __getattr__(name: str) -> object:
+    """Public names are imported when first asked for (PEP 562): `import sightline` costs next to nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

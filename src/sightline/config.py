@@ -62,17 +62,17 @@ def to_toml(instance: Any, comment: str = "") -> str:
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)
         if value is not None:
-            lines.append(f"{field.name} = {_toml_value(value)}")
+            lines.append(f"{field.name} = {toml_value(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _toml_value(value: Any) -> str:
+def toml_value(value: Any) -> str:
     import json
 
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple | list):
-        return "[" + ", ".join(_toml_value(v) for v in value) + "]"
+        return "[" + ", ".join(toml_value(v) for v in value) + "]"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     return repr(value)

@@ -25,10 +25,14 @@ class Registry:
     def __contains__(self, name: str) -> bool:
         return name in self.names()
 
-    def get(self, name: str) -> ModuleType:
-        """The module `name`. Raises ConfigError, with the nearest names, if there is none."""
+    def check(self, name: str) -> None:
+        """Raise ConfigError, with the nearest names, unless `name` is registered. Imports nothing."""
         if name not in self:
             raise ConfigError(nearest(name, self.names(), self.what))
+
+    def get(self, name: str) -> ModuleType:
+        """The module `name`. Raises ConfigError as `check` does."""
+        self.check(name)
         module = importlib.import_module(f"{self.package}.{name}")
         missing = [s for s in self.symbols if s not in vars(module)]
         assert not missing, f"{module.__name__} must define {', '.join(missing)}"

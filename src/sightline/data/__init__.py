@@ -1,0 +1,92 @@
+"""Pictures on disk -> Dataset. Comes in: where the data are; goes out: a Dataset, whatever its format.
+
+torch, torchvision and pyarrow are imported when a data set needs them, not with this package.
+"""
+
+import dataclasses
+from pathlib import Path
+from types import ModuleType
+
+from sightline.data.dataset import SPLIT_NAMES, Dataset
+from sightline.data.formats._common import count, is_picture
+from sightline.data.store import FolderStore, Store, SubStore, is_archive, open_store
+from sightline.errors import DataError, nearest
+from sightline.registry import Registry
+
+__all__ = ["FORMATS", "Dataset", "open_dataset"]
+
+FORMATS = Registry("sightline.data.formats", "format", ("recognises", "read"))
+
+
+def open_dataset(data: str | Path) -> Dataset:
+    """The data set at a path (a folder, a zip or tar, a table), or torchvision's of that name.
+
+    A single folder around everything, as archives have it, is entered. Raises DataError if there is nothing
+    of that name or it cannot be understood.
+    """
+    path = Path(data).expanduser()
+    if path.is_dir() or (path.exists() and is_archive(path)):
+        return _read(open_store(path))
+    if path.exists():
+        return _read_file(path)
+    torchvision = FORMATS.get("torchvision")
+    if torchvision.is_name(str(data)):
+        found: Dataset = torchvision.read_by_name(str(data))
+        return found
+    message = f"{data}: no such file or folder"
+    if path.name == str(data) and not path.suffix:  # it may have been meant as a name
+        message += f", and no data set of torchvision's: {nearest(str(data), torchvision.NAMES, 'name')}"
+    raise DataError(message)
+
+
+def _read_file(path: Path) -> Dataset:
+    table = FORMATS.get("table")
+    if not table.is_table(path.name):
+        raise DataError(
+            f"{path}: not a folder, an archive (zip, tar) or a table (CSV, TSV, Parquet); "
+            "give the folder that holds the pictures"
+        )
+    found: Dataset = table.read(FolderStore(path.parent), path.name)
+    return found
+
+
+def _read(store: Store) -> Dataset:
+    inner, notes = _unwrapped(store)
+    dataset: Dataset = _best_format(inner)[1].read(inner, None)
+    return dataclasses.replace(dataset, notes=(*notes, *dataset.notes))
+
+
+def _best_format(store: Store) -> tuple[int, ModuleType]:
+    """The strongest evidence and the format that has it."""
+    modules = [FORMATS.get(name) for name in FORMATS.names()]
+    return max(((m.recognises(store), m) for m in modules), key=lambda found: found[0])
+
+
+def _unwrapped(store: Store) -> tuple[Store, tuple[str, ...]]:
+    """The store below the folders that wrap everything, and what was left aside beside them."""
+    if _best_format(store)[0] >= 2:
+        return store, ()
+    names = store.names()
+    tops = {name.split("/")[0] for name in names if "/" in name}
+    files = [name for name in names if "/" not in name]
+    if len(tops) != 1 or any(is_picture(name) for name in files):
+        return store, ()
+    (top,) = tops
+    if top.lower() in SPLIT_NAMES or any(f.count("/") == 0 for f in store.empty_folders()):
+        return store, ()
+    inner, notes = _unwrapped(SubStore(store, f"{top}/"))
+    if not _has_structure(inner):
+        return store, ()
+    if files:
+        notes = (f"left aside {count(files, 'file')}: beside the folder {top}", *notes)
+    return inner, notes
+
+
+def _has_structure(store: Store) -> bool:
+    """False for the pictures of a single class, which are no data set without the folder around them."""
+    if _best_format(store)[0] >= 2:
+        return True
+    pictures = [name for name in store.names() if is_picture(name)]
+    tops = {name.split("/")[0] for name in pictures if "/" in name}
+    direct = any("/" not in name for name in pictures)
+    return not direct and (len(tops) > 1 or any(top.lower() in SPLIT_NAMES for top in tops))

@@ -4,7 +4,6 @@ Class names are declared once, here, in natural order (`class_2` before `class_1
 an index into them everywhere else. Must not know networks or torch.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,7 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import decode
+from sightline.data.decode import decode, read_header
+from sightline.data.names import natural_key as natural_key
 from sightline.data.store import Store
 from sightline.errors import DataError
 
@@ -38,6 +38,10 @@ class Images(Protocol):
         """
         ...
 
+    def size(self, row: int) -> tuple[int, int]:
+        """Height and width of the row's picture in full, upright."""
+        ...
+
 
 @dataclass(frozen=True)
 class FileImages:
@@ -52,6 +56,10 @@ class FileImages:
     def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
         return decode(self.store.read(self.names[row]), min_side)
 
+    def size(self, row: int) -> tuple[int, int]:
+        header = read_header(self.store.read(self.names[row]))
+        return header.height, header.width
+
 
 @dataclass(frozen=True)
 class ArrayImages:
@@ -64,6 +72,10 @@ class ArrayImages:
 
     def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
         return self.array[row]
+
+    def size(self, row: int) -> tuple[int, int]:
+        height, width = self.array[row].shape[:2]
+        return height, width
 
 
 @dataclass(frozen=True)
@@ -139,11 +151,8 @@ class _Rows:
     def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
         return self.images.pixels(self.rows[row], min_side)
 
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sort key by which `class_2` stands before `class_10`; ties are broken by the text itself."""
-    parts = [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in re.split(r"(\d+)", name) if p]
-    return [*parts, (2, 0, name)]
+    def size(self, row: int) -> tuple[int, int]:
+        return self.images.size(self.rows[row])
 
 
 def encode_labels(names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:

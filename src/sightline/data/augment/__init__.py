@@ -1,0 +1,78 @@
+"""Augmentations of whole batches: one file, one augmentation, each a function of (seed, epoch, sample index).
+
+Each module exposes `augment(view, draw) -> view`, and `MAY_CHANGE_LABEL`, true where a picture's class could
+change (a mirrored digit). The random numbers come from `Draw` alone, so a batch's make-up, the number of
+workers or a resumed run change nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+AUGMENTATIONS = Registry("sightline.data.augment", "augmentation", ("augment", "MAY_CHANGE_LABEL"))
+
+
+@dataclass(frozen=True)
+class View:
+    """A batch on its way to the network.
+
+    images   uint8 or float32 0..255 (N, C, h, w); picture n fills the top left corner, sizes[n] pixels large
+    sizes    (N, 2) height and width of each picture
+    frame    height and width that the network takes
+    """
+
+    images: Tensor
+    sizes: NDArray[np.int64]
+    frame: tuple[int, int]
+
+    def replaced(self, images: Tensor) -> View:
+        """The same batch with other pixels, which fill the frame."""
+        return replace(self, images=images, sizes=np.full_like(self.sizes, self.frame))
+
+
+def framed(view: View) -> View:
+    """The middle of each picture, as large as the frame: what evaluation sees."""
+    import torch
+
+    height, width = view.frame
+    if (view.sizes == view.frame).all():
+        return view
+    corners = (view.sizes - view.frame) // 2
+    cut = [view.images[n, :, y : y + height, x : x + width] for n, (y, x) in enumerate(corners)]
+    return view.replaced(torch.stack(cut))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Uniform random numbers for the samples of a batch: a hash of (seed, epoch, sample index, purpose)."""
+
+    seed: int
+    epoch: int
+    indices: NDArray[np.int64]  # (N,)
+
+    def uniform(self, purpose: str, count: int = 1) -> NDArray[np.float64]:
+        """(N, count) numbers in [0, 1)."""
+        key = _mix(np.uint64(self.seed & 0xFFFFFFFFFFFFFFFF) ^ np.uint64(zlib.crc32(purpose.encode()) << 20))
+        key = _mix(key ^ np.uint64(self.epoch & 0xFFFFFFFFFFFFFFFF))
+        sample = _mix(key ^ self.indices.astype(np.uint64))  # (N,)
+        columns = np.arange(1, count + 1, dtype=np.uint64)
+        bits = _mix(sample[:, None] + columns * np.uint64(0x9E3779B97F4A7C15))  # (N, count)
+        return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mix(x: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014), elementwise and modulo 2**64."""
+    x = np.atleast_1d(np.asarray(x, np.uint64))
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

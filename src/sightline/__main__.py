@@ -1,0 +1,7 @@
+"""`python -m sightline` is the `sightline` command."""
+
+import sys
+
+from sightline.cli import main
+
+sys.exit(main())

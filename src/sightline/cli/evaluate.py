@@ -1,0 +1,39 @@
+"""Measure a run on labelled pictures: accuracy with its 95 % interval, and every class.
+
+Without DATA the run's own test pictures are answered again, and must be the very pixels they were. With DATA
+(anything `train` reads) its classes must be among the run's; all of its pictures count, or one split of it.
+"""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("data", metavar="DATA", nargs="?", help="other labelled pictures")
+    parser.add_argument("--split", choices=("train", "val", "calibration", "test"), help="which part (the run's: test)")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out unreadable pictures, and say so")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    import json
+    import sys
+
+    from sightline.evaluate import evaluate_run
+
+    tested, classes = evaluate_run(args.run, args.data, args.split, args.skip_bad)
+    for path, reason in tested.bad.items():
+        print(f"left out: {path}: {reason}", file=sys.stderr)
+    if tested.num_trained_on:
+        print(f"{tested.num_trained_on} of these pictures were trained on; the figures flatter", file=sys.stderr)
+    if args.json:
+        print(json.dumps(tested.to_json(), ensure_ascii=False))
+        return 0
+    low, high = tested.accuracy.interval
+    print(f"accuracy {tested.accuracy.value:.2%}  95 % interval {low:.2%} to {high:.2%}  {len(tested.rows):,} pictures")
+    width = max(map(len, classes))
+    print(f"{'class':{width}}  pictures  precision  recall     F1")
+    for name, score in zip(classes, tested.per_class, strict=True):
+        figures = (f"{v:9.1%}" if v is not None else "        -" for v in (score.precision, score.recall, score.f1))
+        print(f"{name:{width}}  {score.count:8,}  {' '.join(figures)}")
+    return 0

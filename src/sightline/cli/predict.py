@@ -1,0 +1,95 @@
+"""Answer pictures: files, folders, globs, or `-` for names on standard input, one a line.
+
+Pictures are answered as they are read, so a million of them need no more memory than a few. A picture that
+cannot be read gets a line with its error, and the exit code is 3.
+"""
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sightline.predictor import Failure, Prediction
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, folders of pictures, globs, or -")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="a JSON object a line, with every class's probability")
+    form.add_argument("--csv", action="store_true", help="path,label,probability,error")
+
+
+def run(args: argparse.Namespace) -> int:
+    from sightline.predictor import Failure, Predictor
+
+    predictor = Predictor.open(args.run)
+    write = _json if args.json else _csv() if args.csv else _table
+    num_failed = 0
+    for answer in predictor.stream(_paths(args.inputs)):
+        num_failed += isinstance(answer, Failure)
+        write(answer)
+    return 3 if num_failed else 0
+
+
+def _paths(inputs: Iterable[str]) -> Iterator[str]:
+    """Every picture that the inputs name, as they are reached; what folders hold besides is counted aloud."""
+    import glob
+    import os
+    import sys
+
+    from sightline.data.formats._common import is_picture
+
+    for name in inputs:
+        if name == "-":
+            yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
+        elif os.path.isdir(name):
+            others = 0
+            for folder, folders, files in os.walk(name):
+                folders.sort()
+                for file in sorted(files):
+                    if is_picture(file):
+                        yield os.path.join(folder, file)
+                    else:
+                        others += 1
+            if others:
+                print(f"{name}: {others} files are no pictures by their names and were not read", file=sys.stderr)
+        elif not os.path.exists(name) and glob.has_magic(name):
+            found = sorted(glob.glob(name, recursive=True))
+            yield from found or [name]  # a glob that matches nothing fails under its own name
+        else:
+            yield name
+
+
+def _json(answer: "Prediction | Failure") -> None:
+    import json
+    from dataclasses import asdict
+
+    print(json.dumps(asdict(answer), ensure_ascii=False))
+
+
+def _csv() -> "Callable[[Prediction | Failure], None]":
+    import csv
+    import sys
+
+    from sightline.predictor import Failure
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("path", "label", "probability", "error"))
+
+    def write(answer: "Prediction | Failure") -> None:
+        if isinstance(answer, Failure):
+            writer.writerow((answer.path, "", "", answer.error))
+        else:
+            writer.writerow((answer.path, answer.label, f"{answer.probability:.6f}", ""))
+
+    return write
+
+
+def _table(answer: "Prediction | Failure") -> None:
+    from sightline.predictor import Failure
+
+    if isinstance(answer, Failure):
+        print(f"{'error':>7}  {answer.path}: {answer.error}")
+    else:
+        print(f"{answer.probability:7.1%}  {answer.label}  {answer.path}")

@@ -1,0 +1,67 @@
+"""Train a network on labelled pictures and leave a run: weights, report, model card.
+
+DATA is a folder (root/class/picture.jpg, or root/{train,val,test}/class/...), a table (CSV, TSV or Parquet with
+the columns path,label[,split,group]), MNIST IDX or CIFAR files, a zip or tar of any of these, or the name of a
+torchvision data set. Defaults are chosen from the data and printed; every value of the recipe can be set:
+
+  sightline train photos/ --weights pretrained --model resnet18
+  sightline train photos/ --minutes 10
+  sightline train digits/ --set learning_rate=0.05 --set model.activation=tanh --set 'augment=["pad_crop"]'
+"""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="DATA", help="the labelled pictures")
+    parser.add_argument("--model", metavar="NAME", help="a network of `sightline models`")
+    parser.add_argument("--weights", metavar="W", help="start from: pretrained, a tag, a folder or a file")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=int, metavar="N", help="passes over the training pictures")
+    length.add_argument("--minutes", type=float, metavar="M", help="a time budget for everything instead")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and augmentation (0)")
+    parser.add_argument("--out", metavar="RUN", help="the run folder (the next free runs/NAME)")
+    parser.add_argument("--size", type=int, metavar="PX", help="side of the network's input")
+    parser.add_argument("--fit", choices=("crop", "pad", "squash"), help="how pictures get into the frame (crop)")
+    parser.add_argument("--fold", metavar="I/K", help="train on the I-th of K cross-validation splits")
+    parser.add_argument("--recipe", metavar="FILE", help="a TOML file with values of the recipe")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one value of the recipe")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out unreadable pictures, and say so")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores)")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")
+
+
+def run(args: argparse.Namespace) -> int:
+    import shlex
+    import sys
+    from pathlib import Path
+
+    from sightline import config
+    from sightline.cli._terminal import Terminal
+    from sightline.training.resolve import settings_of
+    from sightline.training.train import Options, train
+
+    flags = {name: getattr(args, name) for name in ("model", "weights", "epochs", "size", "fit")}
+    recipe_file = config.read_toml(Path(args.recipe)) if args.recipe else {}
+    options = Options(
+        seed=args.seed,
+        minutes=args.minutes,
+        out=Path(args.out) if args.out else None,
+        fold=_fold(args.fold) if args.fold else None,
+        skip_bad=args.skip_bad,
+        num_workers=args.workers,
+        tensorboard=args.tensorboard,
+        command=shlex.join(["sightline", *sys.argv[1:]]),
+    )
+    with Terminal() as terminal:
+        train(args.data, settings_of(recipe_file, args.set, flags), options, terminal)
+        return 130 if terminal.was_interrupted else 0
+
+
+def _fold(text: str) -> tuple[int, int]:
+    from sightline.errors import ConfigError
+
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal()):
+        raise ConfigError(f"--fold {text}: write I/K, such as 1/5")
+    return int(index), int(count)

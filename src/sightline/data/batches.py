@@ -1,0 +1,93 @@
+"""Batches for training. Comes in: a Dataset, the rows that train and what `scan` kept; goes out: images and labels.
+
+The order of an epoch and every augmentation are functions of (seed, epoch, sample index), so neither the number
+of workers nor the memory at hand changes what is learned. Must not know networks.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sightline.data.augment import AUGMENTATIONS, Draw, View, framed
+from sightline.data.dataset import Dataset
+from sightline.data.preprocess import Pixels, Preprocessing
+from sightline.data.scan import in_threads
+
+
+@dataclass(frozen=True)
+class Batch:
+    """images uint8 or float32 0..255 (N, C, height, width), labels int64 (N,), rows int64 (N,) of the data set."""
+
+    images: Tensor
+    labels: Tensor
+    rows: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The training rows, batch by batch, shuffled and augmented anew each epoch."""
+
+    dataset: Dataset
+    rows: NDArray[np.intp]
+    canvases: Sequence[Pixels] | None
+    preprocessing: Preprocessing
+    augmentations: tuple[str, ...]
+    batch_size: int
+    seed: int
+    num_workers: int | None = None
+
+    def __len__(self) -> int:
+        """Batches an epoch. A last, smaller batch is left for another epoch, unless it is the only one."""
+        return max(1, len(self.rows) // self.batch_size)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, from number `start` on."""
+        order = np.random.default_rng((self.seed, epoch)).permutation(self.rows)
+        size = self.batch_size
+        return self._batches([order[i * size : (i + 1) * size] for i in range(start, len(self))], epoch)
+
+    def in_order(self, epoch: int) -> Iterator[Batch]:
+        """All rows once, unshuffled, with the augmentations that `epoch` has."""
+        return self._batches(
+            [self.rows[i : i + self.batch_size] for i in range(0, len(self.rows), self.batch_size)], epoch
+        )
+
+    def _batches(self, chunks: list[NDArray[np.intp]], epoch: int) -> Iterator[Batch]:
+        views = map(self._remembered, chunks) if self.canvases is not None else self._decoded(chunks)
+        return (self._augmented(view, rows, epoch) for view, rows in zip(views, chunks, strict=True))
+
+    def _augmented(self, view: View, rows: NDArray[np.intp], epoch: int) -> Batch:
+        draw = Draw(self.seed, epoch, rows.astype(np.int64))
+        for name in self.augmentations:
+            view = AUGMENTATIONS.get(name).augment(view, draw)
+        return Batch(framed(view).images, torch.from_numpy(self.dataset.labels[rows]), rows)
+
+    def _remembered(self, rows: NDArray[np.intp]) -> View:
+        """Canvases that `scan` kept; an array of equal pictures is indexed at once."""
+        assert self.canvases is not None
+        if isinstance(self.canvases, np.ndarray):
+            return self._stack(self.canvases[rows])
+        return self._stack([self.canvases[row] for row in rows])
+
+    def _decoded(self, chunks: Sequence[NDArray[np.intp]]) -> Iterator[View]:
+        """Canvases decoded again, ahead of the training, in threads."""
+        decoded = in_threads(self._decode, (int(row) for rows in chunks for row in rows), self.num_workers)
+        return (self._stack([next(decoded) for _ in rows]) for rows in chunks)
+
+    def _decode(self, row: int) -> Pixels:
+        return self.preprocessing.canvas(self.dataset.images.pixels(row, self.preprocessing.decode_side()))
+
+    def _stack(self, canvases: Sequence[Pixels] | Pixels) -> View:
+        """Pictures (h, w, C) of any sizes -> uint8 (N, C, H, W), channels last in memory."""
+        frame = (self.preprocessing.height, self.preprocessing.width)
+        sizes = np.array([c.shape[:2] for c in canvases], dtype=np.int64)
+        if not isinstance(canvases, np.ndarray):
+            stacked = np.zeros((len(canvases), *sizes.max(axis=0), canvases[0].shape[2]), np.uint8)
+            for picture, canvas in zip(stacked, canvases, strict=True):
+                picture[: canvas.shape[0], : canvas.shape[1]] = canvas
+            canvases = stacked
+        return View(torch.from_numpy(canvases).permute(0, 3, 1, 2), sizes, frame)

@@ -1,0 +1,129 @@
+"""The one definition of preprocessing: decoded picture -> what a network sees.
+
+Comes in: uint8 (H, W, 1) or (H, W, 3), upright. Goes out: uint8 (height, width, channels), and the `affine`
+map that turns it into the network's float32. Training, evaluation, prediction, exports and the service all use this file. No torch.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sightline.errors import ConfigError
+
+Pixels = NDArray[np.uint8]
+
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resize, fit and normalise.
+
+    height, width   pixels the network takes
+    channels        1 (grey, ITU-R 601 luma) or 3 (RGB)
+    fit             `crop`: scale until the picture covers the frame, cut the middle out;
+                    `pad`: scale until it fits ("letterbox"), fill with the mean colour, so that long
+                    objects stay whole; `squash`: scale each side by itself
+    crop_fraction   with `crop`: the share of the scaled short side that is kept (timm's crop_pct)
+    interpolation   `bilinear` or `bicubic`, antialiased (Pillow's)
+    mean, std       a channel, in units of 0..1
+    """
+
+    height: int = 224
+    width: int = 224
+    channels: int = 3
+    fit: Literal["crop", "pad", "squash"] = "crop"
+    crop_fraction: float = 1.0
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.5,)
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ConfigError(f"input size {self.height}x{self.width}: both sides must be at least 1 pixel")
+        if self.channels not in (1, 3):
+            raise ConfigError(f"channels = {self.channels}: pictures have 1 (grey) or 3 (RGB)")
+        if not 0.0 < self.crop_fraction <= 1.0:
+            raise ConfigError(f"crop_fraction = {self.crop_fraction}: must lie in (0, 1]")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, self.channels):
+                raise ConfigError(f"{name} has {len(values)} values for {self.channels} channels")
+        if min(self.std) <= 0:
+            raise ConfigError(f"std = {self.std}: must be positive")
+
+    def decode_side(self) -> int:
+        """Short side, in pixels, below which the decoder must not scale a picture down."""
+        return max(_scaled(self.height, self.crop_fraction), _scaled(self.width, self.crop_fraction))
+
+    def apply(self, image: Pixels) -> Pixels:
+        """uint8 (H, W, 1 or 3) -> uint8 (height, width, channels)."""
+        return centre_crop(self.canvas(image), self.height, self.width)
+
+    def canvas(self, image: Pixels) -> Pixels:
+        """What training cuts its random crops from; its middle is what `apply` returns.
+
+        uint8 (H, W, 1 or 3) -> uint8 (h, w, channels), h >= height and w >= width. With `crop` the scaled
+        picture, at most twice the frame long: what lies beyond is never seen in evaluation either.
+        """
+        image = to_channels(image, self.channels)
+        if self.fit == "squash":
+            return resize(image, self.height, self.width, self.interpolation)
+        if self.fit == "pad":
+            return self._pad(image)
+        frame = _scaled(self.height, self.crop_fraction), _scaled(self.width, self.crop_fraction)
+        scale = max(frame[0] / image.shape[0], frame[1] / image.shape[1])
+        # Cut before scaling: a picture of 1 x 20000 must not become one of 224 x 4480000.
+        limit = [int(np.ceil(2 * side / scale)) for side in frame]
+        cut = centre_crop(image, min(image.shape[0], limit[0]), min(image.shape[1], limit[1]))
+        height, width = (
+            min(2 * f, max(f, round(n * scale))) for n, f in zip(cut.shape[:2], frame, strict=True)
+        )
+        return resize(cut, height, width, self.interpolation)
+
+    def affine(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`scale` and `shift`, float32 (C, 1, 1): x * scale + shift is (x / 255 - mean) / std."""
+        mean, std = (
+            np.broadcast_to(np.float64(v), self.channels)[:, None, None] for v in (self.mean, self.std)
+        )
+        return (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
+
+    def _pad(self, image: Pixels) -> Pixels:
+        scale = min(self.height / image.shape[0], self.width / image.shape[1])
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        frame = np.empty((self.height, self.width, self.channels), np.uint8)
+        frame[:] = [round(255 * m) for m in self.mean]
+        top, left = (self.height - height) // 2, (self.width - width) // 2
+        frame[top : top + height, left : left + width] = resize(image, height, width, self.interpolation)
+        return frame
+
+
+def _scaled(side: int, crop_fraction: float) -> int:
+    return int(round(side / crop_fraction))
+
+
+def to_channels(image: Pixels, channels: int) -> Pixels:
+    """Grey <-> RGB: uint8 (H, W, 1 or 3) -> (H, W, channels)."""
+    if image.shape[2] == channels:
+        return image
+    if channels == 3:
+        return np.repeat(image, 3, axis=2)
+    return np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
+
+
+def resize(image: Pixels, height: int, width: int, interpolation: str) -> Pixels:
+    """Antialiased resize, uint8 (H, W, C) -> (height, width, C)."""
+    if image.shape[:2] == (height, width):
+        return image
+    grey = image.shape[2] == 1
+    picture = Image.fromarray(image[:, :, 0] if grey else image)
+    scaled = np.asarray(picture.resize((width, height), _FILTERS[interpolation]))
+    return scaled[:, :, None] if grey else scaled
+
+
+def centre_crop(image: Pixels, height: int, width: int) -> Pixels:
+    """The middle of a picture that is at least that large, (H, W, C) -> (height, width, C)."""
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]

@@ -1,0 +1,177 @@
+"""Reading every picture once, before training. Comes in: a Dataset; goes out: pixel hashes, the bad files, and the
+decoded pictures where they fit into memory.
+
+`survey` looks at a sample to choose defaults; `scan` reads all. Decoding runs in threads (Pillow lets go of the
+interpreter lock). Must not know networks or torch.
+"""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.dataset import ArrayImages, Dataset
+from sightline.data.decode import PictureError
+from sightline.data.preprocess import Pixels, Preprocessing
+from sightline.errors import BadPicturesError
+
+# A JPEG is hashed at the smallest scaled decoding whose short side reaches this, so that the hash of a picture
+# does not depend on the network's input size, and large photographs need not be decoded in full.
+HASH_SIDE = 256
+# Decoded pictures may take this share of the memory that is free; beyond it they are decoded every epoch.
+MEMORY_SHARE = 0.4
+NUM_SURVEYED = 256
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a sample of the pictures looks like: median sides in pixels, all grey or not, mean and std in 0..1."""
+
+    height: int
+    width: int
+    same_size: bool
+    grey: bool
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """hashes: one a row, `""` for a bad one. bad: path -> reason. canvases: row -> pixels, or None if too large."""
+
+    hashes: list[str]
+    bad: dict[str, str]
+    canvases: Sequence[Pixels] | None
+    num_colour_to_grey: int
+
+
+def survey(dataset: Dataset, rows: NDArray[np.intp]) -> Survey:
+    """Look at up to 256 of `rows`. Raises BadPicturesError if none of them can be read."""
+    sample = np.random.default_rng(0).permutation(rows)[:NUM_SURVEYED]
+    sizes, pixels, bad = [], [], {}
+
+    def look(row: int) -> tuple[tuple[int, int], Pixels]:
+        return dataset.images.size(row), dataset.images.pixels(row, 64)
+
+    for result, row in zip(in_threads(reason_or(look), sample.tolist()), sample.tolist(), strict=True):
+        if isinstance(result, str):
+            bad[dataset.paths[row]] = result
+        else:
+            sizes.append(result[0])
+            pixels.append(result[1].reshape(-1, result[1].shape[2]))
+    if not pixels:
+        raise BadPicturesError(bad)
+    grey = all(p.shape[1] == 1 for p in pixels)
+    flat = np.concatenate([p if grey or p.shape[1] == 3 else np.repeat(p, 3, axis=1) for p in pixels]) / 255
+    height, width = np.median(sizes, axis=0).astype(int)
+    # A constant colour has std 0; the floor of one grey level keeps the division finite.
+    std = np.maximum(flat.std(axis=0), 1 / 255)
+    mean = tuple(round(float(v), 4) for v in flat.mean(axis=0))
+    return Survey(
+        int(height), int(width), len(set(sizes)) == 1, grey, mean, tuple(round(float(v), 4) for v in std)
+    )
+
+
+def scan(
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    num_workers: int | None = None,
+    progress: Callable[[Iterable[object], int], Iterable[object]] | None = None,
+) -> Scan:
+    """Decode every picture once. `progress` wraps the iteration over rows (and is told how many there are)."""
+    frame_bytes = 2 * preprocessing.height * preprocessing.width * preprocessing.channels
+    keep = len(dataset) * frame_bytes < MEMORY_SHARE * free_memory()
+    whole = _as_is(dataset, preprocessing)
+    if whole is not None:
+        return Scan([pixel_hash(image) for image in whole], {}, whole, 0)
+
+    def read(row: int) -> tuple[str, bool, Pixels | None]:
+        image = dataset.images.pixels(row, HASH_SIDE)
+        digest, is_colour = pixel_hash(image), image.shape[2] > preprocessing.channels
+        if not keep:
+            return digest, is_colour, None
+        if preprocessing.decode_side() > HASH_SIDE:
+            image = dataset.images.pixels(row, preprocessing.decode_side())
+        return digest, is_colour, preprocessing.canvas(image)
+
+    hashes, canvases, bad, num_colour = [], [], {}, 0
+    results: Iterable[object] = in_threads(reason_or(read), range(len(dataset)), num_workers)
+    for row, result in enumerate(progress(results, len(dataset)) if progress else results):
+        if isinstance(result, str):
+            bad[dataset.paths[row]] = result
+            hashes.append("")
+            canvases.append(None)
+        else:
+            digest, colour, canvas = result  # type: ignore[misc]  # progress() hides the type
+            hashes.append(digest)
+            canvases.append(canvas)
+            num_colour += colour
+    return Scan(hashes, bad, canvases if keep else None, num_colour)  # type: ignore[arg-type]  # None only where bad
+
+
+def pixel_hash(image: Pixels) -> str:
+    """BLAKE2b of the shape and the pixels, 32 hexadecimal digits."""
+    digest = hashlib.blake2b(str(image.shape).encode(), digest_size=16)
+    digest.update(image.tobytes())
+    return digest.hexdigest()
+
+
+def in_threads(
+    function: Callable[[In], Out], items: Iterable[In], num_workers: int | None = None
+) -> Iterator[Out]:
+    """`map` over threads, in order, with a bounded number of results waiting, so that memory stays flat."""
+    num_workers = num_workers or os.cpu_count() or 1
+    items = iter(items)
+    with ThreadPoolExecutor(num_workers) as pool:
+        pending = deque(pool.submit(function, item) for item in islice(items, 16 * num_workers))
+        try:
+            while pending:
+                yield pending.popleft().result()
+                pending.extend(pool.submit(function, item) for item in islice(items, 1))
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def free_memory() -> int:
+    """Bytes of physical memory that are free now; 2 GiB where the system does not tell."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 2 * 2**30
+
+
+def reason_or(read: Callable[[In], Out]) -> Callable[[In], Out | str]:
+    """`read`, with the reason (a text) in place of an error about a picture."""
+
+    def attempt(item: In) -> Out | str:
+        try:
+            return read(item)
+        except PictureError as error:
+            return str(error)
+        except FileNotFoundError:
+            return "no such file"
+        except OSError as error:
+            return error.strerror or str(error)
+
+    return attempt
+
+
+def _as_is(dataset: Dataset, preprocessing: Preprocessing) -> NDArray[np.uint8] | None:
+    """The array behind the data set, where its pictures need no preprocessing."""
+    images = dataset.images
+    if not isinstance(images, ArrayImages) or not isinstance(images.array, np.ndarray):
+        return None
+    first = images.array[0]
+    canvas = preprocessing.canvas(first)
+    return images.array if canvas.shape == first.shape and np.shares_memory(canvas, first) else None

@@ -1,0 +1,82 @@
+"""A Network compiled for answering by PyTorch. Comes in: uint8 (N, height, width, C); goes out: float32 logits (N, K).
+
+Every batch has one fixed shape, padded where there are fewer pictures, one precision and one number of threads,
+so that a picture's logits are the same bits whatever it is asked together with.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sightline import models
+from sightline.data.preprocess import Pixels, Preprocessing
+from sightline.errors import WeightsError
+from sightline.models import Network
+from sightline.run import Run, RunConfig
+
+
+@dataclass(frozen=True)
+class TorchEngine:
+    """One callable: pictures -> logits. Sets torch's number of threads to the run's when built."""
+
+    network: Network
+    config: RunConfig
+    device: torch.device
+
+    @staticmethod
+    def build(network: Network, config: RunConfig, device: torch.device) -> "TorchEngine":
+        torch.set_num_threads(config.num_threads)
+        layout = torch.channels_last if config.channels_last else torch.contiguous_format
+        network.to(device=device, memory_format=layout)  # type: ignore[call-overload]  # missing in torch's stubs
+        return TorchEngine(network, config, device)
+
+    @property
+    def batch_size(self) -> int:
+        return self.config.batch_size
+
+    def answer(self, pictures: Pixels) -> NDArray[np.float32]:
+        """uint8 (N, height, width, C), any N -> float32 logits (N, K)."""
+        size = self.batch_size
+        chunks = [self(pictures[i : i + size]) for i in range(0, len(pictures), size)]
+        return np.concatenate(chunks) if chunks else np.empty((0, self.network.num_classes), np.float32)
+
+    def __call__(self, images: Pixels) -> NDArray[np.float32]:
+        """uint8 (n, height, width, C), n <= batch_size -> float32 logits (n, K)."""
+        padded = np.zeros((self.batch_size, *images.shape[1:]), np.uint8)
+        padded[: len(images)] = images
+        self.network.eval()
+        with torch.inference_mode():
+            pixels = torch.from_numpy(padded).to(self.device).permute(0, 3, 1, 2)
+            logits = self.network(normalised(pixels, self.config.preprocessing, self.config.channels_last))
+        return np.asarray(logits[: len(images)].float().cpu().numpy())
+
+
+def default_device() -> torch.device:
+    """The first CUDA device that is visible, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def normalised(images: torch.Tensor, preprocessing: Preprocessing, channels_last: bool) -> torch.Tensor:
+    """uint8 or float 0..255 (N, C, H, W) -> the network's float32 input, in the wanted memory layout."""
+    scale, shift = (torch.from_numpy(v).to(images.device) for v in preprocessing.affine())
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return (images.float() * scale + shift).contiguous(memory_format=layout)
+
+
+def open_run(run: Run) -> TorchEngine:
+    """The network of a run, ready to answer. Raises RunError or WeightsError if its weights are damaged."""
+    run.check_weights()
+    config, frame = run.config, run.config.preprocessing
+    network = models.build(
+        config.architecture,
+        len(config.classes),
+        in_channels=frame.channels,
+        image_size=(frame.height, frame.width),
+        options=dict(config.model_options),
+    )
+    report = models.load_into(network, models.open_weights(str(run.path), config.architecture))
+    if report.missing or report.unexpected or report.replaced:
+        raise WeightsError(f"{run.weights_path} does not fit {config.architecture}: {report.sentence()}")
+    return TorchEngine.build(network, config, default_device())

@@ -1,0 +1,186 @@
+"""Predictor + Dataset -> Evaluation: what was answered, and the figures of it.
+
+Comes in: the rows to test on; goes out: probabilities, pixel hashes and metrics. Must not know the report's looks.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data import open_dataset
+from sightline.data.dataset import Dataset
+from sightline.data.preprocess import Pixels
+from sightline.data.scan import HASH_SIDE, in_threads, pixel_hash, reason_or
+from sightline.errors import BadPicturesError, DataError, nearest
+from sightline.metrics import METRICS
+from sightline.metrics.accuracy import Accuracy
+from sightline.metrics.per_class import ClassScore
+from sightline.predictor import Predictor
+from sightline.run import Run
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """rows (n,) of the data set that were answered, their labels (n,), probabilities (n, K), and pixel hashes.
+
+    bad      pictures that could not be read and were left out: path -> reason
+    num_trained_on   how many of the rows show the very pixels of a training picture
+    """
+
+    split: str
+    rows: NDArray[np.intp]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    hashes: list[str]
+    bad: Mapping[str, str] = field(default_factory=dict)
+    num_trained_on: int = 0
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        measured = METRICS.get("accuracy").measure(self.probabilities, self.labels)
+        assert isinstance(measured, Accuracy)
+        return measured
+
+    @cached_property
+    def per_class(self) -> list[ClassScore]:
+        scores: list[ClassScore] = METRICS.get("per_class").measure(self.probabilities, self.labels)
+        return scores
+
+    def to_json(self) -> dict[str, object]:
+        """All metrics as plain values; what says nothing here is left out."""
+        document: dict[str, object] = {
+            "split": self.split,
+            "num_samples": len(self.rows),
+            "accuracy": self.accuracy.value,
+            "interval": list(self.accuracy.interval),
+        }
+        if self.bad:
+            document["bad"] = dict(self.bad)
+        if self.num_trained_on:
+            document["num_trained_on"] = self.num_trained_on
+        for name in METRICS.names():
+            value = METRICS.get(name).measure(self.probabilities, self.labels)
+            if name not in document and value is not None:
+                document[name] = _plain(value)
+        return document
+
+
+def evaluate(
+    predictor: Predictor, dataset: Dataset, rows: NDArray[np.intp], split: str, skip_bad: bool = False
+) -> Evaluation:
+    """Answer `rows` of a data set whose classes are the predictor's.
+
+    Raises BadPicturesError with all that cannot be read, unless `skip_bad`.
+    """
+    hashes, bad, good = list[str](), dict[str, str](), list[int]()
+    side = predictor.preprocessing.decode_side()
+
+    def read(row: int) -> tuple[str, Pixels]:
+        image = dataset.images.pixels(row, HASH_SIDE)
+        digest = pixel_hash(image)
+        if side > HASH_SIDE:
+            image = dataset.images.pixels(row, side)
+        return digest, predictor.preprocessing.apply(image)
+
+    def pictures() -> Iterator[Pixels]:
+        for row, result in zip(rows, in_threads(reason_or(read), rows.tolist()), strict=True):
+            if isinstance(result, str):
+                bad[dataset.paths[row]] = result
+            else:
+                good.append(row)
+                hashes.append(result[0])
+                yield result[1]
+
+    logits = predictor.logits(pictures())
+    if bad and (not skip_bad or not good):
+        raise BadPicturesError(bad)
+    kept = np.array(good, np.intp)
+    return Evaluation(split, kept, dataset.labels[kept], predictor.decision.probabilities(logits), hashes, bad)
+
+
+def evaluate_run(
+    path: str | Path, data: str | Path | None = None, split: str | None = None, skip_bad: bool = False
+) -> tuple[Evaluation, tuple[str, ...]]:
+    """Measure a run on its own split (the test, by default) or on other labelled pictures; with its classes.
+
+    Raises DataError if the run's own pictures are no longer those that it was trained with.
+    """
+    run = Run.open(Path(path))
+    if data is not None and str(Path(data).resolve()) == run.config.data:
+        data = None  # its own pictures: those that trained must not count
+    if data is None:
+        dataset, rows, expected = _own_rows(run, split or "test")
+        tested = evaluate(Predictor.open(path), dataset, rows, split or "test", skip_bad)
+        changed = [dataset.paths[row] for row, h in zip(tested.rows, tested.hashes, strict=True) if h != expected[row]]
+        if changed:
+            raise DataError(
+                f"{len(changed)} pictures are not those of the training any more, such as {changed[0]}; "
+                "restore them, or name the pictures to evaluate on"
+            )
+        return tested, run.config.classes
+    dataset = aligned(open_dataset(data), run.config.classes)
+    rows, split = _foreign_rows(dataset, split)
+    tested = evaluate(Predictor.open(path), dataset, rows, split, skip_bad)
+    trained_on = {line["pixels"] for line in run.split() if line["split"] == "train"}
+    return dataclasses.replace(tested, num_trained_on=sum(h in trained_on for h in tested.hashes)), run.config.classes
+
+
+def _own_rows(run: Run, split: str) -> tuple[Dataset, NDArray[np.intp], dict[int, str]]:
+    """The run's data set, the rows of one of its splits, and the pixel hash that each must have."""
+    if not run.config.data or not Path(run.config.data).exists():
+        where = run.config.data or "arrays in memory"
+        raise DataError(f"{run.path} was trained on {where}, which is not there; name the pictures to evaluate on")
+    dataset = aligned(open_dataset(run.config.data), run.config.classes)
+    row_of = {path: row for row, path in enumerate(dataset.paths)}
+    lines = [line for line in run.split() if line["split"] == split]
+    missing = [line["path"] for line in lines if line["path"] not in row_of]
+    if missing:
+        raise DataError(
+            f"{dataset.location}: {len(missing)} pictures of the {split} split are gone, such as {missing[0]}; "
+            "restore them, or name the pictures to evaluate on"
+        )
+    if not lines:
+        raise DataError(f"{run.path}: its {split} split is empty")
+    expected = {row_of[line["path"]]: line["pixels"] for line in lines}
+    return dataset, np.array(sorted(expected), np.intp), expected
+
+
+def _foreign_rows(dataset: Dataset, split: str | None) -> tuple[NDArray[np.intp], str]:
+    """All rows, or those of one split that the data set itself gives; its test where none is asked for."""
+    if dataset.splits is None:
+        if split is not None:
+            raise DataError(f"{dataset.location} has no splits; leave --split out to evaluate on all of it")
+        return np.arange(len(dataset)), "all"
+    given = set(dataset.splits)
+    split = split or next(name for name in ("test", "val", "train", "calibration") if name in given)
+    if split not in given:
+        raise DataError(f"{dataset.location} has no {split} split; it has {', '.join(sorted(given))}")
+    return np.flatnonzero(np.array(dataset.splits) == split), split
+
+
+def aligned(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
+    """The data set with its labels in the order of `classes`. Raises DataError for a class that is not among them."""
+    if dataset.classes == classes:
+        return dataset
+    index = {name: k for k, name in enumerate(classes)}
+    unknown = [name for name in dataset.classes if name not in index]
+    if unknown:
+        raise DataError(f"{dataset.location}: the run does not know the {nearest(unknown[0], classes, 'class')}")
+    mapping = np.array([index[name] for name in dataset.classes])
+    return dataclasses.replace(dataset, labels=mapping[dataset.labels], classes=classes)
+
+
+def _plain(value: object) -> object:
+    """numpy and dataclasses -> what JSON knows."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return value

@@ -1,0 +1,15 @@
+"""The interval of a rate."""
+
+from math import sqrt
+
+Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
+
+
+def wilson(hits: int, total: int) -> tuple[float, float]:
+    """95 % score interval of a rate (Wilson, 1927); (0, 1) where there is nothing to count."""
+    if total == 0:
+        return 0.0, 1.0
+    rate, z2 = hits / total, Z95**2
+    centre = (rate + z2 / (2 * total)) / (1 + z2 / total)
+    half = Z95 * sqrt(rate * (1 - rate) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    return max(0.0, centre - half), min(1.0, centre + half)

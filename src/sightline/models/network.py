@@ -1,0 +1,127 @@
+"""A network as the rest of the house sees it. Comes in: a built module; goes out: logits, features, stages.
+
+The wrapped `body` is torchvision's, timm's or our own module as it was built: its state dict keeps their key
+names, and `network.body.state_dict()` is what is saved. Knows nothing of weights files, pictures or training,
+except which auxiliary outputs a training has to weigh.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from sightline.errors import ConfigError
+
+# Modules of auxiliary classifiers, which only training runs through.
+AUXILIARY_PREFIXES = ("aux1.", "aux2.", "AuxLogits.")
+
+# The weight of each auxiliary loss, by the network's name.
+# GoogLeNet: Szegedy et al. 2014, Going deeper with convolutions, section 5 (each of two heads 0.3).
+# Inception v3: its authors' training code (tensorflow/models, inception_train.py) has 0.4.
+_AUXILIARY_WEIGHTS = {"googlenet": 0.3, "inception_v3": 0.4}
+
+# Containers whose parts are a network's stages; any other top-level module is a stage itself.
+_OPENED = ("features", "blocks", "stages", "layers", "levels", "trunk_output", "encoder")
+
+
+class Network(nn.Module):
+    """An image classifier: normalised float images (N, C, H, W) -> logits (N, K)."""
+
+    def __init__(
+        self,
+        body: nn.Module,
+        architecture: str,
+        options: dict[str, Any],  # Any: what the network's own builder takes
+        num_classes: int,
+        in_channels: int,
+        image_size: tuple[int, int],
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.architecture, self.options = architecture, options
+        self.num_classes, self.in_channels, self.image_size = num_classes, in_channels, image_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, K), in training mode too: auxiliary outputs are left out."""
+        return self.training_logits(x)[0]
+
+    def training_logits(self, x: Tensor) -> tuple[Tensor, list[tuple[Tensor, float]]]:
+        """(N, C, H, W) -> logits (N, K) and, in training mode, each auxiliary head's logits with its weight.
+
+        The loss is `loss(logits) + sum(weight * loss(aux_logits))`. Networks without auxiliary heads give [].
+        """
+        output = self.body(x)
+        if isinstance(output, Tensor):
+            return output, []
+        logits, *auxiliary = output
+        weight = _AUXILIARY_WEIGHTS[self.architecture.rpartition("/")[2]]
+        return logits, [(aux_logits, weight) for aux_logits in auxiliary if aux_logits is not None]
+
+    @property
+    def head(self) -> nn.Linear | nn.Conv2d:
+        """The final classifier module. Raises ConfigError for a network that answers by several (DeiT)."""
+        return self.body.get_submodule(self.head_name)  # type: ignore[return-value]
+
+    @property
+    def head_name(self) -> str:
+        """Name of `head` in `body`: the prefix of its keys in the state dict."""
+        names = head_names(self.body)
+        if len(names) != 1:
+            raise ConfigError(
+                f"{self.architecture} answers by {len(names)} heads ({', '.join(names)}): it can be trained "
+                "whole, but not by its head alone"
+            )
+        return names[0]
+
+    @property
+    def has_linear_head(self) -> bool:
+        """Whether `head(features(x)) == forward(x)`: one head, and it is linear."""
+        names = head_names(self.body)
+        return len(names) == 1 and isinstance(self.body.get_submodule(names[0]), nn.Linear)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> what the head is given: (N, D) for a linear head, (N, D, H', W') for a convolution.
+
+        Meant for eval mode. One thread at a time: it listens at the head while the network runs.
+        """
+        return self.logits_and_features(x)[1]
+
+    def logits_and_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both of one pass: logits (N, K) and `features(x)`."""
+        seen: list[Tensor] = []
+
+        def listen(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            seen.append(inputs[0])
+
+        handle = self.head.register_forward_pre_hook(listen)
+        try:
+            logits = self(x)
+        finally:
+            handle.remove()
+        return logits, seen[-1]
+
+    def stages(self) -> dict[str, nn.Module]:
+        """Named top-level parts in the order of their registration, from input to output, the head's last.
+
+        Containers such as `features` or `blocks` are opened (`features.3`); auxiliary heads are left out.
+        """
+        return dict(_stages(self.body, ""))
+
+
+def head_names(body: nn.Module) -> list[str]:
+    """Names of the classifier module(s) in `body`: timm says which; else the last linear or convolution."""
+    get_classifier = getattr(body, "get_classifier", None)  # timm's agreed accessor; torchvision has none
+    classifiers = get_classifier() if get_classifier is not None else body
+    roots = classifiers if isinstance(classifiers, tuple | list) else (classifiers,)
+    heads = [[m for m in root.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1:] for root in roots]
+    found = {id(head) for part in heads for head in part}
+    return [name for name, module in body.named_modules() if id(module) in found]
+
+
+def _stages(module: nn.Module, prefix: str) -> list[tuple[str, nn.Module]]:
+    found = []
+    for name, child in module.named_children():
+        if name in _OPENED and len(list(child.children())) > 0:
+            found += _stages(child, f"{prefix}{name}.")
+        elif f"{name}." not in AUXILIARY_PREFIXES:
+            found.append((prefix + name, child))
+    return found

@@ -1,0 +1,128 @@
+"""A Run + pictures -> predictions: the only inference loop of the house.
+
+Comes in: paths, bytes, Pillow images or arrays; goes out: a Prediction, or a Failure with its reason, each in
+its place. Inputs are streamed: a million files need no more memory than a few batches. Must not know the terminal.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sightline.data.decode import PictureError, decode, to_pixels
+from sightline.data.preprocess import Pixels, Preprocessing
+from sightline.data.scan import in_threads, reason_or
+from sightline.decision import Decision
+from sightline.errors import BadPicturesError
+from sightline.run import Run
+
+Input = str | Path | bytes | Image.Image | NDArray[np.uint8]
+
+
+class Engine(Protocol):
+    """One compiled callable: uint8 (n, height, width, C), n <= batch_size -> float32 logits (n, K)."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+    def __call__(self, images: Pixels) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An answer: the most probable class and the probability of each, in the run's class order."""
+
+    path: str
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A picture that could not be read, and why."""
+
+    path: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """What answers: an engine between one preprocessing and one decision."""
+
+    engine: Engine
+    preprocessing: Preprocessing
+    decision: Decision
+    classes: tuple[str, ...]
+
+    @staticmethod
+    def open(path: str | Path) -> "Predictor":
+        """The predictor of a run folder. Raises RunError or WeightsError if it cannot be opened."""
+        run = Run.open(Path(path))
+        from sightline.engines.torch import open_run  # torch is needed for a run, and only for a run
+
+        return Predictor(open_run(run), run.config.preprocessing, Decision(), run.config.classes)
+
+    def predict(self, inputs: Input | Iterable[Input]) -> list[Prediction]:
+        """Predictions for one picture or several, in order. Raises BadPicturesError if any cannot be read."""
+        single = isinstance(inputs, str | bytes | Path | Image.Image) or _is_picture(inputs)
+        results = list(self.stream([inputs] if single else inputs))  # type: ignore[list-item,arg-type]
+        bad = {r.path: r.error for r in results if isinstance(r, Failure)}
+        if bad:
+            raise BadPicturesError(bad)
+        return [r for r in results if isinstance(r, Prediction)]
+
+    def stream(self, inputs: Iterable[Input]) -> Iterator[Prediction | Failure]:
+        """An answer for each input, in order, as they are reached."""
+        read_one = reason_or(self._read)
+        read = in_threads(lambda numbered: (_name(*numbered), read_one(numbered[1])), enumerate(inputs))
+        while chunk := list(islice(read, self.engine.batch_size)):
+            good = [pixels for _, pixels in chunk if not isinstance(pixels, str)]
+            rows = iter(self.decision.probabilities(self.engine(np.stack(good))) if good else [])
+            for name, pixels in chunk:
+                yield Failure(name, pixels) if isinstance(pixels, str) else self._answer(name, next(rows))
+
+    def logits(self, pictures: Iterable[Pixels]) -> NDArray[np.float32]:
+        """Preprocessed pictures (height, width, C) -> logits (N, K)."""
+        pictures, found = iter(pictures), []
+        while chunk := list(islice(pictures, self.engine.batch_size)):
+            found.append(self.engine(np.stack(chunk)))
+        return np.concatenate(found) if found else np.empty((0, len(self.classes)), np.float32)
+
+    def _read(self, item: Input) -> Pixels:
+        """One input, preprocessed."""
+        if isinstance(item, str | Path):
+            item = Path(item).read_bytes()
+        if isinstance(item, bytes):
+            return self.preprocessing.apply(decode(item, self.preprocessing.decode_side()))
+        return self.preprocessing.apply(to_pixels(item if isinstance(item, Image.Image) else _from_array(item)))
+
+    def _answer(self, name: str, probabilities: NDArray[np.float64]) -> Prediction:
+        best = int(probabilities.argmax())
+        by_class = dict(zip(self.classes, probabilities.tolist(), strict=True))
+        return Prediction(name, self.classes[best], float(probabilities[best]), by_class)
+
+
+def _from_array(array: NDArray[np.uint8]) -> Image.Image:
+    """uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) -> a Pillow image. Raises PictureError for anything else."""
+    array = np.asarray(array)
+    if array.dtype != np.uint8 or not (_is_picture(array) and array.size):
+        raise PictureError(
+            f"an array of {array.dtype} {array.shape}; expected uint8 0..255 of shape (height, width), "
+            "(height, width, 1), (height, width, 3) or (height, width, 4)"
+        )
+    return Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array)
+
+
+def _is_picture(inputs: object) -> bool:
+    """An array of 2 axes, or 3 with grey or colour last, is one picture; of 4, several."""
+    return isinstance(inputs, np.ndarray) and (inputs.ndim == 2 or (inputs.ndim == 3 and inputs.shape[2] in (1, 3, 4)))
+
+
+def _name(number: int, item: Input) -> str:
+    return str(item) if isinstance(item, str | Path) else f"input[{number}]"

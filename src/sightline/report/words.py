@@ -1,0 +1,160 @@
+"""Figures as words. Comes in: Facts and numbers; goes out: plain sentences for people who are no experts.
+
+Must not know HTML, Markdown or Jinja2: whoever prints a sentence escapes it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.report.facts import Epoch, Facts
+
+FEW_PICTURES = 10  # below this, one picture more or less moves a class's recall by over ten points
+SMALL_TEST = 100  # pictures; around here a 95 % interval spans 12 to 20 points
+WIDE_INTERVAL = 0.10
+NAMES_SHOWN = 12
+PERCENT = "\u00a0%"  # a number and its sign stay on one line
+
+# Controls but tab and newline, and non-characters, may stand in no HTML or YAML file; lone surrogates
+# (undecodable file names) cannot be written as UTF-8 at all; marks that reverse text make names lie.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""`text` with the characters that no page should hold written as escapes (`\udce9`)."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def percent(share: float, places: int = 1) -> str:
+    """`0.832` -> `83.2 %`. A share below 1 never reads as 100 %, one above 0 never as 0 %."""
+    return _points(share, places) + PERCENT
+
+
+def _points(share: float, places: int = 1) -> str:
+    text, least = f"{100 * share:.{places}f}", 10.0**-places
+    if 0 < share < 1 and float(text) in (0, 100):
+        return f"< {least:g}" if share < 0.5 else f"> {100 - least:g}"
+    return text
+
+
+def span(interval: tuple[float, float]) -> str:
+    """`(0.775, 0.879)` -> `77.5 to 87.9 %`."""
+    return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}{PERCENT}"
+
+
+def pictures(count: int, kind: str = "") -> str:
+    """`1 picture`, `1,037 test pictures`."""
+    return f"{count:,} {kind + ' ' if kind else ''}picture{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """`252.3` -> `4 min 12 s`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
+
+
+def meaning(facts: Facts) -> str:
+    """What the accuracy and its interval say, in two sentences."""
+    low, high = (f"{100 * end:.1f}" for end in facts.interval)
+    return (
+        f"Of {pictures(facts.num_samples, facts.split)} the network named the right class for "
+        f"{facts.num_right:,}. On new pictures of the same kind, expect between {low} and {high} of every "
+        f"100 to be right; the test cannot tell more exactly than that."
+    )
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A warning; `names` are the classes that it is about, `num_more` those left out of the list."""
+
+    text: str
+    names: tuple[str, ...] = ()
+    num_more: int = 0
+
+
+def cautions(facts: Facts) -> list[Caution]:
+    """What a reader must know before believing the figures; empty for a large, clear test."""
+    found = [*_small_test(facts), *_near_baseline(facts)]
+    counts = [(row.name, row.count) for row in facts.class_rows]
+    few = [name for name, count in counts if 0 < count < FEW_PICTURES]
+    none = [name for name, count in counts if count == 0]
+    if few:
+        noun = "1 class has" if len(few) == 1 else f"{len(few)} classes have"
+        text = f"{noun} fewer than {FEW_PICTURES} {facts.split} pictures, so their own figures say little:"
+        found.append(_about(text.replace("their own", "its own") if len(few) == 1 else text, few))
+    if none:
+        noun = "1 class has" if len(none) == 1 else f"{len(none)} classes have"
+        found.append(_about(f"{noun} no {facts.split} picture at all, so nothing was measured for:", none))
+    return found
+
+
+def _about(text: str, names: Sequence[str]) -> Caution:
+    shown = tuple(names[:NAMES_SHOWN])
+    return Caution(text, shown, len(names) - len(shown))
+
+
+def _small_test(facts: Facts) -> list[Caution]:
+    width = facts.interval[1] - facts.interval[0]
+    if facts.num_samples >= SMALL_TEST and width <= WIDE_INTERVAL:
+        return []
+    return [
+        Caution(
+            f"The test is small: {pictures(facts.num_samples)} leave an interval {100 * width:.1f} points "
+            f"wide. About four times as many would halve it."
+        )
+    ]
+
+
+def _near_baseline(facts: Facts) -> list[Caution]:
+    low, high = facts.interval
+    if low > facts.baseline:
+        return []
+    always = f"always answering the commonest class, which is right for {percent(facts.baseline)}"
+    if high < facts.baseline:
+        return [Caution(f"The network is worse than {always}.")]
+    return [Caution(f"The interval reaches the baseline: the network may be no better than {always}.")]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """`count` of the `total` pictures of class `truth` were taken for `predicted`."""
+
+    truth: str
+    predicted: str
+    count: int
+    total: int
+
+
+def most_confused(matrix: NDArray[np.int64], classes: Sequence[str], num_shown: int) -> list[Confusion]:
+    """The pairs with the most pictures, of equal counts the larger share first. `matrix` is (K, K)."""
+    totals = matrix.sum(axis=1)  # (K, K) -> (K,)
+    truths, answers = np.nonzero(matrix * (1 - np.eye(len(matrix), dtype=np.int64)))
+    counts = matrix[truths, answers]
+    order = np.lexsort((-counts / totals[truths], -counts))[:num_shown]
+    return [
+        Confusion(classes[truths[i]], classes[answers[i]], int(counts[i]), int(totals[truths[i]]))
+        for i in order
+    ]
+
+
+def learning(history: Sequence[Epoch]) -> str:
+    """How the training went, in a sentence or two."""
+    if not history:
+        return "No epoch was recorded, so there is nothing to draw."
+    noun = "1 epoch" if len(history) == 1 else f"{len(history):,} epochs"
+    text = f"{noun} in {duration(sum(epoch.seconds for epoch in history))}."
+    scored = [(epoch.val_accuracy, -epoch.epoch) for epoch in history if epoch.val_accuracy is not None]
+    if scored:
+        best, number = max(scored)
+        text += f" Validation accuracy was highest after epoch {-number}: {percent(best)}."
+    return text

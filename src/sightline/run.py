@@ -1,0 +1,212 @@
+"""The folder that a training leaves. Comes in: a path; goes out: its configuration, its split, its weights' path.
+
+    model.safetensors   the weights, under torchvision's or timm's key names
+    config.json         architecture, classes, preprocessing (timm's hub keys) and what `sightline` adds to them
+    recipe.toml         how it was trained, ready for `train --recipe`
+    split.csv           path, label, group, split and pixel hash of every picture
+    metrics.jsonl       a line an epoch
+    predictions.csv     the test pictures: truth, answer, probability
+    metrics.json        the figures of the report
+    report.html, README.md, environment.json
+
+No pickle anywhere. Must not know torch: networks are built by the engine that opens a run.
+"""
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from sightline.data.preprocess import Preprocessing
+from sightline.errors import RunError
+
+FORMAT = 1
+WEIGHTS = "model.safetensors"
+# timm's names for the three ways to fit a picture into the frame
+_CROP_MODES = {"crop": "center", "pad": "border", "squash": "squash"}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All that is needed to answer as the run does.
+
+    classes       names in their one order; index k of the logits is classes[k]
+    batch_size    the one batch shape for answering; smaller batches are padded to it, so that an answer
+                  does not depend on which other pictures were asked about
+    num_threads, channels_last   as in training, since both change the last bits
+    data          where the training pictures were, absolute; for `evaluate` without DATA
+    """
+
+    architecture: str
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: int = 32
+    num_threads: int = 1
+    channels_last: bool = True
+    data: str = ""
+    weights_sha256: str = ""
+    version: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        p = self.preprocessing
+        return {
+            "architecture": self.architecture,
+            "num_classes": len(self.classes),
+            "label_names": list(self.classes),
+            "pretrained_cfg": {
+                "input_size": [p.channels, p.height, p.width],
+                "mean": list(p.mean),
+                "std": list(p.std),
+                "interpolation": p.interpolation,
+                "crop_pct": p.crop_fraction,
+                "crop_mode": _CROP_MODES[p.fit],
+                "num_classes": len(self.classes),
+            },
+            "model_args": dict(self.model_options),
+            "sightline": {
+                "format": FORMAT,
+                "version": self.version,
+                "precision": "float32",
+                "batch_size": self.batch_size,
+                "num_threads": self.num_threads,
+                "channels_last": self.channels_last,
+                "data": self.data,
+                "weights_sha256": self.weights_sha256,
+            },
+        }
+
+    @staticmethod
+    def from_json(document: dict[str, Any], where: Path) -> "RunConfig":
+        """Raises RunError where keys are missing or the format is newer than this version knows."""
+        try:
+            own, cfg = document["sightline"], document["pretrained_cfg"]
+            if own["format"] > FORMAT:
+                raise RunError(
+                    f"{where} was written by Sightline {own.get('version', '?')} (run format {own['format']}); "
+                    f"this version reads formats up to {FORMAT}: upgrade with pip install -U sightline"
+                )
+            return RunConfig(
+                architecture=document["architecture"],
+                classes=tuple(document["label_names"]),
+                preprocessing=preprocessing_from_timm(cfg),
+                model_options=document["model_args"],
+                batch_size=own["batch_size"],
+                num_threads=own["num_threads"],
+                channels_last=own["channels_last"],
+                data=own["data"],
+                weights_sha256=own["weights_sha256"],
+                version=own["version"],
+            )
+        except (KeyError, TypeError) as error:
+            raise RunError(f"{where} lacks {error}; it is not the config.json of a Sightline run") from error
+
+
+def preprocessing_from_timm(cfg: Mapping[str, Any]) -> Preprocessing:
+    """timm's `pretrained_cfg` keys -> Preprocessing."""
+    fits = {mode: fit for fit, mode in _CROP_MODES.items()}
+    channels, height, width = cfg["input_size"]
+    return Preprocessing(
+        height=height,
+        width=width,
+        channels=channels,
+        fit=fits[cfg.get("crop_mode") or "center"],  # type: ignore[arg-type]  # the keys of _CROP_MODES
+        crop_fraction=cfg.get("crop_pct") or 1.0,
+        interpolation=cfg.get("interpolation", "bilinear"),
+        mean=tuple(cfg["mean"]),
+        std=tuple(cfg["std"]),
+    )
+
+
+@dataclass(frozen=True)
+class Run:
+    """An opened run folder."""
+
+    path: Path
+    config: RunConfig
+
+    @staticmethod
+    def open(path: Path) -> "Run":
+        """Raises RunError if there is no run at `path`, or it is damaged, or newer than this version."""
+        config_path = path / "config.json"
+        if not config_path.is_file():
+            what = "a file" if path.is_file() else "a folder without config.json" if path.exists() else "not there"
+            raise RunError(f"{path} is {what}; expected a run folder, as `sightline train` leaves it")
+        try:
+            document = json.loads(config_path.read_text(encoding="utf-8"))
+        except (ValueError, OSError) as error:
+            raise RunError(f"{config_path} cannot be read: {error}") from error
+        if "sightline" not in document:
+            raise RunError(f"{path} holds weights, not a run (no `sightline` in config.json); use it as --weights")
+        run = Run(path, RunConfig.from_json(document, config_path))
+        if not run.weights_path.is_file():
+            raise RunError(f"{run.weights_path} is missing; the run is incomplete")
+        return run
+
+    @property
+    def weights_path(self) -> Path:
+        return self.path / WEIGHTS
+
+    def check_weights(self) -> None:
+        """Raise RunError unless the weights are the bytes that the training wrote."""
+        found = sha256(self.weights_path)
+        if found != self.config.weights_sha256:
+            raise RunError(
+                f"{self.weights_path} is damaged or was changed: its SHA-256 is {found[:12]}..., "
+                f"the run recorded {self.config.weights_sha256[:12]}...; restore it or train again"
+            )
+
+    def split(self) -> list[dict[str, str]]:
+        """The rows of split.csv: path, label, group, split, pixels."""
+        try:
+            with (self.path / "split.csv").open(encoding="utf-8", newline="") as file:
+                return list(csv.DictReader(file))
+        except OSError as error:
+            raise RunError(f"{self.path / 'split.csv'}: {error.strerror}") from error
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """One of the run's JSON files."""
+        try:
+            document: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path / name} cannot be read: {error}") from error
+        return document
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[str]]:
+    """Write a text file whole or not at all: to a neighbour first, which then takes its place."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    with replacing(path) as file:
+        json.dump(document, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    with replacing(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+

@@ -1,0 +1,151 @@
+"""From a trained network to a finished run: saved, opened again, tested, reported.
+
+Comes in: a Trained network and its Table; goes out: a Run. What is tested is what was saved, opened as any
+later command opens it.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sightline import __version__
+from sightline.data.preprocess import Preprocessing
+from sightline.engines.torch import TorchEngine
+from sightline.evaluate import Evaluation, evaluate
+from sightline.models import Network, describe
+from sightline.predictor import Predictor
+from sightline.report import Facts, render_card, render_report
+from sightline.report.gather import confusion_of, examples, class_rows
+from sightline.run import Run, RunConfig, replacing, write_csv, write_json
+from sightline.training import writer
+from sightline.training.loop import Outcome
+from sightline.training.plan import Plan
+from sightline.training.prepare import Table
+from sightline.training.progress import Progress
+from sightline.training.recipe import SMALL_SIDE
+from sightline.training.resolve import Resolved
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network that has been trained, and how; `weights` says what it started from."""
+
+    engine: TorchEngine
+    what: Resolved
+    plan: Plan
+    outcome: Outcome
+    num_steps: int
+    weights: str = ""
+
+
+def run_config(network: Network, table: Table, preprocessing: Preprocessing, plan: Plan) -> RunConfig:
+    """How the run will answer. One picture costs as much as a batch, so the batch of large pictures is small."""
+    is_small = max(preprocessing.height, preprocessing.width) <= SMALL_SIDE
+    return RunConfig(
+        architecture=network.architecture,
+        classes=table.dataset.classes,
+        preprocessing=preprocessing,
+        model_options=network.options,
+        batch_size=64 if is_small else 8,
+        num_threads=torch.get_num_threads(),
+        channels_last=plan.channels_last,
+        data=str(Path(table.dataset.location).resolve()),
+    )
+
+
+def finish(folder: Path, trained: Trained, table: Table, command: str, progress: Progress, started: float) -> Run:
+    """Write everything, test, report. Returns the finished run."""
+    writer.write_split(folder, table.dataset, table.parts, list(table.hashes))
+    writer.write_recipe(folder, trained.what.recipe, trained.what.model_options, command)
+    write_json(folder / "environment.json", writer.machine())
+    writer.write_network(folder, trained.engine.network, trained.engine.config)
+    run = Run.open(folder)
+    tested = evaluate(Predictor.open(folder), table.dataset, table.parts.rows("test"), "test")
+    write_json(folder / "metrics.json", tested.to_json())
+    _write_predictions(folder, table, tested)
+    facts = _facts(run, trained, table, tested, command, time.perf_counter() - started)
+    with replacing(folder / "README.md") as file:
+        file.write(render_card(facts))
+    with replacing(folder / "report.html") as file:
+        file.write(render_report(facts))
+    low, high = tested.accuracy.interval
+    progress.say(
+        f"Test accuracy {tested.accuracy.value:.2%} (95 % interval {low:.2%} to {high:.2%}, "
+        f"{len(tested.rows):,} pictures), {facts.duration_s:.1f} s in all"
+    )
+    progress.say(f"Report: {folder / 'report.html'}")
+    return run
+
+
+def _write_predictions(folder: Path, table: Table, tested: Evaluation) -> None:
+    classes, best = table.dataset.classes, tested.probabilities.argmax(axis=1)
+    given = tested.probabilities[np.arange(len(best)), best]
+    rows = (
+        (table.dataset.paths[row], classes[truth], classes[answer], f"{probability:.6f}")
+        for row, truth, answer, probability in zip(tested.rows, tested.labels, best, given, strict=True)
+    )
+    write_csv(folder / "predictions.csv", ("path", "label", "predicted", "probability"), rows)
+
+
+def _facts(run: Run, trained: Trained, table: Table, tested: Evaluation, command: str, duration_s: float) -> Facts:
+    outcome, dataset, parts = trained.outcome, table.dataset, table.parts
+    counts = parts.counts(dataset.labels, len(dataset.classes))
+    top5 = tested.to_json().get("top5")
+    notes = list(table.notes)
+    if outcome.interrupted:
+        notes.append("Training was stopped by Ctrl-C before its end; the weights are those of that moment.")
+    mistakes, hits = examples(tested, dataset)
+    return Facts(
+        title=table.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        version=__version__,
+        split="test",
+        num_samples=len(tested.rows),
+        accuracy=tested.accuracy.value,
+        interval=tested.accuracy.interval,
+        top5=top5 if isinstance(top5, float) else None,
+        baseline=float((tested.labels == counts["train"].argmax()).mean()),
+        classes=dataset.classes,
+        class_rows=class_rows(tested, dataset.classes),
+        confusion=confusion_of(tested),
+        splits=counts,
+        history=tuple(outcome.history),
+        surest_mistakes=mistakes,
+        least_sure_hits=hits,
+        what=_what(trained),
+        machine=writer.machine(),
+        duration_s=duration_s,
+        notes=tuple(notes),
+        split_rule=parts.rule,
+        licences=_licences(trained),
+    )
+
+
+def _what(trained: Trained) -> dict[str, str]:
+    network, recipe = trained.engine.network, trained.what.recipe
+    num_parameters = sum(p.numel() for p in network.parameters())
+    return {
+        "Network": f"{network.architecture} ({num_parameters / 1e6:.2f} million parameters)",
+        "Weights": trained.weights,
+        "Chosen": trained.what.why,
+        "Recipe": trained.what.sentence().removeprefix("Recipe: "),
+        "Augmentation": ", ".join(trained.outcome.augmentations) or "none",
+        "Steps": f"{trained.num_steps:,} of {recipe.batch_size} pictures",
+        "Plan": trained.plan.sentence(),
+        "Answers": f"in float32, batches of {trained.engine.config.batch_size}",
+    }
+
+
+def _licences(trained: Trained) -> dict[str, str]:
+    licences = {"code": "Apache-2.0 (Sightline)", "data": "yours; not known to Sightline"}
+    if trained.what.recipe.weights is not None:
+        known = describe(trained.engine.network.architecture).licence
+        licences["weights"] = f"started from {trained.what.recipe.weights}; licence {known or 'not stated'}"
+    else:
+        licences["weights"] = "trained from scratch: yours"
+    return licences

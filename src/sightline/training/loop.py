@@ -1,0 +1,154 @@
+"""The training loop. Comes in: a Network, Batches, a Recipe and a Plan; goes out: the trained network and its history.
+
+It reads downward: batch, loss, step, log; at an epoch's end evaluate, keep, stop. Must not know files or the terminal.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from sightline.data.batches import Batches
+from sightline.decision import Decision
+from sightline.engines.torch import TorchEngine
+from sightline.errors import TrainingError
+from sightline.metrics import accuracy, log_loss
+from sightline.report import Epoch
+from sightline.training.optimise import class_weights, loss_of, optimizer, rate_factor, set_rate
+from sightline.training.plan import Plan
+from sightline.training.prepare import Selection
+from sightline.training.progress import Progress
+from sightline.training.recipe import Recipe
+from sightline.training.safe import SafetyProbe
+
+
+@dataclass
+class Outcome:
+    """What training left besides the weights."""
+
+    history: list[Epoch] = field(default_factory=list)
+    augmentations: tuple[str, ...] = ()
+    interrupted: bool = False
+
+
+def fit(
+    engine: TorchEngine,
+    batches: Batches,
+    selection: Selection,
+    recipe: Recipe,
+    plan: Plan,
+    num_steps: int,
+    progress: Progress,
+    log: Callable[[Epoch], None],
+    with_head: bool = False,
+) -> Outcome:
+    """Train the engine's network for `num_steps`, in place. Ctrl-C ends it early with the weights as they are.
+
+    `with_head`: the head was fitted before; the network as it is competes as epoch 0 for being kept. Raises TrainingError at the first loss that is not a finite number.
+    """
+    network, outcome, keeper = engine.network, Outcome(), _Keeper(recipe, with_head)
+    probe = SafetyProbe(recipe.augment_if_safe, batches.seed)
+    optimiser = optimizer(network, recipe)
+    weights = class_weights(recipe, np.bincount(batches.dataset.labels[batches.rows], minlength=network.num_classes))
+    step, epoch, started = 0, 0, time.perf_counter()
+
+    def close_epoch(losses: list[float], rate: float) -> None:
+        record = _measured(engine, selection, epoch, step, losses, rate, time.perf_counter() - started)
+        log(record)
+        progress.say(_sentence(record))
+        outcome.history.append(record)
+        keeper.consider(record, network)
+
+    try:
+        if with_head:
+            close_epoch([], 0.0)
+        while step < num_steps and not keeper.is_patience_over:
+            epoch, losses = epoch + 1, []
+            network.train()
+            for batch in batches.epoch(epoch):
+                rate = recipe.learning_rate * rate_factor(recipe, step / num_steps)
+                set_rate(optimiser, rate)
+                loss = loss_of(network, batch, recipe, batches.preprocessing, plan, weights)
+                losses.append(_finite(loss.item(), step, epoch, rate))
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+                step += 1
+                progress.step(step, num_steps, f"epoch {epoch}  loss {np.mean(losses[-50:]):.3f}")
+                if step == num_steps:
+                    break
+            close_epoch(losses, rate)
+            batches = probe.update(engine, selection, batches, share_done=step / num_steps, say=progress.say)
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    keeper.restore(network)
+    outcome.augmentations = batches.augmentations
+    return outcome
+
+
+def _finite(loss: float, step: int, epoch: int, rate: float) -> float:
+    if math.isfinite(loss):
+        return loss
+    raise TrainingError(
+        f"the loss is {loss} at step {step} (epoch {epoch}, learning rate {rate:.3g}); training stopped. "
+        f"Try a lower rate (--set learning_rate={rate / 10:.2g}) or a longer warm-up (--set warmup=0.4)"
+    )
+
+
+def _measured(
+    engine: TorchEngine,
+    selection: Selection,
+    epoch: int,
+    step: int,
+    losses: list[float],
+    rate: float,
+    seconds: float,
+) -> Epoch:
+    """The epoch's line in the history."""
+    val_loss = val_accuracy = None
+    if len(selection.labels):
+        probabilities = Decision().probabilities(engine.answer(selection.pictures))
+        val_loss = log_loss.measure(probabilities, selection.labels)
+        val_accuracy = accuracy.measure(probabilities, selection.labels).value
+        _finite(val_loss, step, epoch, rate)
+    train_loss = float(np.mean(losses)) if losses else None
+    return Epoch(epoch, step, train_loss, val_loss, val_accuracy, rate, seconds)
+
+
+def _sentence(record: Epoch) -> str:
+    text = f"epoch {record.epoch:3d}" if record.epoch else "head     "
+    if record.train_loss is not None:
+        text += f"  train loss {record.train_loss:.4f}"
+    if record.val_loss is not None and record.val_accuracy is not None:
+        text += f"  val loss {record.val_loss:.4f}  val accuracy {record.val_accuracy:.2%}"
+    return f"{text}  {record.seconds:.1f} s"
+
+
+class _Keeper:
+    """Remembers the weights with the best selection loss, where the recipe wants them or may stop early."""
+
+    def __init__(self, recipe: Recipe, with_head: bool) -> None:
+        self.patience = recipe.patience
+        self.is_needed = recipe.keep == "best" or recipe.patience > 0 or with_head
+        self.best_loss, self.since_best = math.inf, 0
+        self.state: dict[str, torch.Tensor] | None = None
+
+    @property
+    def is_patience_over(self) -> bool:
+        return 0 < self.patience <= self.since_best
+
+    def consider(self, record: Epoch, network: torch.nn.Module) -> None:
+        if not self.is_needed or record.val_loss is None:
+            return
+        self.since_best += 1
+        if record.val_loss < self.best_loss:
+            self.best_loss, self.since_best = record.val_loss, 0
+            self.state = copy.deepcopy(network.state_dict())
+
+    def restore(self, network: torch.nn.Module) -> None:
+        if self.state is not None:
+            network.load_state_dict(self.state)

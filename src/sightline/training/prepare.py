@@ -1,0 +1,99 @@
+"""The data of a training, made ready: opened, split, read once. Comes in: where it is; goes out: a Table.
+
+Bad pictures stop the training here, with the list, or are left out on request. Must not know networks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data import open_dataset
+from sightline.data.dataset import Dataset
+from sightline.data.preprocess import Pixels, Preprocessing, centre_crop
+from sightline.data.scan import scan
+from sightline.data.split import Split, check_classes, split
+from sightline.errors import BadPicturesError
+from sightline.training.progress import Progress
+
+# The pictures that select are answered after every epoch; more than this would tell little more.
+MAX_SELECTION = 5_000
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The split that selects, preprocessed: pictures (N, height, width, C) and labels (N,). May be empty."""
+
+    pictures: Pixels
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A data set, its split, the pixel hash of each row, and decoded pictures where they fit into memory."""
+
+    dataset: Dataset
+    parts: Split
+    notes: tuple[str, ...] = ()
+    hashes: Sequence[str] = ()
+    canvases: Sequence[Pixels] | None = None
+
+    @property
+    def name(self) -> str:
+        """A short name for folders and titles: that of the folder or archive."""
+        path = Path(self.dataset.location)
+        name = path.resolve().name if path.exists() else path.name
+        return name.split(".")[0] or "data"
+
+
+def open_table(data: str | Path | Dataset, fold: tuple[int, int] | None, progress: Progress) -> Table:
+    """Open and split; only names and labels are read."""
+    dataset = data if isinstance(data, Dataset) else open_dataset(data)
+    for note in dataset.notes:
+        progress.say(note)
+    parts = split(dataset, fold=fold)
+    counts = ", ".join(f"{name} {len(parts.rows(name)):,}" for name in ("train", "val", "calibration", "test"))
+    progress.say(f"{dataset.location}: {len(dataset):,} pictures in {len(dataset.classes)} classes ({counts})")
+    return Table(dataset, parts, dataset.notes)
+
+
+def decode(table: Table, preprocessing: Preprocessing, skip_bad: bool, workers: int | None, progress: Progress) -> Table:
+    """Read every picture once. Raises BadPicturesError with all that cannot be read, unless `skip_bad`."""
+    dataset, parts = table.dataset, table.parts
+    found = scan(dataset, preprocessing, workers, lambda rows, total: progress.track(rows, total, "reading pictures"))
+    notes, hashes, canvases = [*table.notes], found.hashes, found.canvases
+    if found.num_colour_to_grey:
+        notes.append(f"{found.num_colour_to_grey} colour pictures were turned grey, as the sample looked at was all grey")
+    if found.bad:
+        if not skip_bad:
+            raise BadPicturesError(found.bad)
+        keep = [row for row, digest in enumerate(hashes) if digest]
+        some = "; ".join(f"{path}: {reason}" for path, reason in list(found.bad.items())[:20])
+        more = f"; and {len(found.bad) - 20} more" if len(found.bad) > 20 else ""
+        notes.append(f"{len(found.bad)} pictures that cannot be read were left out: {some}{more}")
+        bad_rows = [row for row, digest in enumerate(hashes) if not digest]
+        dataset, parts = dataset.without(bad_rows, notes[-1]), replace(parts, names=parts.names[keep])
+        check_classes(dataset)
+        hashes = [hashes[row] for row in keep]
+        canvases = [canvases[row] for row in keep] if canvases is not None else None
+    for note in notes[len(table.notes) :]:
+        progress.say(note)
+    return Table(dataset, parts, tuple(notes), hashes, canvases)
+
+
+def selection_of(table: Table, preprocessing: Preprocessing) -> Selection:
+    """The selection split, preprocessed; an even sample of it where it is very large."""
+    rows = table.parts.rows("val")
+    if len(rows) > MAX_SELECTION:
+        rows = rows[np.linspace(0, len(rows) - 1, MAX_SELECTION).astype(int)]
+    frame = (preprocessing.height, preprocessing.width)
+    pictures = np.empty((len(rows), *frame, preprocessing.channels), np.uint8)
+    for i, row in enumerate(rows):
+        if table.canvases is not None:
+            pictures[i] = centre_crop(table.canvases[row], *frame)
+        else:
+            image = table.dataset.images.pixels(int(row), preprocessing.decode_side())
+            pictures[i] = preprocessing.apply(image)
+    return Selection(pictures, table.dataset.labels[rows])

@@ -1,0 +1,116 @@
+"""How a network is trained. Comes in: what the data looks like; goes out: a Recipe, every value of which can be set.
+
+`choose` holds the defaults and their reasons; flags, `--set key=value` and a TOML file change single fields.
+Must not know torch: a mistake in a recipe is found before anything heavy is imported.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sightline.data.augment import AUGMENTATIONS
+from sightline.data.scan import Survey
+from sightline.errors import ConfigError
+
+SMALL_SIDE = 64  # pixels; up to here pictures are trained at their own size by a small network
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """
+    model            a name of `sightline models`
+    weights          what to start from: `pretrained`, a tag, a path; none: from scratch
+    size             side of the network's input in pixels; 0: as the pictures, or as the weights were trained
+    fit              how a picture gets into the frame: crop, pad or squash
+    epochs           passes over the training pictures; with pretrained weights, of fine-tuning after the head
+    batch_size       pictures a step
+    optimizer        sgd (Nesterov momentum), adam or adamw
+    learning_rate    its peak
+    schedule         one_cycle: up and down in straight lines; cosine: up in a line, down in a half wave
+    warmup           share of the steps in which the rate rises
+    label_smoothing  probability taken from the true class and spread over all (Szegedy et al., 2015)
+    class_weights    balanced: each class weighs the same in the loss, however many pictures it has
+    augment          augmentations, always on, in order
+    augment_if_safe  augmentations that might change a label: switched on once the selection split shows not
+    head_views       with pretrained weights: augmented views of each picture from which the head is fitted
+    patience         epochs without a better selection loss after which training stops; 0: never
+    keep             last: the final weights; best: those of the epoch with the best selection loss
+    """
+
+    model: str = "simple_cnn"
+    weights: str | None = None
+    size: int = 0
+    fit: Literal["crop", "pad", "squash"] = "crop"
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    schedule: Literal["one_cycle", "cosine"] = "one_cycle"
+    warmup: float = 0.25
+    label_smoothing: float = 0.05
+    class_weights: Literal["none", "balanced"] = "none"
+    augment: tuple[str, ...] = ()
+    augment_if_safe: tuple[str, ...] = ("flip",)
+    head_views: int = 4
+    patience: int = 0
+    keep: Literal["last", "best"] = "last"
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "size": (self.size, 0, 4096), "epochs": (self.epochs, 0, 100_000), "batch_size": (self.batch_size, 1, 65_536),
+            "learning_rate": (self.learning_rate, 0.0, 100.0), "momentum": (self.momentum, 0.0, 0.9999),
+            "weight_decay": (self.weight_decay, 0.0, 10.0), "warmup": (self.warmup, 0.0, 0.9),
+            "label_smoothing": (self.label_smoothing, 0.0, 0.9), "head_views": (self.head_views, 1, 1000),
+            "patience": (self.patience, 0, 100_000),
+        }  # fmt: skip
+        for name, (value, low, high) in bounds.items():
+            if not low <= value <= high:
+                raise ConfigError(f"{name} = {value}: must lie between {low} and {high}")
+        for name in (*self.augment, *self.augment_if_safe):
+            AUGMENTATIONS.check(name)
+        if self.epochs == 0 and self.weights is None:
+            raise ConfigError("epochs = 0 trains nothing; it makes sense only with pretrained weights")
+
+
+def choose(survey: Survey, num_train: int, pretrained: bool) -> tuple[Recipe, dict[str, object], str]:
+    """The default recipe for some data: recipe, options of its network, and the reason in a sentence."""
+    if pretrained:
+        return _transfer(num_train)
+    if max(survey.height, survey.width) <= SMALL_SIDE:
+        return _small_pictures(survey, num_train)
+    return _photographs(num_train)
+
+
+def _small_pictures(survey: Survey, num_train: int) -> tuple[Recipe, dict[str, object], str]:
+    """A light network at the pictures' own size. Measured on MNIST: width 16 with BatchNorm reaches 99.3 % in two
+    epochs, a quarter of the time of the 32-64-64 network without; colour needs width and more epochs."""
+    width, views = (16, 110_000) if survey.grey else (48, 500_000)
+    options: dict[str, object] = {"norm": "batch", "width": width, "dense": 0}
+    epochs = min(60, max(2, round(views / num_train)))
+    why = f"small {'grey' if survey.grey else 'colour'} pictures: a light network at their own size"
+    return Recipe(epochs=epochs, augment=("pad_crop",)), options, why
+
+
+def _photographs(num_train: int) -> tuple[Recipe, dict[str, object], str]:
+    recipe = Recipe(
+        model="resnet18",
+        size=128,
+        epochs=min(60, max(3, round(40_000 / num_train))),
+        batch_size=32,
+        learning_rate=0.05,
+        augment=("resized_crop",),
+    )
+    return recipe, {}, "photographs from scratch: ResNet-18 at 128 pixels (pretrained --weights would do better)"
+
+
+def _transfer(num_train: int) -> tuple[Recipe, dict[str, object], str]:
+    recipe = Recipe(
+        epochs=0,
+        batch_size=32,
+        learning_rate=0.01,
+        weight_decay=1e-4,
+        augment=("resized_crop",),
+        label_smoothing=0.1,
+    )
+    return recipe, {}, "pretrained weights: the head is fitted on the frozen network's features"

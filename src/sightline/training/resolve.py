@@ -1,0 +1,95 @@
+"""From what was asked for and what the data looks like to what will be done: recipe, network, preprocessing.
+
+Comes in: flags, a TOML file, a Survey, weights; goes out: a Resolved with a sentence why. Must not train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sightline import config
+from sightline.data.preprocess import Preprocessing
+from sightline.data.scan import Survey
+from sightline.run import preprocessing_from_timm
+from sightline.training.recipe import SMALL_SIDE, Recipe, choose
+
+if TYPE_CHECKING:
+    from sightline.models import Weights
+
+MODEL_PREFIX = "model."
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What will be done, every value settled. `why` is a sentence for the user."""
+
+    recipe: Recipe
+    model_options: Mapping[str, Any]  # Any: each network has its own
+    preprocessing: Preprocessing
+    why: str
+
+    def sentence(self) -> str:
+        """The resolved recipe in a line."""
+        r, p = self.recipe, self.preprocessing
+        options = "".join(f", {key} {value}" for key, value in self.model_options.items())
+        return (
+            f"Recipe: {r.model}{options}; {p.width}x{p.height}, {'grey' if p.channels == 1 else 'colour'}, {p.fit}; "
+            f"{r.epochs} epochs of batches of {r.batch_size}, {r.optimizer}, rate {r.learning_rate:g}, {r.schedule}; "
+            f"augmentation: {', '.join(r.augment) or 'none'}"
+            + (f", and {', '.join(r.augment_if_safe)} if that proves safe" if r.augment_if_safe else "")
+        )
+
+
+def settings_of(recipe_file: Mapping[str, Any], assignments: list[str], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """A TOML file, then `--set key=value`, then flags: the later wins. Options of the network are `model.key`."""
+    values = dict(recipe_file)
+    table = values.pop("model_options", {})
+    values |= {MODEL_PREFIX + key: value for key, value in table.items()}
+    values |= config.parse_assignments(assignments)
+    return values | {key: value for key, value in flags.items() if value is not None}
+
+
+def resolve(settings: Mapping[str, Any], survey: Survey, num_train: int, weights: Weights | None) -> Resolved:
+    """Defaults for this data, changed by `settings`. Raises ConfigError for an unknown or impossible one."""
+    own = {k.removeprefix(MODEL_PREFIX): v for k, v in settings.items() if k.startswith(MODEL_PREFIX)}
+    rest = {k: v for k, v in settings.items() if not k.startswith(MODEL_PREFIX)}
+    recipe, options, why = choose(survey, num_train, weights is not None)
+    if weights is not None:
+        recipe = replace(recipe, model=weights.architecture, weights=weights.origin)
+        rest.pop("weights", None)
+        rest.pop("model", None)
+    elif "model" in rest and rest["model"] != recipe.model:
+        options, why = {}, f"{rest['model']} as asked for; {why.partition(':')[0]}"
+    recipe = config.replace(recipe, rest, "recipe")
+    preprocessing = _preprocessing(recipe, survey, weights)
+    return Resolved(replace(recipe, size=preprocessing.height), options | own, preprocessing, why)
+
+
+def _preprocessing(recipe: Recipe, survey: Survey, weights: Weights | None) -> Preprocessing:
+    """Of the weights where there are any; else the pictures' own size, mean and std."""
+    if weights is not None and weights.config:
+        found = preprocessing_from_timm({"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)} | weights.config)
+        found = replace(found, fit=recipe.fit)
+        return replace(found, height=recipe.size, width=recipe.size) if recipe.size else found
+    height, width = (recipe.size, recipe.size) if recipe.size else _own_size(recipe, survey)
+    channels = 1 if survey.grey and weights is None else 3
+    # Photographs lose a margin in evaluation, as the random crops of training do; small pictures are kept whole.
+    crop_fraction = 1.0 if max(height, width) <= SMALL_SIDE else 0.875
+    return Preprocessing(
+        height, width, channels, recipe.fit, crop_fraction, mean=survey.mean[:channels], std=survey.std[:channels]
+    )
+
+
+def _own_size(recipe: Recipe, survey: Survey) -> tuple[int, int]:
+    """The pictures' size where all have one; else a square of their median side, within what networks are made for."""
+    from sightline import models
+
+    if max(survey.height, survey.width) > SMALL_SIDE:
+        _, height, width = models.describe(recipe.model).input_size or (3, 224, 224)
+        return height, width
+    if survey.same_size:
+        return survey.height, survey.width
+    side = max(28, round((survey.height + survey.width) / 2))
+    return side, side

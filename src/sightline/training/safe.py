@@ -1,0 +1,95 @@
+"""Augmentations that might change a label, switched on once the selection split shows that they do not.
+
+A network that has never seen a mirrored picture answers mirrored pictures of mirror-blind classes (cats, bottles)
+nearly as well as the originals, and mirrored digits or signs much worse. So the selection pictures are answered
+twice, as they are and augmented, and the answers compared pair by pair, over all and class by class.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import sqrt
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sightline.data.augment import AUGMENTATIONS, Draw, View
+from sightline.data.batches import Batches
+from sightline.data.preprocess import Pixels
+from sightline.engines.torch import TorchEngine
+from sightline.metrics._interval import wilson
+from sightline.training.prepare import Selection
+
+NUM_DRAWS = 2  # a flip leaves half of the pictures alone; two draws reach three quarters
+LAST_CHANCE = 0.5  # share of the training after which switching on would no longer pay
+
+
+class SafetyProbe:
+    """Tests the `names` at the ends of epochs, until each is on or has been shown to be harmful."""
+
+    def __init__(self, names: tuple[str, ...], seed: int) -> None:
+        self.waiting, self.seed = list(names), seed
+
+    def update(
+        self,
+        engine: TorchEngine,
+        selection: Selection,
+        batches: Batches,
+        share_done: float,
+        say: Callable[[str], None],
+    ) -> Batches:
+        """The batches of the next epoch: with those augmentations that have now been shown to be safe."""
+        if not self.waiting or not len(selection.labels) or share_done > LAST_CHANCE:
+            return batches
+        as_is = engine.answer(selection.pictures).argmax(axis=1) == selection.labels
+        if not _is_above_chance(as_is, selection.labels):
+            return batches
+        for name in list(self.waiting):
+            lost, won = self._compare(name, engine, selection, as_is)
+            self.waiting.remove(name)
+            verdict = is_safe(lost, won, selection.labels)
+            say(
+                f"{name}: of the selection pictures it changes, {int(lost.sum())} are no longer answered right and "
+                f"{int(won.sum())} now are: {'switched on' if verdict else 'left off'}"
+            )
+            if verdict:
+                batches = replace(batches, augmentations=(*batches.augmentations, name))
+        return batches
+
+    def _compare(
+        self, name: str, engine: TorchEngine, selection: Selection, as_is: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each selection picture (N,): in how many draws a right answer was lost, or a wrong one mended."""
+        lost, won = np.zeros(len(as_is), np.int64), np.zeros(len(as_is), np.int64)
+        for draw in range(NUM_DRAWS):
+            changed = _augmented(name, selection.pictures, Draw(self.seed, -1 - draw, np.arange(len(as_is))))
+            right = engine.answer(changed).argmax(axis=1) == selection.labels
+            lost += as_is & ~right
+            won += ~as_is & right
+        return lost, won
+
+
+def is_safe(lost: NDArray[np.int64], won: NDArray[np.int64], labels: NDArray[np.int64]) -> bool:
+    """Whether losses stay within the noise of a paired comparison: one standard error over all, two in any class."""
+    if lost.sum() - won.sum() > sqrt(lost.sum() + won.sum()):
+        return False
+    for k in np.unique(labels):
+        b, c = int(lost[labels == k].sum()), int(won[labels == k].sum())
+        if b - c >= max(2.0, 2 * sqrt(b + c)):
+            return False
+    return True
+
+
+def _is_above_chance(right: NDArray[np.bool_], labels: NDArray[np.int64]) -> bool:
+    """Whether the network answers better than naming the commonest class always; before that a test tells nothing."""
+    low, _ = wilson(int(right.sum()), len(right))
+    return low > np.bincount(labels).max() / len(labels)
+
+
+def _augmented(name: str, pictures: Pixels, draw: Draw) -> Pixels:
+    """Pictures (N, H, W, C), augmented."""
+    images = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+    frame = (images.shape[2], images.shape[3])
+    view = View(images, np.tile(np.array(frame, np.int64), (len(images), 1)), frame)
+    images = AUGMENTATIONS.get(name).augment(view, draw).images
+    return np.asarray(images.permute(0, 2, 3, 1).round().to(torch.uint8).numpy())

@@ -1,0 +1,143 @@
+"""The main job: from a data set to a run folder. It reads downward; each step is a function of its own room.
+
+Comes in: where the pictures are, and what to change of the defaults; goes out: a Run, evaluated and reported.
+Must not know the terminal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sightline.data.dataset import Dataset
+from sightline.data.scan import Survey, survey
+from sightline.training import prepare
+from sightline.training.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from sightline.models import Network
+    from sightline.run import Run
+    from sightline.training.finish import Trained
+    from sightline.training.prepare import Table
+    from sightline.training.resolve import Resolved
+    from sightline.training.writer import MetricsLog
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a training is asked for besides its recipe.
+
+    minutes   a budget for everything; the number of steps is fixed from it before the first one
+    out       the run folder; must not exist, or be empty. None: the next free `runs/NAME`
+    fold      (i, k): the i-th of k cross-validation splits
+    skip_bad  leave out pictures that cannot be read, and say so, rather than stop
+    command   how this training was started, for the report
+    """
+
+    seed: int = 0
+    minutes: float | None = None
+    out: Path | None = None
+    fold: tuple[int, int] | None = None
+    skip_bad: bool = False
+    num_workers: int | None = None
+    tensorboard: bool = False
+    command: str = "sightline.train(...)"
+
+
+def train(
+    data: str | Path | Dataset,
+    settings: Mapping[str, Any] | None = None,  # Any: recipe fields of several types
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Train a network on labelled pictures and leave a run folder.
+
+    `settings`: fields of the Recipe, and options of the network as `model.name`. Raises DataError,
+    BadPicturesError, ConfigError, WeightsError or TrainingError; the user's files are never touched.
+    """
+    started, progress, options = time.perf_counter(), progress or Silent(), options or Options()
+    table = prepare.open_table(data, options.fold, progress)
+    look = survey(table.dataset, table.parts.rows("train"))
+
+    # From here on torch is needed; what went wrong before, went wrong quickly.
+    from sightline.training import finish, writer
+
+    network, what, weights = _network(dict(settings or {}), look, table, options, progress)
+    folder = writer.new_folder(options.out, table.name)
+    try:
+        writer.check_space(folder, network, len(table.dataset))
+        table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress)
+        with writer.MetricsLog(folder, options.tensorboard) as log:
+            trained = _fit(network, what, table, options, progress, log, started)
+        return finish.finish(folder, replace(trained, weights=weights), table, options.command, progress, started)
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _network(
+    settings: dict[str, Any], look: Survey, table: Table, options: Options, progress: Progress
+) -> tuple[Network, Resolved, str]:
+    """Settle what will be done, say it, and build the network with what it starts from."""
+    import torch
+
+    from sightline import models
+    from sightline.training.resolve import resolve
+
+    wanted = settings.get("weights")
+    weights = models.open_weights(str(wanted), settings.get("model")) if wanted else None
+    what = resolve(settings, look, len(table.parts.rows("train")), weights)
+    torch.manual_seed(options.seed)
+    frame, num_classes = what.preprocessing, len(table.dataset.classes)
+    size = (frame.height, frame.width)
+    network = models.build(what.recipe.model, num_classes, frame.channels, size, dict(what.model_options))
+    sentence = models.load_into(network, weights).sentence() if weights is not None else "none, from scratch"
+    num_parameters = sum(p.numel() for p in network.parameters())
+    progress.say(f"Chosen: {what.why}.")
+    progress.say(what.sentence())
+    progress.say(f"Network: {network.architecture}, {num_parameters / 1e6:.2f} M parameters; weights: {sentence}")
+    return network, what, sentence
+
+
+def _fit(
+    network: Network,
+    what: Resolved,
+    table: Table,
+    options: Options,
+    progress: Progress,
+    log: MetricsLog,
+    started: float,
+) -> Trained:
+    """Measure the plan, fit the head where weights are pretrained, fix the number of steps, train."""
+    from sightline.data.batches import Batches
+    from sightline.engines.torch import TorchEngine, default_device
+    from sightline.training import finish, loop, plan, transfer, trials
+
+    recipe, frame, device = what.recipe, what.preprocessing, default_device()
+    batches = Batches(
+        dataset=table.dataset,
+        rows=table.parts.rows("train"),
+        canvases=table.canvases,
+        preprocessing=frame,
+        augmentations=recipe.augment,
+        batch_size=min(recipe.batch_size, len(table.parts.rows("train"))),
+        seed=options.seed,
+        num_workers=options.num_workers,
+    )
+    selection = prepare.selection_of(table, frame)
+    chosen = trials.measure(network.to(device), batches, recipe)
+    progress.say(f"Plan: {chosen.sentence()}")
+    engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
+    with_head = recipe.weights is not None and network.has_linear_head
+    if with_head:
+        batches = transfer.fit_head(engine, batches, selection, recipe, progress)
+    num_steps = recipe.epochs * len(batches)
+    if options.minutes is not None:
+        left_s = 60 * options.minutes - (time.perf_counter() - started)
+        num_steps = plan.steps_within(left_s, chosen, len(batches), len(selection.labels), len(table.parts.rows("test")), batches.batch_size)
+        progress.say(f"Budget: {num_steps:,} steps, {num_steps / len(batches):.1f} epochs, in {options.minutes:g} minutes")
+    outcome = loop.fit(engine, batches, selection, recipe, chosen, num_steps, progress, log, with_head)
+    return finish.Trained(engine, what, chosen, outcome, num_steps)

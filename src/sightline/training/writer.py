@@ -1,0 +1,136 @@
+"""Writes a run folder. Comes in: what a training knows; goes out: the files of `sightline.run`, each whole or absent.
+
+Nothing that exists is overwritten. Must not know how training works.
+"""
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from sightline import __version__, config
+from sightline.data.dataset import Dataset
+from sightline.data.split import Split
+from sightline.errors import MissingExtraError, RunError, TrainingError
+from sightline.models import Network
+from sightline.report import Epoch
+from sightline.run import WEIGHTS, RunConfig, sha256, write_csv, write_json
+from sightline.training.recipe import Recipe
+
+
+def new_folder(out: Path | None, data_name: str) -> Path:
+    """The folder of a new run: `out`, which must be absent or empty, or the next free `runs/NAME`."""
+    if out is None:
+        numbered = (Path("runs") / (data_name if i == 1 else f"{data_name}-{i}") for i in range(1, 1_000_000))
+        out = next(path for path in numbered if not path.exists())
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunError(f"{out} exists already; name another folder with --out, or remove it")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{out} cannot be made: {error.strerror}; name another folder with --out") from error
+    return out
+
+
+def check_space(folder: Path, network: Network, num_pictures: int) -> None:
+    """Raise TrainingError before training if the run would not fit on the disk."""
+    needed = 2 * sum(t.numel() * t.element_size() for t in network.state_dict().values())
+    needed += 300 * num_pictures + 20_000_000  # split.csv and predictions.csv; the report
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise TrainingError(
+            f"{folder}: {free / 1e6:.0f} MB are free on this disk, the run needs {needed / 1e6:.0f} MB; "
+            "make room, or name another disk with --out"
+        )
+
+
+def write_split(folder: Path, dataset: Dataset, split: Split, hashes: list[str]) -> None:
+    groups = dataset.groups or [""] * len(dataset)
+    names = [dataset.classes[k] for k in dataset.labels]
+    rows = zip(dataset.paths, names, groups, split.names.tolist(), hashes, strict=True)
+    write_csv(folder / "split.csv", ("path", "label", "group", "split", "pixels"), rows)
+
+
+def write_network(folder: Path, network: Network, run_config: RunConfig) -> RunConfig:
+    """Weights and config.json; returns the configuration with the weights' hash."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.body.state_dict().items()}
+    temporary = folder / (WEIGHTS + ".tmp")
+    save_file(state, temporary, metadata={"format": "pt"})
+    temporary.replace(folder / WEIGHTS)
+    run_config = replace(run_config, weights_sha256=sha256(folder / WEIGHTS), version=__version__)
+    write_json(folder / "config.json", run_config.to_json())
+    return run_config
+
+
+def write_recipe(folder: Path, recipe: Recipe, model_options: Mapping[str, object], command: str) -> None:
+    text = config.to_toml(recipe, f"{command}\nTrain likewise: sightline train DATA --recipe recipe.toml")
+    if model_options:
+        lines = [f"{key} = {config.toml_value(value)}" for key, value in model_options.items()]
+        text += "\n[model_options]\n" + "\n".join(lines) + "\n"
+    (folder / "recipe.toml").write_text(text, encoding="utf-8")
+
+
+class MetricsLog:
+    """metrics.jsonl, and TensorBoard's events where asked for."""
+
+    def __init__(self, folder: Path, with_tensorboard: bool) -> None:
+        self.file = (folder / "metrics.jsonl").open("w", encoding="utf-8")
+        self.events = _tensorboard(folder) if with_tensorboard else None
+
+    def __call__(self, record: Epoch) -> None:
+        self.file.write(json.dumps(asdict(record)) + "\n")
+        self.file.flush()
+        if self.events is not None:
+            for name, value in asdict(record).items():
+                if value is not None and name not in ("epoch", "step"):
+                    self.events.add_scalar(name, value, record.step)
+
+    def __enter__(self) -> "MetricsLog":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.file.close()
+        if self.events is not None:
+            self.events.close()
+
+
+def _tensorboard(folder: Path) -> Any:  # SummaryWriter has no types
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingExtraError("--tensorboard", "tensorboard", "tensorboard") from error
+    return SummaryWriter(str(folder))
+
+
+def machine() -> dict[str, str]:
+    """What this was computed on and with."""
+    import numpy
+    import PIL
+
+    facts = {
+        "System": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        "Processor": _processor(),
+        "Cores": str(os.cpu_count()),
+        "Python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "Pillow": PIL.__version__,
+    }
+    if torch.cuda.is_available():
+        facts["GPU"] = torch.cuda.get_device_name()
+    return facts
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown"

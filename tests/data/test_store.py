@@ -1,0 +1,245 @@
+import bz2
+import gzip
+import io
+import lzma
+import os
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sightline.data.archive import TarStore, ZipStore, _full_index, _plain_index, _uncompressed
+from sightline.data.names import natural_key
+from sightline.data.store import FolderStore, SubStore, is_archive, open_store
+from sightline.errors import DataError
+
+FILES = {
+    "a/10.png": b"ten",
+    "a/2.png": b"two",
+    "b/x y.png": b"space",
+    "ключ/日本.png": b"script",
+    "b/" + "long" * 40 + ".png": b"long",
+    "b/empty.png": b"",
+}
+IN_ORDER = ["a/2.png", "a/10.png", "b/empty.png", "b/" + "long" * 40 + ".png", "b/x y.png", "ключ/日本.png"]
+HIDDEN = {"__MACOSX/a/._2.png": b"", ".git/config": b"", "a/.DS_Store": b"", "b/Thumbs.db": b""}
+
+
+def make_folder(root: Path) -> Path:
+    for name, data in (FILES | HIDDEN).items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    (root / "nothing/below").mkdir(parents=True)
+    return root
+
+
+def make_zip(path: Path, compression: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in (FILES | HIDDEN).items():
+            archive.writestr(name, data)
+        archive.mkdir("nothing")
+        archive.mkdir("nothing/below")
+    return path
+
+
+def make_tar(path: Path, mode: str = "w", format: int = tarfile.PAX_FORMAT, prefix: str = "") -> Path:
+    with tarfile.open(path, mode, format=format) as archive:  # type: ignore[call-overload]
+        for folder in ("nothing", "nothing/below"):
+            info = tarfile.TarInfo(prefix + folder)
+            info.type = tarfile.DIRTYPE
+            archive.addfile(info)
+        for name, data in (FILES | HIDDEN).items():
+            info = tarfile.TarInfo(prefix + name)
+            info.size, info.mtime = len(data), 1.5
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+MAKERS: dict[str, Callable[[Path], Path]] = {
+    "folder": lambda p: make_folder(p / "folder"),
+    "zip": lambda p: make_zip(p / "a.zip"),
+    "stored zip": lambda p: make_zip(p / "a.zip", zipfile.ZIP_STORED),
+    "bzip2 zip": lambda p: make_zip(p / "a.zip", zipfile.ZIP_BZIP2),
+    "pax tar": lambda p: make_tar(p / "a.tar"),
+    "gnu tar": lambda p: make_tar(p / "a.tar", format=tarfile.GNU_FORMAT),
+    "tar of .": lambda p: make_tar(p / "a.tar", prefix="./"),
+    "tar.gz": lambda p: make_tar(p / "a.tar.gz", "w:gz"),
+    "tar.bz2": lambda p: make_tar(p / "a.tar.bz2", "w:bz2"),
+    "tar.xz": lambda p: make_tar(p / "a.tar.xz", "w:xz"),
+    "gzip named tar": lambda p: make_tar(p / "a.tar", "w:gz"),
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_every_store_lists_and_reads_the_same(kind: str, tmp_path: Path) -> None:
+    store = open_store(MAKERS[kind](tmp_path))
+    assert store.names() == IN_ORDER
+    assert {name: store.read(name) for name in store.names()} == FILES
+    assert store.empty_folders() == ["nothing", "nothing/below"]
+    with pytest.raises(FileNotFoundError):
+        store.read("a/3.png")
+    store.names().clear()
+    assert store.names() == IN_ORDER, "the list is the caller's own"
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar.gz"])
+def test_threads_read_the_right_bytes(kind: str, tmp_path: Path) -> None:
+    store = open_store(MAKERS[kind](tmp_path))
+    with ThreadPoolExecutor(8) as pool:
+        read = list(pool.map(lambda name: (name, store.read(name)), IN_ORDER * 200))
+    assert all(FILES[name] == data for name, data in read)
+
+
+def test_sub_store_is_the_part_below(tmp_path: Path) -> None:
+    store = SubStore(open_store(make_zip(tmp_path / "a.zip")), "nothing/")
+    assert (store.names(), store.empty_folders()) == ([], ["below"])
+    store = SubStore(open_store(tmp_path / "a.zip"), "a/")
+    assert store.names() == ["2.png", "10.png"] and store.read("10.png") == b"ten"
+
+
+def test_natural_order() -> None:
+    names = ["b", "a10", "a2", "10", "9", "a", "a2b", "A"]
+    assert sorted(names, key=natural_key) == ["9", "10", "A", "a", "a2", "a2b", "a10", "b"]
+
+
+def test_names_that_are_not_utf8_can_be_printed_and_read(tmp_path: Path) -> None:
+    with open(os.path.join(os.fsencode(tmp_path), b"caf\xe9.png"), "wb") as file:
+        file.write(b"coffee")
+    store = FolderStore(tmp_path)
+    assert store.names() == [r"caf\xe9.png"]
+    assert store.read(store.names()[0]) == b"coffee"
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("caf\udce9.png"), io.BytesIO())
+    assert TarStore(path).names() == [r"caf\xe9.png"]
+
+
+def test_utf8_names_without_the_zip_flag_and_windows_slashes(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("k_ey/na_me.png", b"1")
+        archive.writestr("dir|name.png", b"2")
+    data = (
+        path.read_bytes().replace(b"k_ey", "ключ".encode()[:4]).replace(b"na_me", "кий".encode()[:4] + b"x")
+    )
+    path.write_bytes(data.replace(b"dir|name", b"dir\\name"))
+    store = ZipStore(path)
+    assert store.names() == ["dir/name.png", "кл/киx.png"]
+    assert [store.read(name) for name in store.names()] == [b"2", b"1"]
+
+
+def test_links_in_a_folder(tmp_path: Path) -> None:
+    root = make_folder(tmp_path / "folder")
+    (root / "linked").symlink_to(root / "a")
+    (root / "a/up").symlink_to(root)
+    (root / "a/gone.png").symlink_to(root / "nowhere.png")
+    store = FolderStore(root)
+    assert [n for n in store.names() if n.startswith("linked/")] == [
+        "linked/2.png", "linked/10.png", "linked/gone.png",
+    ]  # fmt: skip
+    assert not any("up" in name for name in store.names())
+    with pytest.raises(FileNotFoundError):
+        store.read("a/gone.png")
+
+
+def test_links_in_a_tar(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        info = tarfile.TarInfo("a/1.png")
+        info.size = 3
+        archive.addfile(info, io.BytesIO(b"one"))
+        for name, kind, target in [
+            ("b/hard.png", tarfile.LNKTYPE, "a/1.png"),
+            ("b/soft.png", tarfile.SYMTYPE, "../a/1.png"),
+            ("b/gone.png", tarfile.SYMTYPE, "../a/9.png"),
+            ("b/round.png", tarfile.SYMTYPE, "round.png"),
+            ("c/twice.png", tarfile.SYMTYPE, "../b/soft.png"),
+        ]:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            archive.addfile(info)
+    store = TarStore(path)
+    assert store.names() == ["a/1.png", "b/hard.png", "b/soft.png", "c/twice.png"]
+    assert store.read("b/hard.png") == store.read("c/twice.png") == b"one"
+
+
+def test_both_ways_to_index_a_tar_agree(tmp_path: Path, shared: Path) -> None:
+    for path in (make_tar(tmp_path / "a.tar"), shared / "data/cifar10_jpg.tar.gz"):
+        with _uncompressed(path) as file:
+            start = time.perf_counter()
+            plain = _plain_index(file)
+            plain_s = time.perf_counter() - start
+            assert plain == _full_index(file)
+            full_s = time.perf_counter() - start - plain_s
+    assert plain is not None and len(plain) >= 60_000
+    assert plain_s < full_s, "the faster way must be the faster one"
+
+
+def test_a_damaged_member_is_an_oserror(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", zipfile.ZIP_STORED)
+    path.write_bytes(path.read_bytes().replace(b"space", b"spade"))
+    store = open_store(path)
+    assert store.read("a/2.png") == b"two"
+    with pytest.raises(OSError, match="damaged in the archive: its checksum does not match"):
+        store.read("b/x y.png")
+    path = make_zip(tmp_path / "b.zip")
+    info = zipfile.ZipFile(path).getinfo("b/" + "long" * 40 + ".png")
+    data = bytearray(path.read_bytes())
+    start = info.header_offset + 30 + len(info.filename)
+    data[start : start + info.compress_size] = b"\xff" * info.compress_size
+    path.write_bytes(data)
+    with pytest.raises(OSError, match="damaged in the archive"):
+        open_store(path).read(info.filename)
+
+
+def test_an_encrypted_member_is_an_oserror(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(OSError, match="encrypted"):
+        open_store(path).read("a/10.png")
+
+
+def bad_archives(folder: Path) -> list[Path]:
+    whole = make_tar(folder / "whole.tar").read_bytes()
+    bad = {
+        "empty.zip": b"",
+        "text.zip": b"hello",
+        "text.tar": b"hello",
+        "empty.tar": b"",
+        "cut.tar": whole[:2000],
+        "cut.tar.gz": gzip.compress(whole)[:200],
+        "cut.tar.bz2": bz2.compress(whole)[:200],
+        "cut.tar.xz": lzma.compress(whole)[:200],
+        "text.tar.gz": gzip.compress(b"hello"),
+        "cut.zip": make_zip(folder / "whole.zip").read_bytes()[:-30],
+    }
+    for name, data in bad.items():
+        (folder / name).write_bytes(data)
+    return [folder / name for name in bad]
+
+
+def test_damaged_archives_are_named(tmp_path: Path) -> None:
+    for path in bad_archives(tmp_path):
+        assert is_archive(path)
+        with pytest.raises(DataError, match="is not a readable archive") as caught:
+            open_store(path)
+        assert str(path) in str(caught.value)
+
+
+def test_no_such_place(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file or folder"):
+        open_store(tmp_path / "nowhere")
+
+
+def test_a_large_archive_opens_quickly(shared: Path) -> None:
+    start = time.perf_counter()
+    names = open_store(shared / "data/cifar10_jpg.tar.gz").names()
+    elapsed_s = time.perf_counter() - start
+    assert len(names) == 60_000
+    assert elapsed_s < 10, f"{elapsed_s:.1f} s; about 1 s is usual"
