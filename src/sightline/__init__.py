@@ -6,13 +6,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Classifier": "classifier",
+    "load": "classifier",
     "Options": "training.train",
     "Predictor": "predictor",
-    "evaluate": "evaluate",
     "open_dataset": "data",
     "train": "training.train",
 }
-__all__ = ["__version__", "load", *_HOMES]  # noqa: PLE0604  # names of _HOMES are resolved below
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> object:

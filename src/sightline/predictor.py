@@ -83,7 +83,7 @@ class Predictor:
         read = in_threads(lambda numbered: (_name(*numbered), read_one(numbered[1])), enumerate(inputs))
         while chunk := list(islice(read, self.engine.batch_size)):
             good = [pixels for _, pixels in chunk if not isinstance(pixels, str)]
-            rows = iter(self.decision.probabilities(self.engine(np.stack(good))) if good else [])
+            rows = iter(self.decision.probabilities(self.engine(np.stack(good))) if good else ())
             for name, pixels in chunk:
                 yield Failure(name, pixels) if isinstance(pixels, str) else self._answer(name, next(rows))
 

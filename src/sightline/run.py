@@ -208,5 +208,3 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-

@@ -25,9 +25,7 @@ def check(folder: Path, num_train: int, test: str) -> None:
     assert [data.classes[label] for label in data.labels[:5]] == [NAMES[label] for label in labels]
     assert data.splits == ["train"] * num_train + ["test"] * 3
     assert data.paths[-1] == f"{test}[2]"
-    expected = np.stack([values[1, :1024], values[1, 1024:2048], values[1, 2048:]], axis=-1).reshape(
-        32, 32, 3
-    )
+    expected = np.stack([values[1, :1024], values[1, 1024:2048], values[1, 2048:]], axis=-1).reshape(32, 32, 3)
     np.testing.assert_array_equal(data.images.pixels(1), expected)
     assert data.images.pixels(1).flags.writeable
 
@@ -141,9 +139,7 @@ def test_code_in_a_pickle_never_runs(where: str, protocol: int, tmp_path: Path) 
 def test_odd_pickles_are_data_errors(code: bytes, tmp_path: Path) -> None:
     write_pickles(tmp_path)
     (tmp_path / "data_batch_1").write_bytes(code)
-    with pytest.raises(
-        DataError, match=r"data_batch_1: (contains code|not a readable pickle|no CIFAR batch)"
-    ):
+    with pytest.raises(DataError, match=r"data_batch_1: (contains code|not a readable pickle|no CIFAR batch)"):
         open_dataset(tmp_path)
 
 

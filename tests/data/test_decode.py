@@ -112,7 +112,7 @@ def test_a_tiny_jpeg_survives_any_min_side(encode: Encode) -> None:
     assert decode(data, 100).shape == (2, 3, 1)
 
 
-MODES = {
+MODES: dict[str, tuple[float | tuple[float, ...], list[int]]] = {
     # mode: (colour, expected pixel)
     "1": (1, [255]),
     "L": (77, [77]),
@@ -289,10 +289,7 @@ def test_no_byte_of_damage_escapes_as_another_error(encode: Encode) -> None:
 
 
 def test_threads_agree(encode: Encode) -> None:
-    pictures = [
-        encode(Image.effect_noise((50 + i, 40), 60), ("JPEG", "PNG", "WEBP", "TIFF")[i % 4])
-        for i in range(16)
-    ]
+    pictures = [encode(Image.effect_noise((50 + i, 40), 60), ("JPEG", "PNG", "WEBP", "TIFF")[i % 4]) for i in range(16)]
     alone = [decode(data, 16) for data in pictures]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda data: decode(data, 16), pictures * 5))

@@ -87,9 +87,7 @@ def test_layouts_that_cannot_be_learned_from(pictures: list[str], message: str, 
 
 
 def test_no_pictures_says_what_was_found_and_what_is_expected(tree: Tree) -> None:
-    with pytest.raises(
-        DataError, match=r"1 file \(labels.txt\)(.|\n)*folder/<class>/\*.jpg(.|\n)*zip or tar"
-    ):
+    with pytest.raises(DataError, match=r"1 file \(labels.txt\)(.|\n)*folder/<class>/\*.jpg(.|\n)*zip or tar"):
         open_dataset(tree([], {"labels.txt": ""}))
 
 

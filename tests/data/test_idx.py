@@ -105,9 +105,7 @@ def test_truncated_gzip(kept: float, tmp_path: Path, shared: Path) -> None:
         data = path.read_bytes()
         cut = int(kept * len(data)) if isinstance(kept, float) else kept
         (tmp_path / path.name).write_bytes(data[:cut] if "images" in path.name else data)
-    with pytest.raises(
-        DataError, match=r"t10k-images-idx3-ubyte.gz: damaged or truncated gzip .* fetch it again"
-    ):
+    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte.gz: damaged or truncated gzip .* fetch it again"):
         open_dataset(tmp_path)
 
 

@@ -123,9 +123,7 @@ def test_utf8_names_without_the_zip_flag_and_windows_slashes(tmp_path: Path) -> 
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("k_ey/na_me.png", b"1")
         archive.writestr("dir|name.png", b"2")
-    data = (
-        path.read_bytes().replace(b"k_ey", "ключ".encode()[:4]).replace(b"na_me", "кий".encode()[:4] + b"x")
-    )
+    data = path.read_bytes().replace(b"k_ey", "ключ".encode()[:4]).replace(b"na_me", "кий".encode()[:4] + b"x")
     path.write_bytes(data.replace(b"dir|name", b"dir\\name"))
     store = ZipStore(path)
     assert store.names() == ["dir/name.png", "кл/киx.png"]

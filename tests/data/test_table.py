@@ -140,15 +140,11 @@ def write_parquet(path: Path, columns: dict[str, list[object]]) -> None:
 
 def test_parquet(tree: Tree) -> None:
     root = tree(PICTURES)
-    write_parquet(
-        root / "t.parquet", {"path": [*PICTURES], "label": [10, 9, 10], "extra": [b"\xff", b"", None]}
-    )
+    write_parquet(root / "t.parquet", {"path": [*PICTURES], "label": [10, 9, 10], "extra": [b"\xff", b"", None]})
     for place in (root, root / "t.parquet"):
         data = open_dataset(place)
         assert data.classes == ("9", "10") and data.labels.tolist() == [1, 0, 1]
-        assert data.notes == (
-            "left aside 1 column (extra) of the table: only path, label, split, group are used",
-        )
+        assert data.notes == ("left aside 1 column (extra) of the table: only path, label, split, group are used",)
         assert data.images.pixels(2)[0, 0, 0] == 2
 
 
@@ -165,15 +161,11 @@ def test_parquet_errors_say_where(tmp_path: Path) -> None:
         open_dataset(path)
 
 
-def test_parquet_without_pyarrow_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_parquet(tmp_path / "t.parquet", {"path": ["a.png"], "label": ["x"]})
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for place in (tmp_path, tmp_path / "t.parquet"):
-        with pytest.raises(
-            MissingExtraError, match=r'reading Parquet .* pyarrow: pip install "sightline\[parquet\]"'
-        ):
+        with pytest.raises(MissingExtraError, match=r'reading Parquet .* pyarrow: pip install "sightline\[parquet\]"'):
             open_dataset(place)
 
 

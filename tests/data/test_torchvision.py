@@ -1,4 +1,5 @@
 import inspect
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -75,9 +76,7 @@ def test_a_download_with_another_checksum_is_refused(mirror: str, monkeypatch: p
         open_dataset("kmnist")
 
 
-def test_without_a_network_it_says_what_was_tried_and_what_to_do(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_network_it_says_what_was_tried_and_what_to_do(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.MNIST, "mirrors", ["http://127.0.0.1:9/"])
     with pytest.raises(DataError, match=r"mnist: torchvision could not download it") as caught:
         open_dataset("mnist")
@@ -93,9 +92,7 @@ def test_a_path_of_that_name_comes_first(tmp_path: Path) -> None:
 
 
 def test_names_forgive_case_and_hyphens() -> None:
-    assert all(
-        is_name(name) for name in (*NAMES, "CIFAR10", "Fashion-MNIST", "FashionMNIST", "OxfordIIITPet")
-    )
+    assert all(is_name(name) for name in (*NAMES, "CIFAR10", "Fashion-MNIST", "FashionMNIST", "OxfordIIITPet"))
     assert not is_name("cifar") and not is_name("")
     with pytest.raises(DataError, match=r"unknown data set 'cifar_11'. Did you mean cifar10"):
         read_by_name("cifar_11")
@@ -130,6 +127,23 @@ def test_files_are_decoded_here_and_damaged_ones_are_picture_errors(tmp_path: Pa
     for row in (2, 4):
         with pytest.raises(PictureError):
             images.pixels(row)
+
+
+def test_pictures_that_torchvision_keeps_as_files_are_decoded_upright_and_scaled(home: Path) -> None:
+    root = home / "datasets/food-101"
+    (root / "meta").mkdir(parents=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for kind in ("soup", "cake"):
+        (root / "images" / kind).mkdir(parents=True)
+        for name in ("1", "2"):
+            Image.new("RGB", (64, 32)).save(root / f"images/{kind}/{name}.jpg", exif=exif)
+    for split, name in (("train", "1"), ("test", "2")):
+        (root / f"meta/{split}.json").write_text(json.dumps({k: [f"{k}/{name}"] for k in ("soup", "cake")}))
+    data = open_dataset("Food101")
+    assert data.classes == ("cake", "soup") and data.labels.tolist() == [1, 0, 1, 0]
+    assert data.splits == ["train", "train", "test", "test"]
+    assert data.images.pixels(3, 16).shape == (32, 16, 3) and data.images.size(3) == (64, 32)
 
 
 class Unreadable:

@@ -139,4 +139,5 @@ def test_starting_weights_have_the_spread_of_their_rule(activation: str, spread:
     network = models.build("simple_cnn", 10, 1, (28, 28), {"activation": activation})
     weight = network.body.get_parameter("features.conv2.weight")  # (64, 32, 3, 3): 18,432 draws
     assert weight.std().item() == pytest.approx(spread, rel=0.03)
+    assert network.head.weight.std().item() == pytest.approx(0.01, rel=0.1)
     assert all(not bias.any() for name, bias in network.named_parameters() if name.endswith("bias"))

@@ -110,9 +110,7 @@ def test_the_smallest_size_is_found_by_trying(name: str, side: int, least: int) 
     if not side:
         models.build(name, 3, 3, (8, 8))
         return
-    with pytest.raises(
-        ConfigError, match=f"cannot take {side}x{side} images; the smallest are {least}x{least}"
-    ):
+    with pytest.raises(ConfigError, match=f"cannot take {side}x{side} images; the smallest are {least}x{least}"):
         models.build(name, 3, 3, (side, side))
     models.build(name, 3, 3, (least, least))
 
@@ -163,9 +161,7 @@ def test_inception_leaves_its_input_alone() -> None:
 def imported_by(code: str) -> set[str]:
     """Which of the heavy packages a fresh Python has imported after `code`."""
     report = "import sys; print(*[m for m in ('torch', 'torchvision', 'timm', 'numpy') if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True)
     return set(done.stdout.splitlines()[-1].split())
 
 

@@ -51,9 +51,7 @@ def test_auxiliary_heads_start_anew_or_are_left_unused() -> None:
     assert report.replaced == ()
     assert report.unexpected and all(key.startswith("aux") for key in report.unexpected)
     report = models.load_into(source, weights_of(bare))
-    assert set(report.replaced) == {
-        f"aux{i}.{part}" for i in (1, 2) for part in ("conv.conv", "conv.bn", "fc1", "fc2")
-    }
+    assert set(report.replaced) == {f"aux{i}.{part}" for i in (1, 2) for part in ("conv.conv", "conv.bn", "fc1", "fc2")}
 
 
 def test_a_few_keys_more_or_less_are_reported() -> None:
@@ -86,17 +84,13 @@ def test_another_network_is_refused_and_nothing_changes(there: str, here: str) -
 
 def test_other_channels_are_refused() -> None:
     source, target = (models.rebuild("resnet18", 5, channels, (32, 32)) for channels in (3, 1))
-    with pytest.raises(
-        WeightsError, match=r"there is for images of 3 channels \(conv1.weight: \(64, 3, 7, 7\)\)"
-    ):
+    with pytest.raises(WeightsError, match=r"there is for images of 3 channels \(conv1.weight: \(64, 3, 7, 7\)\)"):
         models.load_into(target, weights_of(source))
 
 
 def test_other_shapes_are_refused_with_both() -> None:
     source, target = (models.rebuild("simple_cnn", 5, 1, (28, 28), {"width": width}) for width in (8, 16))
-    with pytest.raises(
-        WeightsError, match=r"features.conv1.weight: \(8, 1, 3, 3\) there, \(16, 1, 3, 3\) here"
-    ):
+    with pytest.raises(WeightsError, match=r"features.conv1.weight: \(8, 1, 3, 3\) there, \(16, 1, 3, 3\) here"):
         models.load_into(target, weights_of(source))
     sized = models.rebuild("simple_cnn", 5, 1, (40, 40), {"dense": 0})
     with pytest.raises(WeightsError, match=r"classifier.head.weight: \(5, 576\) there, \(5, 2304\) here"):
@@ -105,9 +99,7 @@ def test_other_shapes_are_refused_with_both() -> None:
 
 @pytest.mark.parametrize("name", ["test_vit", "vit_b_32"])
 def test_position_embeddings_are_resized(name: str) -> None:
-    source, target = (
-        models.rebuild(name, classes, 3, (side, side)) for classes, side in ((1000, 96), (5, 160))
-    )
+    source, target = (models.rebuild(name, classes, 3, (side, side)) for classes, side in ((1000, 96), (5, 160)))
     key = "pos_embed" if name == "test_vit" else "encoder.pos_embedding"
     source.body.get_parameter(key).data.fill_(0.5)
     report = models.load_into(target, weights_of(source))
@@ -118,11 +110,9 @@ def test_position_embeddings_are_resized(name: str) -> None:
     assert report.replaced == (target.head_name,)
 
 
-@pytest.mark.parametrize(
-    "name", ["lenet5", "simple_cnn", "resnet18", "googlenet", "mobilenet_v2", "squeezenet1_0"]
-)
+@pytest.mark.parametrize("name", ["lenet5", "simple_cnn", "resnet18", "googlenet", "mobilenet_v2", "squeezenet1_0"])
 def test_train_save_load_answer(name: str, tmp_path: Path) -> None:
-    """A few steps bring the loss down; what was saved gives the same bits, here and in torchvision and timm."""
+    """A few steps bring the loss down; what was saved gives the same bits, here and in the peers."""
     torch.manual_seed(0)
     size = (28, 28) if name in ("lenet5", "simple_cnn") else (64, 64)
     network = models.build(name, 10, 3, size)
@@ -150,14 +140,14 @@ def test_train_save_load_answer(name: str, tmp_path: Path) -> None:
 
 
 def train(network: Network, images: torch.Tensor, labels: torch.Tensor) -> list[float]:
-    """The losses of a few steps of momentum on one batch, without dropout."""
+    """The losses of a few steps on one batch, without dropout."""
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
+    optimizer = torch.optim.Adam(network.parameters(), lr=5e-4)
     cross_entropy = torch.nn.functional.cross_entropy
     losses = []
-    for _ in range(8):
+    for _ in range(10):
         logits, auxiliary = network.train().training_logits(images)
         loss = cross_entropy(logits, labels)
         losses.append(loss.item())

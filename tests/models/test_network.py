@@ -51,18 +51,14 @@ def test_two_heads_are_not_one() -> None:
         network.features(torch.randn(2, 3, 64, 64))
 
 
-@pytest.mark.parametrize(
-    ("name", "side", "weights"), [("googlenet", 64, [0.3, 0.3]), ("inception_v3", 299, [0.4])]
-)
+@pytest.mark.parametrize(("name", "side", "weights"), [("googlenet", 64, [0.3, 0.3]), ("inception_v3", 299, [0.4])])
 def test_auxiliary_heads_train_and_do_not_answer(name: str, side: int, weights: list[float]) -> None:
     with torch.device("meta"):
         network = models.rebuild(name, 5, 3, (side, side))
         x = torch.empty(2, 3, side, side)
     logits, auxiliary = network.train().training_logits(x)
     assert logits.shape == (2, 5)
-    assert [(tuple(aux.shape), weight) for aux, weight in auxiliary] == [
-        ((2, 5), weight) for weight in weights
-    ]
+    assert [(tuple(aux.shape), weight) for aux, weight in auxiliary] == [((2, 5), weight) for weight in weights]
     assert network(x).shape == (2, 5)
     assert network.eval().training_logits(x)[1] == []
     assert not any(name.startswith(("aux", "Aux")) for name in network.stages())
@@ -95,7 +91,5 @@ def test_stages_run_from_input_to_output(name: str, first: str, last: str, insid
     assert inside in names
     assert all(network.body.get_submodule(name) is stage for name, stage in stages.items())
     kept = {id(p) for stage in stages.values() for p in stage.parameters()}
-    modules = {
-        id(p) for m in network.body.modules() for p in m.parameters(recurse=False) if m is not network.body
-    }
+    modules = {id(p) for m in network.body.modules() for p in m.parameters(recurse=False) if m is not network.body}
     assert modules - kept == ({id(network.body.encoder.pos_embedding)} if name == "vit_b_32" else set())

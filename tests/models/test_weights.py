@@ -68,9 +68,7 @@ def test_a_pickle_is_unwrapped(
     weights = models.open_weights(str(tmp_path / "weights.pth"), "lenet5")
     assert weights.architecture == "lenet5"
     assert weights.config == {}
-    assert all(
-        torch.equal(weights.state_dict[key], value.half().float()) for key, value in state_dict.items()
-    )
+    assert all(torch.equal(weights.state_dict[key], value.half().float()) for key, value in state_dict.items())
 
 
 def test_half_precision_is_loaded_as_single(tmp_path: Path) -> None:
@@ -81,11 +79,8 @@ def test_half_precision_is_loaded_as_single(tmp_path: Path) -> None:
     }
     save_file(content, tmp_path / "x.safetensors")
     weights = models.open_weights(str(tmp_path / "x.safetensors"), "lenet5")
-    assert [value.dtype for value in weights.state_dict.values()] == [
-        torch.float32,
-        torch.float32,
-        torch.int64,
-    ]
+    dtypes = {key: value.dtype for key, value in weights.state_dict.items()}
+    assert dtypes == {"a": torch.float32, "b": torch.float32, "c": torch.int64}
 
 
 class Payload:
@@ -103,9 +98,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
 @pytest.mark.parametrize("keep", [0, 5, 100, -100])
-def test_a_damaged_file_is_named(
-    tmp_path: Path, state_dict: dict[str, torch.Tensor], name: str, keep: int
-) -> None:
+def test_a_damaged_file_is_named(tmp_path: Path, state_dict: dict[str, torch.Tensor], name: str, keep: int) -> None:
     path = tmp_path / name
     torch.save(state_dict, path) if path.suffix == ".pth" else save_file(state_dict, path)
     path.write_bytes(path.read_bytes()[:keep])
@@ -144,7 +137,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
 
 
 def test_tags_that_do_not_exist() -> None:
-    with pytest.raises(WeightsError, match="Did you mean IMAGENET1K_V1"):
+    with pytest.raises(WeightsError, match="Did you mean IMAGENET1K_V2 or IMAGENET1K_V1"):
         models.open_weights("IMAGENET1K_V4", "resnet50")
     with pytest.raises(WeightsError, match="lenet5 has no published weights"):
         models.open_weights("pretrained", "lenet5")
@@ -157,8 +150,8 @@ def place_in_torch_home(
 ) -> dict[str, torch.Tensor]:
     """Weights of our own in the folder where torch.hub keeps what it fetched; any download fails."""
 
-    def no_network(*_: object) -> None:
-        raise urllib.error.URLError("no network in this test")
+    def no_network(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("none in this test")
 
     monkeypatch.setenv("TORCH_HOME", str(home))
     monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
@@ -184,9 +177,7 @@ def test_torchvision_weights_come_from_torch_home_without_a_network(
         assert weights.config["mean"] == [0.485, 0.456, 0.406]
 
 
-def test_without_weights_or_network_it_says_what_was_tried(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_weights_or_network_it_says_what_was_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place_in_torch_home(tmp_path, "squeezenet1_1", monkeypatch)
     with pytest.raises(WeightsError) as caught:
         models.open_weights("pretrained", "resnet18")
@@ -195,7 +186,7 @@ def test_without_weights_or_network_it_says_what_was_tried(
         "download.pytorch.org",
         "resnet18-f37072fd.pth",
         "--weights PATH",
-        "no network",
+        "URLError: <urlopen error none in this test>",
     ):
         assert words in str(caught.value)
 
@@ -233,9 +224,7 @@ except WeightsError as error:
 """
     environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     environment.pop("HF_HUB_CACHE", None)
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, env=environment
-    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert "timm test_resnet.r160_in1k: tried the Hugging Face cache" in done.stdout
     assert "--weights PATH" in done.stdout
@@ -280,7 +269,5 @@ def test_real_weights_fill_the_network(shared: Path, name: str, num_tensors: int
 def test_a_checkpoint_of_no_network_here(shared: Path) -> None:
     weights = models.open_weights(str(shared / "weights" / "cifar10_resnet20.th"), "resnet18")
     network = models.rebuild("resnet18", 10, 3, (32, 32))
-    with pytest.raises(
-        WeightsError, match="does not hold weights of resnet18: of the network's 100 tensors 35"
-    ):
+    with pytest.raises(WeightsError, match="does not hold weights of resnet18: of the network's 100 tensors 35"):
         models.load_into(network, weights)

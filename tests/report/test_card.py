@@ -47,9 +47,7 @@ def test_front_matter_is_yaml_and_names_stay_inside(make_facts: MakeFacts) -> No
 
 
 def test_names_mean_nothing_to_markdown(make_facts: MakeFacts) -> None:
-    card = render_card(
-        make_facts((HOSTILE, "- metal", "www.paper.org"), title=HOSTILE, notes=("1. [x](http://y)",))
-    )
+    card = render_card(make_facts((HOSTILE, "- metal", "www.paper.org"), title=HOSTILE, notes=("1. [x](http://y)",)))
     assert card.encode("utf-8")
     body = card.split("---\n", 2)[2]
     assert "<b>" not in body and "\n---\n" not in body
@@ -67,9 +65,7 @@ def test_command_cannot_leave_its_block(make_facts: MakeFacts) -> None:
 
 
 def test_card_says_what_the_page_says(make_facts: MakeFacts) -> None:
-    card = render_card(make_facts(confusion=np.array([[50, 0, 14], [0, 50, 0], [0, 0, 5]]))).replace(
-        "\u00a0", " "
-    )
+    card = render_card(make_facts(confusion=np.array([[50, 0, 14], [0, 50, 0], [0, 0, 5]]))).replace("\u00a0", " ")
     for figure in [
         "**88.2 % of test pictures right** (95 % interval 84.2 to 91.2 %, 119 pictures)",
         "right for 25.0 %",

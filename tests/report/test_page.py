@@ -153,10 +153,7 @@ def test_nothing_is_loaded_and_only_the_own_script_may_run(make_facts: MakeFacts
     assert not re.search(r"@import|url\(|https?://", source)
     (script,) = re.findall(r"<script>(.*?)</script>", source, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-        in source
-    )
+    assert f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in source
 
 
 def test_page_can_be_heard(make_facts: MakeFacts) -> None:

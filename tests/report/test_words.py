@@ -48,9 +48,7 @@ def test_small_test_is_said(make_facts: MakeFacts) -> None:
     assert "10.5 points wide" in caution.text
 
 
-@pytest.mark.parametrize(
-    ("baseline", "text"), [(0.90, "may be no better than always"), (0.99, "is worse than always")]
-)
+@pytest.mark.parametrize(("baseline", "text"), [(0.90, "may be no better than always"), (0.99, "is worse than always")])
 def test_baseline_within_reach_is_said(make_facts: MakeFacts, baseline: float, text: str) -> None:
     (caution,) = words.cautions(make_facts(baseline=baseline))
     assert text in caution.text

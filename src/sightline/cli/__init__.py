@@ -30,7 +30,9 @@ class Parser(argparse.ArgumentParser):
         args, extra = self.parse_known_args(arguments)
         for word in extra:
             options = [o for o in self._option_string_actions if o.startswith("--")]
-            self.error(nearest(word.partition("=")[0], options, "option") if word.startswith("-") else f"too much: {word}")
+            self.error(
+                nearest(word.partition("=")[0], options, "option") if word.startswith("-") else f"too much: {word}"
+            )
         return args
 
     def error(self, message: str) -> NoReturn:

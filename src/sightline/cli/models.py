@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "pattern", nargs="?", metavar="PATTERN", help="part of a name, or a pattern with * and ?"
-    )
+    parser.add_argument("pattern", nargs="?", metavar="PATTERN", help="part of a name, or a pattern with * and ?")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
@@ -73,9 +71,7 @@ def _table(infos: "list[ModelInfo]") -> "Table":
 
 def _cells(info: "ModelInfo") -> tuple[str, ...]:
     def thousands(count: int | None, unit: float) -> str:
-        return (
-            "" if count is None else f"{count / unit:.2f}" if count >= unit / 100 else f"{count / unit:.4f}"
-        )
+        return "" if count is None else f"{count / unit:.2f}" if count >= unit / 100 else f"{count / unit:.4f}"
 
     return (
         info.name,

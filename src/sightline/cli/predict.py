@@ -53,7 +53,10 @@ def _paths(inputs: Iterable[str]) -> Iterator[str]:
                     else:
                         others += 1
             if others:
-                print(f"{name}: {others} files are no pictures by their names and were not read", file=sys.stderr)
+                print(
+                    f"{name}: {others} files are no pictures by their names and were not read",
+                    file=sys.stderr,
+                )
         elif not os.path.exists(name) and glob.has_magic(name):
             found = sorted(glob.glob(name, recursive=True))
             yield from found or [name]  # a glob that matches nothing fails under its own name

@@ -54,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
         command=shlex.join(["sightline", *sys.argv[1:]]),
     )
     with Terminal() as terminal:
-        train(args.data, settings_of(recipe_file, args.set, flags), options, terminal)
-        return 130 if terminal.was_interrupted else 0
+        trained = train(args.data, settings_of(recipe_file, args.set, flags), options, terminal)
+    return 130 if trained.read_json("metrics.json")["interrupted"] else 0
 
 
 def _fold(text: str) -> tuple[int, int]:

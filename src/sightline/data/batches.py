@@ -33,7 +33,7 @@ class Batches:
 
     dataset: Dataset
     rows: NDArray[np.intp]
-    canvases: Sequence[Pixels] | None
+    canvases: Sequence[Pixels] | Pixels | None
     preprocessing: Preprocessing
     augmentations: tuple[str, ...]
     batch_size: int

@@ -4,7 +4,7 @@ Class names are declared once, here, in natural order (`class_2` before `class_1
 an index into them everywhere else. Must not know networks or torch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -101,7 +101,7 @@ class Dataset:
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        columns = {"images": self.images, "paths": self.paths, "labels": self.labels}
+        columns: dict[str, Sized] = {"images": self.images, "paths": self.paths, "labels": self.labels}
         columns |= {n: c for n, c in (("groups", self.groups), ("splits", self.splits)) if c is not None}
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) != 1:

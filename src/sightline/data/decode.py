@@ -199,8 +199,7 @@ def _from_integers(image: Image.Image) -> Image.Image:
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
         raise PictureError(
-            f"32-bit pixels from {low} to {high} are not yet read, only 0 to 65535; "
-            "convert it to 8-bit or 16-bit PNG"
+            f"32-bit pixels from {low} to {high} are not yet read, only 0 to 65535; convert it to 8-bit or 16-bit PNG"
         )
     grey = (values + 128) // 257
     if "transparency" in image.info:  # PNG's one transparent grey value

@@ -1,7 +1,8 @@
 """The one definition of preprocessing: decoded picture -> what a network sees.
 
 Comes in: uint8 (H, W, 1) or (H, W, 3), upright. Goes out: uint8 (height, width, channels), and the `affine`
-map that turns it into the network's float32. Training, evaluation, prediction, exports and the service all use this file. No torch.
+map that turns it into the network's float32. Training, evaluation, prediction, exports and the service all
+use this file. No torch.
 """
 
 from dataclasses import dataclass
@@ -78,16 +79,12 @@ class Preprocessing:
         # Cut before scaling: a picture of 1 x 20000 must not become one of 224 x 4480000.
         limit = [int(np.ceil(2 * side / scale)) for side in frame]
         cut = centre_crop(image, min(image.shape[0], limit[0]), min(image.shape[1], limit[1]))
-        height, width = (
-            min(2 * f, max(f, round(n * scale))) for n, f in zip(cut.shape[:2], frame, strict=True)
-        )
+        height, width = (min(2 * f, max(f, round(n * scale))) for n, f in zip(cut.shape[:2], frame, strict=True))
         return resize(cut, height, width, self.interpolation)
 
     def affine(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """`scale` and `shift`, float32 (C, 1, 1): x * scale + shift is (x / 255 - mean) / std."""
-        mean, std = (
-            np.broadcast_to(np.float64(v), self.channels)[:, None, None] for v in (self.mean, self.std)
-        )
+        mean, std = (np.broadcast_to(np.array(v), self.channels)[:, None, None] for v in (self.mean, self.std))
         return (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
 
     def _pad(self, image: Pixels) -> Pixels:
@@ -101,7 +98,7 @@ class Preprocessing:
 
 
 def _scaled(side: int, crop_fraction: float) -> int:
-    return int(round(side / crop_fraction))
+    return round(side / crop_fraction)
 
 
 def to_channels(image: Pixels, channels: int) -> Pixels:

@@ -51,7 +51,7 @@ class Scan:
 
     hashes: list[str]
     bad: dict[str, str]
-    canvases: Sequence[Pixels] | None
+    canvases: Sequence[Pixels] | Pixels | None
     num_colour_to_grey: int
 
 
@@ -77,16 +77,17 @@ def survey(dataset: Dataset, rows: NDArray[np.intp]) -> Survey:
     # A constant colour has std 0; the floor of one grey level keeps the division finite.
     std = np.maximum(flat.std(axis=0), 1 / 255)
     mean = tuple(round(float(v), 4) for v in flat.mean(axis=0))
-    return Survey(
-        int(height), int(width), len(set(sizes)) == 1, grey, mean, tuple(round(float(v), 4) for v in std)
-    )
+    return Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, tuple(round(float(v), 4) for v in std))
+
+
+Read = tuple[str, bool, Pixels | None] | str  # hash, colour or not, canvas if kept; or why it cannot be read
 
 
 def scan(
     dataset: Dataset,
     preprocessing: Preprocessing,
     num_workers: int | None = None,
-    progress: Callable[[Iterable[object], int], Iterable[object]] | None = None,
+    progress: Callable[[Iterator[Read], int], Iterable[Read]] = lambda results, total: results,
 ) -> Scan:
     """Decode every picture once. `progress` wraps the iteration over rows (and is told how many there are)."""
     frame_bytes = 2 * preprocessing.height * preprocessing.width * preprocessing.channels
@@ -95,7 +96,7 @@ def scan(
     if whole is not None:
         return Scan([pixel_hash(image) for image in whole], {}, whole, 0)
 
-    def read(row: int) -> tuple[str, bool, Pixels | None]:
+    def read(row: int) -> Read:
         image = dataset.images.pixels(row, HASH_SIDE)
         digest, is_colour = pixel_hash(image), image.shape[2] > preprocessing.channels
         if not keep:
@@ -104,19 +105,19 @@ def scan(
             image = dataset.images.pixels(row, preprocessing.decode_side())
         return digest, is_colour, preprocessing.canvas(image)
 
-    hashes, canvases, bad, num_colour = [], [], {}, 0
-    results: Iterable[object] = in_threads(reason_or(read), range(len(dataset)), num_workers)
-    for row, result in enumerate(progress(results, len(dataset)) if progress else results):
+    hashes, canvases, bad, num_colour = list[str](), list[Pixels | None](), dict[str, str](), 0
+    results = in_threads(reason_or(read), range(len(dataset)), num_workers)
+    for row, result in enumerate(progress(results, len(dataset))):
         if isinstance(result, str):
             bad[dataset.paths[row]] = result
             hashes.append("")
             canvases.append(None)
         else:
-            digest, colour, canvas = result  # type: ignore[misc]  # progress() hides the type
+            digest, colour, canvas = result
             hashes.append(digest)
             canvases.append(canvas)
             num_colour += colour
-    return Scan(hashes, bad, canvases if keep else None, num_colour)  # type: ignore[arg-type]  # None only where bad
+    return Scan(hashes, bad, canvases if keep else None, num_colour)  # type: ignore[arg-type]  # None: a bad row
 
 
 def pixel_hash(image: Pixels) -> str:
@@ -126,9 +127,7 @@ def pixel_hash(image: Pixels) -> str:
     return digest.hexdigest()
 
 
-def in_threads(
-    function: Callable[[In], Out], items: Iterable[In], num_workers: int | None = None
-) -> Iterator[Out]:
+def in_threads(function: Callable[[In], Out], items: Iterable[In], num_workers: int | None = None) -> Iterator[Out]:
     """`map` over threads, in order, with a bounded number of results waiting, so that memory stays flat."""
     num_workers = num_workers or os.cpu_count() or 1
     items = iter(items)

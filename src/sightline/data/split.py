@@ -84,22 +84,18 @@ def _complete(dataset: Dataset, given: set[str], seed: int) -> Split:
         raise DataError(f"{dataset.location} has the splits {', '.join(sorted(given))} but no train split")
     rule = "The data set's own split"
     if given == {"train"}:
-        raise DataError(
-            f"{dataset.location} has a train split only; add a test split, or remove the split names"
-        )
+        raise DataError(f"{dataset.location} has a train split only; add a test split, or remove the split names")
     if "test" not in given and "val" in given:
         names[names == "val"] = "test"
         given = (given - {"val"}) | {"test"}
         rule += "; its val is the test here, since it has no other"
     if "test" not in given:
-        raise DataError(
-            f"{dataset.location} has the splits {', '.join(sorted(given))} but neither val nor test"
-        )
+        raise DataError(f"{dataset.location} has the splits {', '.join(sorted(given))} but neither val nor test")
     missing = [name for name in ("val", "calibration") if name not in given]
     if missing:
         rows = np.flatnonzero(names == "train")
         share = min(0.1, MAX_HELD_OUT / len(rows))
-        fractions = {"train": 1 - share * len(missing), **{name: share for name in missing}}
+        fractions = {"train": 1 - share * len(missing), **dict.fromkeys(missing, share)}
         names[rows] = _divide(dataset, rows, fractions, seed)
         rule += f"; {' and '.join(missing)} ({share:.1%} each) come out of train, seed {seed}"
     _check_groups(dataset, names)
@@ -117,12 +113,11 @@ def _fold(dataset: Dataset, seed: int, index: int, num_folds: int) -> Split:
     return Split(names, f"Fold {index} of {num_folds}, seed {seed}.")
 
 
-def _divide(
-    dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, float], seed: int
-) -> NDArray[np.str_]:
+def _divide(dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, float], seed: int) -> NDArray[np.str_]:
     """A part name for each of `rows`, in the given fractions of every class, whole groups together."""
     deal = _deal_pictures if dataset.groups is None else _deal_groups
-    return np.array(list(fractions), dtype="<U11")[deal(dataset, rows, fractions, seed)]
+    names = np.array(list(fractions), dtype="<U11")
+    return np.asarray(names[deal(dataset, rows, fractions, seed)])
 
 
 def _deal_pictures(
@@ -141,7 +136,7 @@ def _deal_pictures(
 def _sizes(num: int, fractions: dict[str, float]) -> NDArray[np.intp]:
     """`num` divided by largest remainders; train, then test, get one each before the others get any."""
     exact = num * np.array(list(fractions.values()))
-    sizes = np.floor(exact).astype(np.intp)
+    sizes: NDArray[np.intp] = np.floor(exact).astype(np.intp)
     for part in np.argsort(sizes - exact, kind="stable")[: num - int(sizes.sum())]:
         sizes[part] += 1
     for name in ("test", "train"):
@@ -152,9 +147,7 @@ def _sizes(num: int, fractions: dict[str, float]) -> NDArray[np.intp]:
     return sizes
 
 
-def _deal_groups(
-    dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, float], seed: int
-) -> NDArray[np.intp]:
+def _deal_groups(dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, float], seed: int) -> NDArray[np.intp]:
     """Part index for each of `rows`: groups, the largest first, each go to the part that lacks most of their class."""
     labels, share = dataset.labels[rows], np.array(list(fractions.values()))
     total = np.bincount(labels, minlength=len(dataset.classes))

@@ -22,9 +22,7 @@ class ClassScore:
 
 def measure(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> list[ClassScore]:
     table = confusion.measure(probabilities, labels)
-    return [
-        _score(int(table[k, k]), int(table[k].sum()), int(table[:, k].sum())) for k in range(len(table))
-    ]
+    return [_score(int(table[k, k]), int(table[k].sum()), int(table[:, k].sum())) for k in range(len(table))]
 
 
 def _score(hits: int, count: int, answered: int) -> ClassScore:

@@ -60,9 +60,7 @@ def rows() -> dict[tuple[str, str], ModelInfo]:
     for source, base in keys:
         bare.setdefault(base, source)
     names = {(source, base): base if bare[base] == source else f"{source}/{base}" for source, base in keys}
-    return {
-        key: _info(names[key], lines[key]) if key in lines else _unknown(names[key], key[0]) for key in keys
-    }
+    return {key: _info(names[key], lines[key]) if key in lines else _unknown(names[key], key[0]) for key in keys}
 
 
 def read_lines() -> dict[tuple[str, str], dict[str, str]]:

@@ -31,9 +31,7 @@ def main(sources: list[str]) -> int:
     for source in sources or SOURCES:
         lines += [line for line in _LISTS[source]() if line]
     lines.sort(key=lambda line: (SOURCES.index(line["source"]), line["name"]))
-    versions = ", ".join(
-        f"{package} {importlib.metadata.version(package)}" for package in ("torchvision", "timm")
-    )
+    versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in ("torchvision", "timm"))
     with PATH.open("w", encoding="utf-8", newline="") as file:
         file.write(f"# python -m sightline.models.catalogue, with {versions}\n")
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -66,9 +64,7 @@ _LISTS: dict[str, Callable[[], Iterator[Line | None]]] = {
 }
 
 
-def _line(
-    name: ModelName, size: tuple[int, int, int], num_classes: int, published: list[Published]
-) -> Line | None:
+def _line(name: ModelName, size: tuple[int, int, int], num_classes: int, published: list[Published]) -> Line | None:
     try:
         counts = count(maker(name, num_classes, size[0], {}), size)
         reason = "it gives no logits (N, K)"

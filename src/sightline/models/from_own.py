@@ -14,9 +14,7 @@ def make(
 ) -> nn.Module:
     """The network. Raises ConfigError for its options, anything else for an image size it cannot bear."""
     module = OWN.get(name)
-    built: nn.Module = module.build(
-        config.build(module.Options, options, name), num_classes, in_channels, image_size
-    )
+    built: nn.Module = module.build(config.build(module.Options, options, name), num_classes, in_channels, image_size)
     return built
 
 

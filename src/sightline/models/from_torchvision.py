@@ -58,9 +58,7 @@ def fetch(name: str, tag: str) -> Weights:
     entry = _models().get_model_weights(name)[tag]
     origin = f"torchvision {name} {entry.name}"
     try:
-        state_dict = entry.get_state_dict(
-            progress=False, check_hash=True, map_location="cpu", weights_only=True
-        )
+        state_dict = entry.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
     except Exception as error:  # urllib, pickle, zip and hash errors of torch.hub's own kinds
         raise WeightsError(_fetch_failed(origin, entry.url, error)) from error
     return Weights(
@@ -85,9 +83,7 @@ def resize(
     twin = on_meta(make, native_size)
     if not isinstance(twin, VisionTransformer):
         return None
-    fitted: dict[str, Tensor] = interpolate_embeddings(
-        _square(image_size), twin.patch_size, OrderedDict(state_dict)
-    )
+    fitted: dict[str, Tensor] = interpolate_embeddings(_square(image_size), twin.patch_size, OrderedDict(state_dict))
     return fitted
 
 

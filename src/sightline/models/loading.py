@@ -70,9 +70,7 @@ def load_into(network: Network, weights: Weights) -> LoadReport:
         clashes = _clashes(source, target, free)
     if clashes:
         raise WeightsError(_clash_message(network, weights, clashes, source, target))
-    fitting = {
-        key: value for key, value in source.items() if key in target and value.shape == target[key].shape
-    }
+    fitting = {key: value for key, value in source.items() if key in target and value.shape == target[key].shape}
     network.body.load_state_dict(fitting, strict=False)
     anew = [key for key in target if key not in fitting and not key.endswith("num_batches_tracked")]
     return LoadReport(
@@ -103,9 +101,7 @@ def _own_keys(state_dict: dict[str, Tensor], free: tuple[str, ...]) -> list[str]
     return [key for key in state_dict if not key.startswith(free) and not key.endswith("num_batches_tracked")]
 
 
-def _check_kinship(
-    network: Network, weights: Weights, target: dict[str, Tensor], free: tuple[str, ...]
-) -> None:
+def _check_kinship(network: Network, weights: Weights, target: dict[str, Tensor], free: tuple[str, ...]) -> None:
     """Raises WeightsError where too many keys are on one side alone: the weights are another network's."""
     ours, theirs = _own_keys(target, free), _own_keys(weights.state_dict, free)
     missing = [key for key in ours if key not in weights.state_dict]

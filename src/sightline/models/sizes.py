@@ -33,9 +33,7 @@ def check_size(name: str, make: Make, in_channels: int, image_size: tuple[int, i
         raise ConfigError(f"{name} cannot be built for {height}x{width} images: {reason}")
     message = f"{name} cannot take {height}x{width} images; the smallest are {least}x{least} ({reason})."
     if why_not(make, in_channels, image_size, modes=(False,)) is None:
-        message += (
-            " Only training needs so much: auxiliary heads do, and go with the option aux_logits = false."
-        )
+        message += " Only training needs so much: auxiliary heads do, and go with the option aux_logits = false."
     raise ConfigError(f"{message} Enlarge the images, or choose another network.")
 
 

@@ -78,9 +78,7 @@ def _open_tag(tag: str, name: ModelName) -> Weights:
     tags = _TAGS[name.source](name.base)
     if tag == "pretrained":
         if not tags:
-            raise WeightsError(
-                f"{name.canonical} has no published weights: leave --weights out, or give a path"
-            )
+            raise WeightsError(f"{name.canonical} has no published weights: leave --weights out, or give a path")
         tag = name.tag or tags[0]
     elif tag not in tags:
         tags_of_timm = _tags_of_timm(name.base) if name.source == "torchvision" else []

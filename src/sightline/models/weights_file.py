@@ -81,9 +81,7 @@ def checked(content: object, origin: str) -> dict[str, Tensor]:
         raise WeightsError(f"{origin} holds no state dict: it is {type(content).__name__}")
     wrong = [key for key, value in content.items() if not isinstance(value, Tensor)]
     if wrong:
-        raise WeightsError(
-            f"{origin} holds no state dict: {wrong[0]!r} is {type(content[wrong[0]]).__name__}"
-        )
+        raise WeightsError(f"{origin} holds no state dict: {wrong[0]!r} is {type(content[wrong[0]]).__name__}")
     for prefix in _PREFIXES:
         if all(key.startswith(prefix) for key in content):
             content = {key.removeprefix(prefix): value for key, value in content.items()}
@@ -105,9 +103,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(
-            f"{path} is not a whole safetensors file ({error}); fetch or write it again"
-        ) from error
+        raise WeightsError(f"{path} is not a whole safetensors file ({error}); fetch or write it again") from error
 
 
 def _read_pickle(path: Path) -> object:

@@ -12,7 +12,7 @@ from sightline.metrics import confusion
 from sightline.report.facts import ClassRow, Example
 
 NUM_EXAMPLES = 12
-THUMBNAIL_SIDE = 160  # pixels
+THUMBNAIL_SIDE = 256  # pixels; a card is some 220 wide
 
 
 def class_rows(tested: Evaluation, classes: tuple[str, ...]) -> tuple[ClassRow, ...]:
@@ -45,7 +45,7 @@ def examples(tested: Evaluation, dataset: Dataset) -> tuple[tuple[Example, ...],
             image=_thumbnail(dataset, row),
         )
 
-    return tuple(map(example, mistakes)), tuple(map(example, hits))
+    return tuple(example(int(i)) for i in mistakes), tuple(example(int(i)) for i in hits)
 
 
 def _thumbnail(dataset: Dataset, row: int) -> bytes:
@@ -57,5 +57,5 @@ def _thumbnail(dataset: Dataset, row: int) -> bytes:
     if max(picture.size) <= 64:
         picture.save(buffer, "PNG")
     else:
-        picture.save(buffer, "JPEG", quality=80)
+        picture.save(buffer, "JPEG", quality=75)
     return buffer.getvalue()

@@ -40,9 +40,7 @@ def render_report(facts: Facts) -> str:
             rows=weakest_first(facts.class_rows),
             meaning=words.meaning(facts),
             cautions=words.cautions(facts),
-            confused=words.most_confused(
-                facts.confusion, facts.classes, PAIRS_SHOWN_MANY if many else PAIRS_SHOWN
-            ),
+            confused=words.most_confused(facts.confusion, facts.classes, PAIRS_SHOWN_MANY if many else PAIRS_SHOWN),
             heat_map=chart.heat_map(facts.confusion) if many else None,
             shares=None if many else _shares(facts),
             learning=words.learning(facts.history),

@@ -20,9 +20,7 @@ PERCENT = "\u00a0%"  # a number and its sign stay on one line
 
 # Controls but tab and newline, and non-characters, may stand in no HTML or YAML file; lone surrogates
 # (undecodable file names) cannot be written as UTF-8 at all; marks that reverse text make names lie.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
-)
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def printable(text: str) -> str:
@@ -141,10 +139,7 @@ def most_confused(matrix: NDArray[np.int64], classes: Sequence[str], num_shown: 
     truths, answers = np.nonzero(matrix * (1 - np.eye(len(matrix), dtype=np.int64)))
     counts = matrix[truths, answers]
     order = np.lexsort((-counts / totals[truths], -counts))[:num_shown]
-    return [
-        Confusion(classes[truths[i]], classes[answers[i]], int(counts[i]), int(totals[truths[i]]))
-        for i in order
-    ]
+    return [Confusion(classes[truths[i]], classes[answers[i]], int(counts[i]), int(totals[truths[i]])) for i in order]
 
 
 def learning(history: Sequence[Epoch]) -> str:

@@ -19,7 +19,7 @@ from sightline.evaluate import Evaluation, evaluate
 from sightline.models import Network, describe
 from sightline.predictor import Predictor
 from sightline.report import Facts, render_card, render_report
-from sightline.report.gather import confusion_of, examples, class_rows
+from sightline.report.gather import class_rows, confusion_of, examples
 from sightline.run import Run, RunConfig, replacing, write_csv, write_json
 from sightline.training import writer
 from sightline.training.loop import Outcome
@@ -65,7 +65,7 @@ def finish(folder: Path, trained: Trained, table: Table, command: str, progress:
     writer.write_network(folder, trained.engine.network, trained.engine.config)
     run = Run.open(folder)
     tested = evaluate(Predictor.open(folder), table.dataset, table.parts.rows("test"), "test")
-    write_json(folder / "metrics.json", tested.to_json())
+    write_json(folder / "metrics.json", tested.to_json() | {"interrupted": trained.outcome.interrupted})
     _write_predictions(folder, table, tested)
     facts = _facts(run, trained, table, tested, command, time.perf_counter() - started)
     with replacing(folder / "README.md") as file:

@@ -26,6 +26,9 @@ from sightline.training.recipe import Recipe
 from sightline.training.safe import SafetyProbe
 
 
+MAX_LINES = 20  # epochs that are told of; metrics.jsonl has them all
+
+
 @dataclass
 class Outcome:
     """What training left besides the weights."""
@@ -48,18 +51,21 @@ def fit(
 ) -> Outcome:
     """Train the engine's network for `num_steps`, in place. Ctrl-C ends it early with the weights as they are.
 
-    `with_head`: the head was fitted before; the network as it is competes as epoch 0 for being kept. Raises TrainingError at the first loss that is not a finite number.
+    `with_head`: the head was fitted before; the network as it is competes as epoch 0 for being kept.
+    Raises TrainingError at the first loss that is not a finite number.
     """
     network, outcome, keeper = engine.network, Outcome(), _Keeper(recipe, with_head)
     probe = SafetyProbe(recipe.augment_if_safe, batches.seed)
     optimiser = optimizer(network, recipe)
     weights = class_weights(recipe, np.bincount(batches.dataset.labels[batches.rows], minlength=network.num_classes))
     step, epoch, started = 0, 0, time.perf_counter()
+    every = max(1, num_steps // len(batches) // MAX_LINES)
 
     def close_epoch(losses: list[float], rate: float) -> None:
         record = _measured(engine, selection, epoch, step, losses, rate, time.perf_counter() - started)
         log(record)
-        progress.say(_sentence(record))
+        if epoch % every == 0 or step == num_steps:
+            progress.say(_sentence(record))
         outcome.history.append(record)
         keeper.consider(record, network)
 
@@ -75,7 +81,7 @@ def fit(
                 loss = loss_of(network, batch, recipe, batches.preprocessing, plan, weights)
                 losses.append(_finite(loss.item(), step, epoch, rate))
                 optimiser.zero_grad(set_to_none=True)
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]  # of torch
                 optimiser.step()
                 step += 1
                 progress.step(step, num_steps, f"epoch {epoch}  loss {np.mean(losses[-50:]):.3f}")

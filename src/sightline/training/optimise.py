@@ -26,7 +26,13 @@ def optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=True)
+        return torch.optim.SGD(
+            groups,
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.momentum > 0,
+            fused=True,
+        )
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
     return kind(groups, lr=recipe.learning_rate, fused=True)
 
@@ -56,7 +62,12 @@ def class_weights(recipe: Recipe, counts: NDArray[np.int64]) -> Tensor | None:
 
 
 def loss_of(
-    network: Network, batch: Batch, recipe: Recipe, preprocessing: Preprocessing, plan: Plan, weights: Tensor | None
+    network: Network,
+    batch: Batch,
+    recipe: Recipe,
+    preprocessing: Preprocessing,
+    plan: Plan,
+    weights: Tensor | None,
 ) -> Tensor:
     """Cross-entropy of a batch, that of auxiliary heads added with their weights."""
     device = next(network.parameters()).device

@@ -34,7 +34,9 @@ class Plan:
         return f"{self.name}, {self.num_threads} threads" + (f" (slower: {', '.join(slower)})" if slower else "")
 
 
-def steps_within(seconds: float, plan: Plan, steps_an_epoch: int, num_selection: int, num_test: int, batch_size: int) -> int:
+def steps_within(
+    seconds: float, plan: Plan, steps_an_epoch: int, num_selection: int, num_test: int, batch_size: int
+) -> int:
     """How many steps fit into a budget, the selection after each epoch and the final test counted in; at least 1."""
     answer_s = plan.step_s / batch_size / 2.5  # a forward pass is about a third of a step, and pictures are read
     reserve_s = 2.0 + answer_s * num_test + num_test * plan.batch_s / batch_size

@@ -38,7 +38,7 @@ class Table:
     parts: Split
     notes: tuple[str, ...] = ()
     hashes: Sequence[str] = ()
-    canvases: Sequence[Pixels] | None = None
+    canvases: Sequence[Pixels] | Pixels | None = None
 
     @property
     def name(self) -> str:
@@ -59,13 +59,17 @@ def open_table(data: str | Path | Dataset, fold: tuple[int, int] | None, progres
     return Table(dataset, parts, dataset.notes)
 
 
-def decode(table: Table, preprocessing: Preprocessing, skip_bad: bool, workers: int | None, progress: Progress) -> Table:
+def decode(
+    table: Table, preprocessing: Preprocessing, skip_bad: bool, workers: int | None, progress: Progress
+) -> Table:
     """Read every picture once. Raises BadPicturesError with all that cannot be read, unless `skip_bad`."""
     dataset, parts = table.dataset, table.parts
     found = scan(dataset, preprocessing, workers, lambda rows, total: progress.track(rows, total, "reading pictures"))
     notes, hashes, canvases = [*table.notes], found.hashes, found.canvases
     if found.num_colour_to_grey:
-        notes.append(f"{found.num_colour_to_grey} colour pictures were turned grey, as the sample looked at was all grey")
+        notes.append(
+            f"{found.num_colour_to_grey} colour pictures were turned grey, as the sample looked at was all grey"
+        )
     if found.bad:
         if not skip_bad:
             raise BadPicturesError(found.bad)

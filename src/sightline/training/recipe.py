@@ -58,7 +58,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         bounds = {
-            "size": (self.size, 0, 4096), "epochs": (self.epochs, 0, 100_000), "batch_size": (self.batch_size, 1, 65_536),
+            "size": (self.size, 0, 4096), "epochs": (self.epochs, 0, 100_000),
+            "batch_size": (self.batch_size, 1, 65_536),
             "learning_rate": (self.learning_rate, 0.0, 100.0), "momentum": (self.momentum, 0.0, 0.9999),
             "weight_decay": (self.weight_decay, 0.0, 10.0), "warmup": (self.warmup, 0.0, 0.9),
             "label_smoothing": (self.label_smoothing, 0.0, 0.9), "head_views": (self.head_views, 1, 1000),
@@ -73,10 +74,13 @@ class Recipe:
             raise ConfigError("epochs = 0 trains nothing; it makes sense only with pretrained weights")
 
 
-def choose(survey: Survey, num_train: int, pretrained: bool) -> tuple[Recipe, dict[str, object], str]:
-    """The default recipe for some data: recipe, options of its network, and the reason in a sentence."""
-    if pretrained:
-        return _transfer(num_train)
+def choose(survey: Survey, num_train: int, pretrained: tuple[str, str] | None) -> tuple[Recipe, dict[str, object], str]:
+    """The default recipe for some data: recipe, options of its network, and the reason in a sentence.
+
+    `pretrained`: network and weights to start from, or None.
+    """
+    if pretrained is not None:
+        return _transfer(*pretrained)
     if max(survey.height, survey.width) <= SMALL_SIDE:
         return _small_pictures(survey, num_train)
     return _photographs(num_train)
@@ -101,11 +105,17 @@ def _photographs(num_train: int) -> tuple[Recipe, dict[str, object], str]:
         learning_rate=0.05,
         augment=("resized_crop",),
     )
-    return recipe, {}, "photographs from scratch: ResNet-18 at 128 pixels (pretrained --weights would do better)"
+    return (
+        recipe,
+        {},
+        "photographs from scratch: ResNet-18 at 128 pixels (pretrained --weights would do better)",
+    )
 
 
-def _transfer(num_train: int) -> tuple[Recipe, dict[str, object], str]:
+def _transfer(model: str, weights: str) -> tuple[Recipe, dict[str, object], str]:
     recipe = Recipe(
+        model=model,
+        weights=weights,
         epochs=0,
         batch_size=32,
         learning_rate=0.01,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sightline.models import Weights
 
 MODEL_PREFIX = "model."
+MIN_SIDE = 28  # pixels; smaller pictures are enlarged, for the small network pools three times
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ def resolve(settings: Mapping[str, Any], survey: Survey, num_train: int, weights
     """Defaults for this data, changed by `settings`. Raises ConfigError for an unknown or impossible one."""
     own = {k.removeprefix(MODEL_PREFIX): v for k, v in settings.items() if k.startswith(MODEL_PREFIX)}
     rest = {k: v for k, v in settings.items() if not k.startswith(MODEL_PREFIX)}
-    recipe, options, why = choose(survey, num_train, weights is not None)
+    pretrained = (weights.architecture, weights.origin) if weights is not None else None
+    recipe, options, why = choose(survey, num_train, pretrained)
     if weights is not None:
-        recipe = replace(recipe, model=weights.architecture, weights=weights.origin)
         rest.pop("weights", None)
         rest.pop("model", None)
     elif "model" in rest and rest["model"] != recipe.model:
@@ -78,7 +79,13 @@ def _preprocessing(recipe: Recipe, survey: Survey, weights: Weights | None) -> P
     # Photographs lose a margin in evaluation, as the random crops of training do; small pictures are kept whole.
     crop_fraction = 1.0 if max(height, width) <= SMALL_SIDE else 0.875
     return Preprocessing(
-        height, width, channels, recipe.fit, crop_fraction, mean=survey.mean[:channels], std=survey.std[:channels]
+        height,
+        width,
+        channels,
+        recipe.fit,
+        crop_fraction,
+        mean=survey.mean[:channels],
+        std=survey.std[:channels],
     )
 
 
@@ -89,7 +96,7 @@ def _own_size(recipe: Recipe, survey: Survey) -> tuple[int, int]:
     if max(survey.height, survey.width) > SMALL_SIDE:
         _, height, width = models.describe(recipe.model).input_size or (3, 224, 224)
         return height, width
-    if survey.same_size:
+    if survey.same_size and min(survey.height, survey.width) >= MIN_SIDE:
         return survey.height, survey.width
-    side = max(28, round((survey.height + survey.width) / 2))
+    side = max(MIN_SIDE, round((survey.height + survey.width) / 2))
     return side, side

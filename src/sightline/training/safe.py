@@ -83,7 +83,7 @@ def is_safe(lost: NDArray[np.int64], won: NDArray[np.int64], labels: NDArray[np.
 def _is_above_chance(right: NDArray[np.bool_], labels: NDArray[np.int64]) -> bool:
     """Whether the network answers better than naming the commonest class always; before that a test tells nothing."""
     low, _ = wilson(int(right.sum()), len(right))
-    return low > np.bincount(labels).max() / len(labels)
+    return low > float(np.bincount(labels).max()) / len(labels)
 
 
 def _augmented(name: str, pictures: Pixels, draw: Draw) -> Pixels:

@@ -137,7 +137,16 @@ def _fit(
     num_steps = recipe.epochs * len(batches)
     if options.minutes is not None:
         left_s = 60 * options.minutes - (time.perf_counter() - started)
-        num_steps = plan.steps_within(left_s, chosen, len(batches), len(selection.labels), len(table.parts.rows("test")), batches.batch_size)
-        progress.say(f"Budget: {num_steps:,} steps, {num_steps / len(batches):.1f} epochs, in {options.minutes:g} minutes")
+        num_steps = plan.steps_within(
+            left_s,
+            chosen,
+            len(batches),
+            len(selection.labels),
+            len(table.parts.rows("test")),
+            batches.batch_size,
+        )
+        progress.say(
+            f"Budget: {num_steps:,} steps, {num_steps / len(batches):.1f} epochs, in {options.minutes:g} minutes"
+        )
     outcome = loop.fit(engine, batches, selection, recipe, chosen, num_steps, progress, log, with_head)
     return finish.Trained(engine, what, chosen, outcome, num_steps)

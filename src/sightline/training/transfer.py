@@ -1,4 +1,4 @@
-"""Fitting a new head on a frozen, pretrained network. Comes in: a Network with weights; goes out: the same, its head fitted.
+"""Fitting a new head on a frozen, pretrained network. Comes in: a Network; goes out: the same, its head fitted.
 
 Features of every training picture are computed once, over a few augmented views, and the head is a regularised
 multinomial regression on them, solved by L-BFGS; its regularisation is the one with the best selection loss.

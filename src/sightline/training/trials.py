@@ -30,7 +30,7 @@ def measure(network: Network, batches: Batches, recipe: Recipe) -> Plan:
     begin = time.perf_counter()
     batch = next(batches.epoch(0))  # training begins with epoch 1
     batch_s = time.perf_counter() - begin
-    precisions: list[Precision] = ["float32", *(["bfloat16"] if _has_bfloat16(network) else [])]
+    precisions: tuple[Precision, ...] = ("float32", "bfloat16") if _has_bfloat16(network) else ("float32",)
     candidates = [Plan(p, layout, torch.get_num_threads()) for p in precisions for layout in (True, False)]
     trials: dict[str, float] = {}
     reference: float | None = None
@@ -47,7 +47,7 @@ def measure(network: Network, batches: Batches, recipe: Recipe) -> Plan:
 def _step(network: Network, plan: Plan, batch: Batch, batches: Batches, recipe: Recipe) -> Callable[[], float]:
     """A function that makes one training step on `batch` and returns the loss."""
     layout = torch.channels_last if plan.channels_last else torch.contiguous_format
-    network.to(memory_format=layout).train()  # type: ignore[call-overload]  # missing in torch's stubs
+    network.to(memory_format=layout).train()
     optimiser = optimizer(network, replace(recipe, learning_rate=1e-6))
 
     def step() -> float:
@@ -67,7 +67,7 @@ def _time(run: Callable[[], float], best_s: float) -> tuple[float, float]:
     first_s = time.perf_counter() - start
     if first_s > 3 * best_s:  # the first step warms up, but not by that much
         return loss, first_s
-    seconds = []
+    seconds = list[float]()
     while len(seconds) < NUM_TIMED and time.perf_counter() - start < MAX_TRIAL_S:
         begin = time.perf_counter()
         run()
@@ -76,7 +76,7 @@ def _time(run: Callable[[], float], best_s: float) -> tuple[float, float]:
 
 
 def _has_bfloat16(network: nn.Module) -> bool:
-    """Whether bfloat16 is worth a trial: without any hardware for it, it is some 20 times slower than float32."""
+    """Whether bfloat16 is worth a trial: with no hardware for it, it is 20 times slower than float32."""
     if next(network.parameters()).is_cuda:
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

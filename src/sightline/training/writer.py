@@ -1,4 +1,4 @@
-"""Writes a run folder. Comes in: what a training knows; goes out: the files of `sightline.run`, each whole or absent.
+"""Writes a run folder. Comes in: what a training knows; goes out: the files that `sightline.run` lists.
 
 Nothing that exists is overwritten. Must not know how training works.
 """

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 from sightline.data.augment import Draw, View
 
@@ -21,13 +22,11 @@ def augment(view: View, draw: Draw) -> View:
     theta[:, 0, 0], theta[:, 0, 2] = box_width / width, (2 * left + box_width) / width - 1
     theta[:, 1, 1], theta[:, 1, 2] = box_height / height, (2 * top + box_height) / height - 1
     grid = F.affine_grid(theta, [len(boxes), 1, *view.frame], align_corners=False)
-    images = F.grid_sample(
-        view.images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
+    images = F.grid_sample(view.images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
     return view.replaced(images)
 
 
-def _boxes(sizes: np.ndarray, draw: Draw) -> np.ndarray:  # type: ignore[type-arg]
+def _boxes(sizes: NDArray[np.int64], draw: Draw) -> NDArray[np.float64]:
     """(N, 2) picture sizes -> (N, 4) boxes inside them: top, left, height, width."""
     area, aspect, down, right = draw.uniform("resized_crop", 4).T
     share = np.sqrt(MIN_AREA + (1 - MIN_AREA) * area)

@@ -40,9 +40,7 @@ def check_classes(location: str, labels: Sequence[str], splits: Sequence[str] | 
     """Raises DataError if there is one class only, or if a class never occurs in the training split."""
     classes = set(labels)
     if len(classes) == 1:
-        raise DataError(
-            f"{location}: there is one class only, {labels[0]!r}; at least two are needed.\n{EXPECTED}"
-        )
+        raise DataError(f"{location}: there is one class only, {labels[0]!r}; at least two are needed.\n{EXPECTED}")
     trained = {label for label, split in zip(labels, splits or (), strict=False) if split == "train"}
     unseen = sorted(classes - trained)
     if trained and unseen:  # without any training rows the data set is one to measure on

@@ -144,17 +144,13 @@ def _from_binary(data: bytes, label_bytes: int, where: str) -> tuple[NDArray[np.
     return records[:, label_bytes:], records[:, label_bytes - 1].astype(np.int64)
 
 
-def _from_pickle(
-    batch: dict[str, object], labels_key: str, where: str
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _from_pickle(batch: dict[str, object], labels_key: str, where: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     data, labels = batch.get("data"), batch.get(labels_key)
     if not isinstance(data, _InertArray) or not isinstance(labels, list) or not labels:
         raise DataError(f"{where}: no CIFAR batch: expected an array `data` and a list `{labels_key}`")
     values = data.bytes_of(where)
     if any(type(label) is not int for label in labels) or len(values) != len(labels) * NUM_VALUES:
-        raise DataError(
-            f"{where}: {len(labels)} labels for {len(values) / NUM_VALUES:g} pictures; fetch it again"
-        )
+        raise DataError(f"{where}: {len(labels)} labels for {len(values) / NUM_VALUES:g} pictures; fetch it again")
     return np.frombuffer(values, np.uint8).reshape(-1, NUM_VALUES), np.array(labels, dtype=np.int64)
 
 
@@ -201,9 +197,7 @@ class _InertArray:
         match self.state:
             case (_, (int() as num, int() as width), _InertDtype(code="u1"), is_fortran, bytes() as values):
                 if width == NUM_VALUES and len(values) == num * width:
-                    order = np.frombuffer(values, np.uint8).reshape(
-                        num, width, order="F" if is_fortran else "C"
-                    )
+                    order = np.frombuffer(values, np.uint8).reshape(num, width, order="F" if is_fortran else "C")
                     return order.tobytes()
         raise DataError(f"{where}: `data` is not an array of unsigned bytes of shape (N, {NUM_VALUES})")
 

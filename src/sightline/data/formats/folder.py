@@ -81,8 +81,7 @@ def _check_filled(store: Store, depth: int) -> None:
         empty = [f for f in empty if _top(f).lower() in SPLIT_NAMES]
     if empty:
         raise DataError(
-            f"{store.location}: {count([f + '/' for f in empty], 'folder')} without any picture; "
-            "fill or remove it"
+            f"{store.location}: {count([f + '/' for f in empty], 'folder')} without any picture; fill or remove it"
         )
 
 

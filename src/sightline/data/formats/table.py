@@ -127,9 +127,7 @@ def _read_text(data: bytes, where: str) -> _Table:
     try:
         for row in reader:
             if row and rows and len(row) != len(rows[0]):
-                raise DataError(
-                    f"{where}, line {reader.line_num}: {len(row)} fields instead of {len(rows[0])}: {row}"
-                )
+                raise DataError(f"{where}, line {reader.line_num}: {len(row)} fields instead of {len(rows[0])}: {row}")
             if row:  # blank lines say nothing
                 rows.append(row)
                 lines.append(f"line {reader.line_num}")

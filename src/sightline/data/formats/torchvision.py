@@ -75,9 +75,7 @@ SOURCES = {
     "imagenette": _Source("Imagenette", {s: TRAIN_VAL_TEST[s] for s in ("train", "val")}, "_samples"),
     "kmnist": _Source("KMNIST", FLAGGED, "targets"),
     "mnist": _Source("MNIST", FLAGGED, "targets", None),
-    "oxford_iiit_pet": _Source(
-        "OxfordIIITPet", {"train": {"split": "trainval"}, "test": {"split": "test"}}, "_labels"
-    ),
+    "oxford_iiit_pet": _Source("OxfordIIITPet", {"train": {"split": "trainval"}, "test": {"split": "test"}}, "_labels"),
     "rendered_sst2": _Source("RenderedSST2", TRAIN_VAL_TEST, "_samples"),
     "semeion": _Source("SEMEION", UNSPLIT, "labels", None),
     "stl10": _Source("STL10", TRAIN_TEST, "labels"),

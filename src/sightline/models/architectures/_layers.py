@@ -23,14 +23,15 @@ def initialise(network: nn.Module, activation: str, head: nn.Linear) -> None:
     """Starting weights, in place, for layers that `activation` follows; biases are 0.
 
     ReLU and its smooth kin: normal, variance 2 / fan-in (He et al. 2015, Delving Deep into Rectifiers).
-    Sigmoid and tanh: uniform, variance gain^2 * 2 / (fan-in + fan-out) (Glorot and Bengio 2010), as in the
-    `head`, which nothing follows, with gain 1.
+    Sigmoid and tanh: uniform, variance gain^2 * 2 / (fan-in + fan-out) (Glorot and Bengio 2010).
+    The `head`: normal, standard deviation 0.01, so that the first loss is close to ln K (Goyal et al. 2017,
+    Accurate, large minibatch SGD, section 5.1).
     """
     for module in network.modules():
         if not isinstance(module, nn.Conv2d | nn.Linear):
             continue
         if module is head:
-            nn.init.xavier_uniform_(module.weight)
+            nn.init.normal_(module.weight, std=0.01)
         elif activation in _XAVIER_GAINS:
             nn.init.xavier_uniform_(module.weight, gain=_XAVIER_GAINS[activation])
         else:

@@ -46,8 +46,6 @@ def build(options: Options, num_classes: int, in_channels: int, image_size: tupl
         dense2=nn.Linear(120, 84), act4=act(),
         head=head,
     )  # fmt: skip
-    network = nn.Sequential(
-        OrderedDict(features=nn.Sequential(features), classifier=nn.Sequential(classifier))
-    )
+    network = nn.Sequential(OrderedDict(features=nn.Sequential(features), classifier=nn.Sequential(classifier)))
     initialise(network, options.activation, head)
     return network

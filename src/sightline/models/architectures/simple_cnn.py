@@ -40,9 +40,7 @@ class Options:
             if getattr(self, name) < least:
                 raise ConfigError(f"simple_cnn: {name} = {getattr(self, name)}; the least is {least}")
         if not 0 <= self.dropout < 1:
-            raise ConfigError(
-                f"simple_cnn: dropout = {self.dropout}; give a share from 0 up to, not including, 1"
-            )
+            raise ConfigError(f"simple_cnn: dropout = {self.dropout}; give a share from 0 up to, not including, 1")
 
 
 def build(options: Options, num_classes: int, in_channels: int, image_size: tuple[int, int]) -> nn.Module:
@@ -62,9 +60,7 @@ def build(options: Options, num_classes: int, in_channels: int, image_size: tupl
         num_features = options.dense
     classifier["dropout"] = nn.Dropout(options.dropout)
     classifier["head"] = head = nn.Linear(num_features, num_classes)
-    network = nn.Sequential(
-        OrderedDict(features=nn.Sequential(features), classifier=nn.Sequential(classifier))
-    )
+    network = nn.Sequential(OrderedDict(features=nn.Sequential(features), classifier=nn.Sequential(classifier)))
     initialise(network, options.activation, head)
     return network
 
