@@ -91,6 +91,7 @@ def _complete(dataset: Dataset, given: set[str], seed: int) -> Split:
         rule += "; its val is the test here, since it has no other"
     if "test" not in given:
         raise DataError(f"{dataset.location} has the splits {', '.join(sorted(given))} but neither val nor test")
+    _check_groups(dataset, names)
     missing = [name for name in ("val", "calibration") if name not in given]
     if missing:
         rows = np.flatnonzero(names == "train")
@@ -98,7 +99,6 @@ def _complete(dataset: Dataset, given: set[str], seed: int) -> Split:
         fractions = {"train": 1 - share * len(missing), **dict.fromkeys(missing, share)}
         names[rows] = _divide(dataset, rows, fractions, seed)
         rule += f"; {' and '.join(missing)} ({share:.1%} each) come out of train, seed {seed}"
-    _check_groups(dataset, names)
     return Split(names, rule + ".")
 
 
@@ -154,7 +154,7 @@ def _deal_groups(dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, 
     filled = np.zeros((len(share), len(dataset.classes)))
     part_of = np.empty(len(rows), np.intp)
     first = [list(fractions).index(name) for name in ("train", "test") if name in fractions]
-    for group in _groups(dataset, rows, seed):
+    for group in _groups(dataset, rows, seed, must_test="train" not in fractions or "test" in fractions):
         counts = np.bincount(labels[group], minlength=len(dataset.classes))
         k = int(counts.argmax())
         empty = [part for part in first if filled[part, k] == 0]
@@ -164,10 +164,10 @@ def _deal_groups(dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, 
     return part_of
 
 
-def _groups(dataset: Dataset, rows: NDArray[np.intp], seed: int) -> list[list[int]]:
+def _groups(dataset: Dataset, rows: NDArray[np.intp], seed: int, must_test: bool) -> list[list[int]]:
     """Positions within `rows` a group, larger groups first, in random order among equals.
 
-    Raises DataError where all pictures of a class belong to one group.
+    Raises DataError where a test part is to be drawn, and all pictures of a class belong to one group.
     """
     assert dataset.groups is not None
     members: dict[str, list[int]] = defaultdict(list)
@@ -178,7 +178,7 @@ def _groups(dataset: Dataset, rows: NDArray[np.intp], seed: int) -> list[list[in
     for group in groups:
         num_groups[np.unique(dataset.labels[rows[group]])] += 1
     lonely = [dataset.classes[k] for k in np.flatnonzero(num_groups == 1)]
-    if lonely:
+    if lonely and must_test:
         raise DataError(
             f"{dataset.location}: all pictures of {', '.join(map(repr, lonely[:10]))} belong to one group, so they "
             "cannot both train and test; add another group, or remove the class"

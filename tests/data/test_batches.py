@@ -1,0 +1,135 @@
+"""Batches: the same for any number of workers and any memory; augmentations that are functions of the sample."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from sightline.data.augment import AUGMENTATIONS, Draw, View, framed
+from sightline.data.batches import Batches
+from sightline.data.dataset import ArrayImages, Dataset
+from sightline.data.preprocess import Preprocessing
+from sightline.data.scan import scan
+
+SIZES = [(40, 60), (60, 40), (33, 33), (90, 35), (50, 50), (64, 37), (48, 48)]
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    generator = np.random.default_rng(0)
+    pictures = [generator.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES]
+    labels = np.arange(len(SIZES)) % 2
+    return Dataset("here", "test", ArrayImages(pictures), [f"p{i}" for i in range(len(SIZES))], labels, ("a", "b"))
+
+
+def batches_of(dataset: Dataset, in_memory: bool, num_workers: int, **changes: object) -> Batches:
+    preprocessing = Preprocessing(32, 32, crop_fraction=0.875)
+    canvases = scan(dataset, preprocessing, num_workers).canvases if in_memory else None
+    made = Batches(
+        dataset, np.arange(len(dataset)), canvases, preprocessing, ("resized_crop", "flip"), 3, 7, num_workers
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def test_workers_and_memory_change_nothing(dataset: Dataset) -> None:
+    reference = [b.images for b in batches_of(dataset, True, 1).epoch(1)]
+    for in_memory, num_workers in ((True, 4), (False, 1), (False, 4)):
+        again = [b.images for b in batches_of(dataset, in_memory, num_workers).epoch(1)]
+        assert all(torch.equal(a, b) for a, b in zip(reference, again, strict=True))
+
+
+def test_a_sample_is_augmented_alike_whatever_the_batch(dataset: Dataset) -> None:
+    small = batches_of(dataset, True, 1)
+    large = dataclasses.replace(small, batch_size=7)
+    pictures = {}
+    for batches in (small, large):
+        for batch in batches.epoch(3):
+            for row, image in zip(batch.rows, batch.images, strict=True):
+                first = pictures.setdefault(int(row), image)
+                assert torch.allclose(first, image, atol=1e-3)  # a wider canvas moves the last bits of the sampling
+
+
+def test_epochs_differ_and_repeat(dataset: Dataset) -> None:
+    batches = batches_of(dataset, True, 1)
+    first, again, second = (next(iter(batches.epoch(e))) for e in (1, 1, 2))
+    assert torch.equal(first.images, again.images)
+    assert not torch.equal(first.images, second.images)
+
+
+def test_in_order_gives_every_row_once(dataset: Dataset) -> None:
+    rows = np.concatenate([batch.rows for batch in batches_of(dataset, True, 1).in_order(0)])
+    assert rows.tolist() == list(range(len(dataset)))
+
+
+def test_starting_in_the_middle_of_an_epoch(dataset: Dataset) -> None:
+    batches = batches_of(dataset, True, 1)
+    whole, rest = list(batches.epoch(5)), list(batches.epoch(5, start=1))
+    assert torch.equal(whole[1].images, rest[0].images) and len(rest) == len(whole) - 1
+
+
+def view_of(images: torch.Tensor) -> View:
+    frame = (images.shape[2], images.shape[3])
+    return View(images, np.tile(np.array(frame), (len(images), 1)), frame)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS.names())
+def test_every_augmentation_keeps_the_frame_and_depends_on_the_sample_alone(name: str) -> None:
+    module = AUGMENTATIONS.get(name)
+    assert module.__doc__ and isinstance(module.MAY_CHANGE_LABEL, bool)
+    images = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (6, 3, 24, 24), dtype=np.uint8))
+    whole = module.augment(view_of(images), Draw(0, 1, np.arange(6))).images
+    half = module.augment(view_of(images[3:]), Draw(0, 1, np.arange(3, 6))).images
+    assert whole.shape == images.shape
+    assert torch.equal(whole[3:], half)
+    assert not torch.equal(whole, module.augment(view_of(images), Draw(0, 2, np.arange(6))).images)
+
+
+def test_flip_mirrors_about_half() -> None:
+    images = torch.arange(200 * 4, dtype=torch.uint8).reshape(200, 1, 1, 4)
+    flipped = AUGMENTATIONS.get("flip").augment(view_of(images), Draw(0, 0, np.arange(200))).images
+    mirrored = flipped[:, 0, 0, 0] == images[:, 0, 0, 3]
+    assert 70 < int(mirrored.sum()) < 130
+    assert torch.equal(flipped[~mirrored], images[~mirrored])
+
+
+def test_pad_crop_shifts_by_whole_pixels_and_repeats_the_edge() -> None:
+    images = torch.arange(28, dtype=torch.uint8).repeat(50, 1, 28, 1)  # columns 0 to 27
+    shifted = AUGMENTATIONS.get("pad_crop").augment(view_of(images), Draw(0, 0, np.arange(50))).images
+    moves = {int(s[0, 14, 14]) - 14 for s in shifted}
+    assert moves == {-2, -1, 0, 1, 2}
+    for row in shifted[:, 0, 14]:
+        move = int(row[14]) - 14
+        assert row.tolist() == [min(27, max(0, column + move)) for column in range(28)]
+
+
+def test_resized_crop_of_a_constant_picture_is_constant_up_to_its_own_edges() -> None:
+    """Pixels beyond a picture's valid part (here 255) never leak into its crops."""
+    images = torch.full((40, 1, 64, 64), 255, dtype=torch.uint8)
+    images[:, :, :40, :50] = 100
+    view = View(images, np.tile(np.array([40, 50]), (40, 1)), (32, 32))
+    crops = AUGMENTATIONS.get("resized_crop").augment(view, Draw(0, 0, np.arange(40))).images
+    assert crops.shape == (40, 1, 32, 32)
+    assert crops.max() == pytest.approx(100, abs=1e-3)
+
+
+def test_framed_is_what_evaluation_sees(dataset: Dataset) -> None:
+    batches = batches_of(dataset, True, 1, augmentations=())
+    for batch in batches.in_order(0):
+        for row, image in zip(batch.rows, batch.images, strict=True):
+            expected = batches.preprocessing.apply(dataset.images.pixels(int(row)))
+            assert np.array_equal(image.permute(1, 2, 0).numpy(), expected)
+
+
+def test_draws_are_uniform_and_independent() -> None:
+    numbers = Draw(3, 4, np.arange(20_000)).uniform("x", 2)
+    assert np.abs(numbers.mean(axis=0) - 0.5).max() < 0.01
+    assert np.abs(np.histogram(numbers[:, 0], 10, (0, 1))[0] - 2000).max() < 200
+    assert abs(np.corrcoef(numbers.T)[0, 1]) < 0.03
+    other = Draw(3, 4, np.arange(20_000)).uniform("y", 1)
+    assert abs(np.corrcoef(numbers[:, 0], other[:, 0])[0, 1]) < 0.03
+
+
+def test_framed_leaves_what_fits() -> None:
+    view = view_of(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
+    assert framed(view) is view

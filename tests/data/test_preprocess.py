@@ -1,0 +1,79 @@
+"""Geometry and colours of the one preprocessing."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sightline.data.preprocess import Preprocessing, centre_crop
+from sightline.errors import ConfigError
+
+
+def ramp(height: int, width: int, channels: int = 3) -> np.ndarray:
+    """Red grows to the right, green downwards."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, :, 0] = np.linspace(0, 255, width).astype(np.uint8)
+    image[:, :, 1] = np.linspace(0, 255, height).astype(np.uint8)[:, None]
+    return image[:, :, :channels]
+
+
+def test_a_picture_of_the_right_size_is_untouched() -> None:
+    image = ramp(32, 32)
+    for fit in ("crop", "pad", "squash"):
+        assert np.array_equal(Preprocessing(32, 32, 3, fit).apply(image), image)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (17, 400), (500, 500), (33, 32)])
+@pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
+@pytest.mark.parametrize("fraction", [1.0, 0.875])
+def test_any_size_comes_out_as_the_frame(shape: tuple[int, int], fit: str, fraction: float) -> None:
+    preprocessing = Preprocessing(32, 48, 3, fit, fraction)
+    image = ramp(*shape)
+    assert preprocessing.apply(image).shape == (32, 48, 3)
+    canvas = preprocessing.canvas(image)
+    assert np.array_equal(preprocessing.apply(image), centre_crop(canvas, 32, 48))
+    assert canvas.nbytes <= 4 * 2 * 32 * 48 * 3
+
+
+def test_crop_agrees_with_scaling_the_short_side_and_cutting_the_middle() -> None:
+    image = ramp(100, 150)
+    scaled = np.asarray(Image.fromarray(image).resize((384, 256), Image.Resampling.BILINEAR))
+    expected = scaled[16:240, 80:304]
+    assert np.abs(Preprocessing(224, 224, crop_fraction=0.875).apply(image).astype(int) - expected).max() <= 1
+
+
+def test_pad_keeps_long_objects_whole_on_the_mean_colour() -> None:
+    image = np.full((10, 100, 3), 200, np.uint8)
+    padded = Preprocessing(50, 50, 3, "pad", mean=(0.2, 0.4, 0.6)).apply(image)
+    assert (padded[22:27] == 200).all()  # 100 -> 50 wide, so 10 -> 5 high, at rows 22 to 26
+    assert (padded[:22] == [51, 102, 153]).all() and (padded[27:] == [51, 102, 153]).all()
+
+
+def test_grey_and_colour_turn_into_each_other() -> None:
+    grey = np.full((8, 8, 1), 90, np.uint8)
+    assert (Preprocessing(8, 8, 3).apply(grey) == 90).all()
+    colour = np.zeros((8, 8, 3), np.uint8)
+    colour[..., 1] = 100
+    assert (Preprocessing(8, 8, 1).apply(colour) == 59).all()  # 0.587 of green, ITU-R 601
+
+
+def test_affine_is_the_normalisation() -> None:
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    scale, shift = Preprocessing(mean=mean, std=std).affine()
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 5, 5)).astype(np.float32)
+    expected = (pixels / 255 - np.array(mean)[:, None, None]) / np.array(std)[:, None, None]
+    assert np.allclose(pixels * scale + shift, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"height": 0}, "at least 1 pixel"),
+        ({"channels": 4}, "channels = 4"),
+        ({"crop_fraction": 0.0}, "crop_fraction"),
+        ({"mean": (0.1, 0.2)}, "2 values for 3 channels"),
+        ({"std": (0.0,)}, "must be positive"),
+    ],
+)
+def test_impossible_values_are_named(values: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Preprocessing(**values)
