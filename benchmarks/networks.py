@@ -75,7 +75,7 @@ def main(names: list[str]) -> int:
           f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, seed {SEED}, "
           f"{NUM_STEPS} steps")  # fmt: skip
     cases = [case for case in CASES if not names or case.name in names]
-    rows = [COLUMNS]
+    rows: list[tuple[str, ...]] = [COLUMNS]
     for case in cases:
         rows.append(measure(case))
         print(f"  {case.name}: {rows[-1][-1]}", file=sys.stderr)

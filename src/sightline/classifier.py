@@ -5,6 +5,7 @@ Everything is done by `training` and `predictor`; this file only gives it the sh
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,6 @@ class Classifier:
         self.settings = settings | {f"model.{k}": v for k, v in (model_options or {}).items()}
         self.progress = progress
         self._predictor: Predictor | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.run_path_: Path | None = None
 
     def fit(
@@ -57,8 +57,9 @@ class Classifier:
         from dataclasses import replace
 
         dataset = data if labels is None else from_arrays(data, labels)  # type: ignore[arg-type]
-        self._folder = tempfile.TemporaryDirectory(prefix="sightline-")
-        options = replace(self.options, out=Path(self._folder.name) / "run")
+        folder = Path(tempfile.mkdtemp(prefix="sightline-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        options = replace(self.options, out=folder / "run")
         run = train(dataset, self.settings, options, self.progress)  # type: ignore[arg-type]
         self._open(run.path)
         return self

@@ -97,7 +97,10 @@ class Predictor:
     def _read(self, item: Input) -> Pixels:
         """One input, preprocessed."""
         if isinstance(item, str | Path):
-            item = Path(item).read_bytes()
+            try:
+                item = Path(item).read_bytes()
+            except IsADirectoryError as error:
+                raise PictureError("a folder, not a picture") from error
         if isinstance(item, bytes):
             return self.preprocessing.apply(decode(item, self.preprocessing.decode_side()))
         return self.preprocessing.apply(to_pixels(item if isinstance(item, Image.Image) else _from_array(item)))

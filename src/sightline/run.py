@@ -22,11 +22,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from sightline import config
 from sightline.data.preprocess import Preprocessing
-from sightline.errors import RunError
+from sightline.errors import ConfigError, RunError, nearest
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+FILES = frozenset((
+    WEIGHTS, CONFIG, "recipe.toml", "split.csv", "metrics.jsonl", "predictions.csv", "metrics.json",
+    "report.html", "README.md", "environment.json",
+))  # fmt: skip
+SPLIT_COLUMNS = ("path", "label", "group", "split", "pixels")
+_OWN_KEYS = ("batch_size", "num_threads", "channels_last", "data", "weights_sha256", "version")
 # timm's names for the three ways to fit a picture into the frame
 _CROP_MODES = {"crop": "center", "pad": "border", "squash": "squash"}
 
@@ -91,36 +99,42 @@ class RunConfig:
                     f"{where} was written by Sightline {own.get('version', '?')} (run format {own['format']}); "
                     f"this version reads formats up to {FORMAT}: upgrade with pip install -U sightline"
                 )
-            return RunConfig(
-                architecture=document["architecture"],
-                classes=tuple(document["label_names"]),
-                preprocessing=preprocessing_from_timm(cfg),
-                model_options=document["model_args"],
-                batch_size=own["batch_size"],
-                num_threads=own["num_threads"],
-                channels_last=own["channels_last"],
-                data=own["data"],
-                weights_sha256=own["weights_sha256"],
-                version=own["version"],
-            )
-        except (KeyError, TypeError) as error:
+            values = {name: own[name] for name in _OWN_KEYS}
+            values |= {"architecture": document["architecture"], "classes": document["label_names"]}
+            blank = RunConfig("", (), preprocessing_from_timm(cfg), model_options=dict(document["model_args"]))
+            found = config.replace(blank, values, str(where))
+            num_classes = document["num_classes"]
+        except KeyError as error:
             raise RunError(f"{where} lacks {error}; it is not the config.json of a Sightline run") from error
+        except (TypeError, ValueError, ConfigError) as error:
+            raise RunError(f"{where} is not the config.json of a Sightline run: {error}") from error
+        if not len(set(found.classes)) == len(found.classes) == num_classes:
+            raise RunError(f"{where}: {len(found.classes)} label_names; num_classes asks for {num_classes} different ones")
+        for name in ("batch_size", "num_threads"):
+            if getattr(found, name) < 1:
+                raise RunError(f"{where}: {name} = {getattr(found, name)}; must be at least 1")
+        return found
 
 
 def preprocessing_from_timm(cfg: Mapping[str, Any]) -> Preprocessing:
     """timm's `pretrained_cfg` keys -> Preprocessing."""
     fits = {mode: fit for fit, mode in _CROP_MODES.items()}
-    channels, height, width = cfg["input_size"]
-    return Preprocessing(
-        height=height,
-        width=width,
-        channels=channels,
-        fit=fits[cfg.get("crop_mode") or "center"],  # type: ignore[arg-type]  # the keys of _CROP_MODES
-        crop_fraction=cfg.get("crop_pct") or 1.0,
-        interpolation=cfg.get("interpolation", "bilinear"),
-        mean=tuple(cfg["mean"]),
-        std=tuple(cfg["std"]),
-    )
+    size, mode = cfg["input_size"], cfg.get("crop_mode") or "center"
+    if len(size) != 3:
+        raise ConfigError(f"input_size {size}: must be channels, height and width")
+    if mode not in fits:
+        raise ConfigError(nearest(str(mode), fits, "crop_mode"))
+    values = {
+        "channels": size[0],
+        "height": size[1],
+        "width": size[2],
+        "fit": fits[mode],
+        "crop_fraction": cfg.get("crop_pct") or 1.0,
+        "interpolation": cfg.get("interpolation", "bilinear"),
+        "mean": cfg["mean"],
+        "std": cfg["std"],
+    }
+    return config.build(Preprocessing, values, "pretrained_cfg")
 
 
 @dataclass(frozen=True)
@@ -133,14 +147,16 @@ class Run:
     @staticmethod
     def open(path: Path) -> "Run":
         """Raises RunError if there is no run at `path`, or it is damaged, or newer than this version."""
-        config_path = path / "config.json"
-        if not config_path.is_file():
-            what = "a file" if path.is_file() else "a folder without config.json" if path.exists() else "not there"
-            raise RunError(f"{path} is {what}; expected a run folder, as `sightline train` leaves it")
+        config_path = path / CONFIG
         try:
+            if not config_path.is_file():
+                what = "a file" if path.is_file() else "a folder without config.json" if path.exists() else "not there"
+                raise RunError(f"{path} is {what}; expected a run folder, as `sightline train` leaves it")
             document = json.loads(config_path.read_text(encoding="utf-8"))
         except (ValueError, OSError) as error:
             raise RunError(f"{config_path} cannot be read: {error}") from error
+        if not isinstance(document, dict):
+            raise RunError(f"{config_path} is not the config.json of a Sightline run")
         if "sightline" not in document:
             raise RunError(f"{path} holds weights, not a run (no `sightline` in config.json); use it as --weights")
         run = Run(path, RunConfig.from_json(document, config_path))
@@ -154,7 +170,10 @@ class Run:
 
     def check_weights(self) -> None:
         """Raise RunError unless the weights are the bytes that the training wrote."""
-        found = sha256(self.weights_path)
+        try:
+            found = sha256(self.weights_path)
+        except OSError as error:
+            raise RunError(f"{self.weights_path} cannot be read: {error.strerror}") from error
         if found != self.config.weights_sha256:
             raise RunError(
                 f"{self.weights_path} is damaged or was changed: its SHA-256 is {found[:12]}..., "
@@ -165,9 +184,13 @@ class Run:
         """The rows of split.csv: path, label, group, split, pixels."""
         try:
             with (self.path / "split.csv").open(encoding="utf-8", newline="") as file:
-                return list(csv.DictReader(file))
-        except OSError as error:
-            raise RunError(f"{self.path / 'split.csv'}: {error.strerror}") from error
+                rows = list(csv.DictReader(file))
+        except (OSError, ValueError, csv.Error) as error:
+            raise RunError(f"{self.path / 'split.csv'} cannot be read: {error}") from error
+        lacking = [name for name in SPLIT_COLUMNS if any(row.get(name) is None for row in rows)]
+        if lacking or not rows:
+            raise RunError(f"{self.path / 'split.csv'} lacks {', '.join(lacking) or 'rows'}; restore it or train again")
+        return rows
 
     def read_json(self, name: str) -> dict[str, Any]:
         """One of the run's JSON files."""

@@ -47,6 +47,8 @@ def test_two_heads_are_not_one() -> None:
     network = models.build("deit_tiny_distilled_patch16_224", 5, 3, (64, 64)).eval()
     assert network(torch.randn(2, 3, 64, 64)).shape == (2, 5)
     assert not network.has_linear_head
+    with torch.device("meta"):
+        assert not models.rebuild("volo_d1_224", 5, 3, (64, 64)).has_linear_head  # adds up head and aux_head
     with pytest.raises(ConfigError, match=r"2 heads \(head, head_dist\)"):
         network.features(torch.randn(2, 3, 64, 64))
 
@@ -62,6 +64,16 @@ def test_auxiliary_heads_train_and_do_not_answer(name: str, side: int, weights: 
     assert network(x).shape == (2, 5)
     assert network.eval().training_logits(x)[1] == []
     assert not any(name.startswith(("aux", "Aux")) for name in network.stages())
+
+
+def test_outputs_that_cannot_be_weighed_are_refused() -> None:
+    class Twofold(torch.nn.Linear):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
+            return x, x
+
+    network = models.Network(Twofold(2, 2), "twofold", {}, 2, 2, (1, 1))
+    with pytest.raises(ConfigError, match="twofold gives 2 outputs in training"):
+        network.training_logits(torch.zeros(1, 2))
 
 
 def test_other_networks_have_no_auxiliary_logits() -> None:
@@ -92,4 +104,6 @@ def test_stages_run_from_input_to_output(name: str, first: str, last: str, insid
     assert all(network.body.get_submodule(name) is stage for name, stage in stages.items())
     kept = {id(p) for stage in stages.values() for p in stage.parameters()}
     modules = {id(p) for m in network.body.modules() for p in m.parameters(recurse=False) if m is not network.body}
-    assert modules - kept == ({id(network.body.encoder.pos_embedding)} if name == "vit_b_32" else set())
+    assert modules - kept == (
+        {id(network.body.get_parameter("encoder.pos_embedding"))} if name == "vit_b_32" else set()
+    )

@@ -44,11 +44,12 @@ def _paths(inputs: Iterable[str]) -> Iterator[str]:
         if name == "-":
             yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
         elif os.path.isdir(name):
-            others = 0
+            pictures = others = 0
             for folder, folders, files in os.walk(name):
                 folders.sort()
                 for file in sorted(files):
                     if is_picture(file):
+                        pictures += 1
                         yield os.path.join(folder, file)
                     else:
                         others += 1
@@ -57,6 +58,9 @@ def _paths(inputs: Iterable[str]) -> Iterator[str]:
                     f"{name}: {others} files are no pictures by their names and were not read",
                     file=sys.stderr,
                 )
+            if not pictures:
+                print(f"{name}: no pictures in this folder", file=sys.stderr)
+                yield name  # fails under its own name
         elif not os.path.exists(name) and glob.has_magic(name):
             found = sorted(glob.glob(name, recursive=True))
             yield from found or [name]  # a glob that matches nothing fails under its own name

@@ -105,6 +105,9 @@ def _complete(dataset: Dataset, given: set[str], seed: int) -> Split:
 def _fold(dataset: Dataset, seed: int, index: int, num_folds: int) -> Split:
     if not 1 <= index <= num_folds or num_folds < 2:
         raise ConfigError(f"fold {index}/{num_folds}: write I/K with K >= 2 and 1 <= I <= K")
+    most = int(dataset.counts().max())
+    if num_folds > most:
+        raise ConfigError(f"fold {index}/{num_folds}: no class has more than {most} pictures; write K <= {most}")
     rows = np.arange(len(dataset))
     parts = _divide(dataset, rows, {str(i): 1 / num_folds for i in range(1, num_folds + 1)}, seed)
     names = np.where(parts == str(index), "test", "train").astype("<U11")

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from sightline import models
 from sightline.data.preprocess import Pixels, Preprocessing
-from sightline.errors import WeightsError
+from sightline.errors import ConfigError, RunError, WeightsError
 from sightline.models import Network
-from sightline.run import Run, RunConfig
+from sightline.run import CONFIG, Run, RunConfig
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,16 @@ def open_run(run: Run) -> TorchEngine:
     """The network of a run, ready to answer. Raises RunError or WeightsError if its weights are damaged."""
     run.check_weights()
     config, frame = run.config, run.config.preprocessing
-    network = models.build(
-        config.architecture,
-        len(config.classes),
-        in_channels=frame.channels,
-        image_size=(frame.height, frame.width),
-        options=dict(config.model_options),
-    )
+    try:
+        network = models.build(
+            config.architecture,
+            len(config.classes),
+            in_channels=frame.channels,
+            image_size=(frame.height, frame.width),
+            options=dict(config.model_options),
+        )
+    except ConfigError as error:
+        raise RunError(f"{run.path / CONFIG}: {error}") from error
     report = models.load_into(network, models.open_weights(str(run.path), config.architecture))
     if report.missing or report.unexpected or report.replaced:
         raise WeightsError(f"{run.weights_path} does not fit {config.architecture}: {report.sentence()}")

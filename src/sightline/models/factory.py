@@ -32,7 +32,11 @@ def build(
     _check_sizes(name, num_classes, in_channels, image_size)
     found = resolve(name)
     make = maker(found, num_classes, in_channels, dict(options or {}))
-    check_size(found.canonical, make, in_channels, image_size)
+
+    def trial(size: tuple[int, int]) -> Network:
+        return Network(make(size), found.canonical, {}, num_classes, in_channels, size)
+
+    check_size(found.canonical, trial, in_channels, image_size)
     return rebuild(name, num_classes, in_channels, image_size, options)
 
 

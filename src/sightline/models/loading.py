@@ -25,6 +25,8 @@ _FOREIGN = 0.1
 
 _NUM_SHOWN = 3
 
+_SOME_CLASSES = 1000  # for a body whose keys alone are looked at
+
 
 @dataclass(frozen=True)
 class LoadReport:
@@ -60,7 +62,7 @@ def load_into(network: Network, weights: Weights) -> LoadReport:
     """Copies `weights` into `network`. Raises WeightsError, and changes nothing, where they do not fit."""
     target = network.body.state_dict()
     source = weights.state_dict
-    free = _free_prefixes(network.body)
+    free = _free_prefixes(network.body, network.num_classes)
     _check_kinship(network, weights, target, free)
     resized: tuple[str, ...] = ()
     clashes = _clashes(source, target, free)
@@ -85,15 +87,15 @@ def load_into(network: Network, weights: Weights) -> LoadReport:
 
 def shared_keys(name: ModelName, state_dict: dict[str, Tensor]) -> float:
     """The share of the keys of network `name` that `state_dict` has too; heads do not count."""
-    make = maker(name, num_classes=1000, in_channels=3, options={})
+    make = maker(name, num_classes=_SOME_CLASSES, in_channels=3, options={})
     body = on_meta(make, (224, 224))
-    keys = _own_keys(body.state_dict(), _free_prefixes(body))
+    keys = _own_keys(body.state_dict(), _free_prefixes(body, _SOME_CLASSES))
     return sum(key in state_dict for key in keys) / len(keys)
 
 
-def _free_prefixes(body: nn.Module) -> tuple[str, ...]:
+def _free_prefixes(body: nn.Module, num_classes: int) -> tuple[str, ...]:
     """Prefixes of keys that may differ: the head's and the auxiliary heads'."""
-    return tuple(f"{name}." for name in head_names(body)) + AUXILIARY_PREFIXES
+    return tuple(f"{name}." for name in head_names(body, num_classes)) + AUXILIARY_PREFIXES
 
 
 def _own_keys(state_dict: dict[str, Tensor], free: tuple[str, ...]) -> list[str]:

@@ -48,12 +48,18 @@ class Network(nn.Module):
         """(N, C, H, W) -> logits (N, K) and, in training mode, each auxiliary head's logits with its weight.
 
         The loss is `loss(logits) + sum(weight * loss(aux_logits))`. Networks without auxiliary heads give [].
+        Raises ConfigError for a network with outputs in training that are neither.
         """
         output = self.body(x)
         if isinstance(output, Tensor):
             return output, []
         logits, *auxiliary = output
-        weight = _AUXILIARY_WEIGHTS[self.architecture.rpartition("/")[2]]
+        weight = _AUXILIARY_WEIGHTS.get(self.architecture.rpartition("/")[2])
+        if weight is None:
+            raise ConfigError(
+                f"{self.architecture} gives {len(output)} outputs in training, and how to weigh them is not known "
+                "here: choose another network"
+            )
         return logits, [(aux_logits, weight) for aux_logits in auxiliary if aux_logits is not None]
 
     @property
@@ -64,7 +70,7 @@ class Network(nn.Module):
     @property
     def head_name(self) -> str:
         """Name of `head` in `body`: the prefix of its keys in the state dict."""
-        names = head_names(self.body)
+        names = head_names(self.body, self.num_classes)
         if len(names) != 1:
             raise ConfigError(
                 f"{self.architecture} answers by {len(names)} heads ({', '.join(names)}): it can be trained "
@@ -75,7 +81,7 @@ class Network(nn.Module):
     @property
     def has_linear_head(self) -> bool:
         """Whether `head(features(x)) == forward(x)`: one head, and it is linear."""
-        names = head_names(self.body)
+        names = head_names(self.body, self.num_classes)
         return len(names) == 1 and isinstance(self.body.get_submodule(names[0]), nn.Linear)
 
     def features(self, x: Tensor) -> Tensor:
@@ -107,14 +113,21 @@ class Network(nn.Module):
         return dict(_stages(self.body, ""))
 
 
-def head_names(body: nn.Module) -> list[str]:
-    """Names of the classifier module(s) in `body`: timm says which; else the last linear or convolution."""
+def head_names(body: nn.Module, num_classes: int) -> list[str]:
+    """Names of the layers in `body` that give logits, in order: one, but for networks that add up several.
+
+    timm says where: in its classifier, or beside it in other top-level heads (VOLO's, or a distilled one).
+    Elsewhere it is the last linear layer or convolution.
+    """
+    layers = [(name, m) for name, m in body.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     get_classifier = getattr(body, "get_classifier", None)  # timm's agreed accessor; torchvision has none
-    classifiers = get_classifier() if get_classifier is not None else body
-    roots = classifiers if isinstance(classifiers, tuple | list) else (classifiers,)
-    heads = [[m for m in root.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1:] for root in roots]
-    found = {id(head) for part in heads for head in part}
-    return [name for name, module in body.named_modules() if id(module) in found]
+    if get_classifier is None:
+        return [layers[-1][0]]
+    classifiers = get_classifier()
+    roots = list(classifiers) if isinstance(classifiers, tuple | list) else [classifiers]
+    roots += [child for name, child in body.named_children() if "head" in name]
+    inside = {id(module) for root in roots for module in root.modules()}
+    return [name for name, m in layers if id(m) in inside and m.weight.shape[0] == num_classes]
 
 
 def _stages(module: nn.Module, prefix: str) -> list[tuple[str, nn.Module]]:

@@ -4,10 +4,11 @@ Nothing is known of any network beforehand: it is made and run, forwards, on the
 shapes and no numbers.
 """
 
+import bisect
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sightline.errors import ConfigError, SightlineError
 
@@ -22,7 +23,8 @@ _LADDER = (4, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 240, 256, 
 def check_size(name: str, make: Make, in_channels: int, image_size: tuple[int, int]) -> None:
     """Raises ConfigError, naming the smallest square that works, if `image_size` fails.
 
-    `make(image_size)` builds the network. Its ConfigErrors, about options, pass as they are.
+    `make(image_size)` builds the network, which gives logits in either mode. Its ConfigErrors, about options,
+    pass as they are.
     """
     reason = why_not(make, in_channels, image_size)
     if reason is None:
@@ -46,9 +48,8 @@ def why_not(
             body = on_meta(make, image_size)
             x = torch.empty(_BATCH, in_channels, *image_size)  # (N, C, H, W)
             for mode in modes:
-                output = body.train(mode)(x)
-        logits = output if isinstance(output, Tensor) else output[0]
-        return None if logits.numel() else "nothing is left of the image"
+                logits = body.train(mode)(x)
+        return None if logits.ndim == 2 else "it gives no logits (N, K)"
     except SightlineError:
         raise
     except Exception as error:  # any layer of any network may fail in its own way
@@ -66,14 +67,20 @@ def on_meta(make: Make, image_size: tuple[int, int]) -> nn.Module:
 
 
 def smallest(make: Make, in_channels: int) -> int | None:
-    """The smallest square that works, in pixels; None if none does up to 512."""
+    """The smallest square that works, in pixels; None if none does up to 512.
+
+    Of a network that takes only multiples of something, or one size, one that works but maybe not the smallest.
+    """
 
     def works(side: int) -> bool:
         return why_not(make, in_channels, (side, side)) is None
 
-    reached = next((i for i, side in enumerate(_LADDER) if works(side)), None)
-    if reached is None:
-        return None
+    reached = bisect.bisect_left(_LADDER, True, key=works)
+    if reached == len(_LADDER) or not works(_LADDER[reached]):
+        found = next((i for i, side in enumerate(_LADDER) if works(side)), None)
+        if found is None:
+            return None
+        reached = found
     fails, least = (_LADDER[reached - 1] if reached else 0), _LADDER[reached]
     while least - fails > 1:
         middle = (fails + least) // 2

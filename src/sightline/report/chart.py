@@ -91,7 +91,9 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
 
 
 def curves(history: Sequence[Epoch]) -> list[Chart]:
-    """The loss and, where it was measured, the validation accuracy over epochs. No history, no charts."""
+    """The loss and, where it was measured, the validation accuracy over epochs. One epoch or none, no charts."""
+    if len(history) < 2:  # a point is no curve; the table has it
+        return []
     losses = [
         _series("training", "quiet", history, lambda epoch: epoch.train_loss),
         _series("validation", "strong", history, lambda epoch: epoch.val_loss),

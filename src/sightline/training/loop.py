@@ -58,11 +58,11 @@ def fit(
     probe = SafetyProbe(recipe.augment_if_safe, batches.seed)
     optimiser = optimizer(network, recipe)
     weights = class_weights(recipe, np.bincount(batches.dataset.labels[batches.rows], minlength=network.num_classes))
-    step, epoch, started = 0, 0, time.perf_counter()
+    step, epoch, began = 0, 0, time.perf_counter()
     every = max(1, num_steps // len(batches) // MAX_LINES)
 
     def close_epoch(losses: list[float], rate: float) -> None:
-        record = _measured(engine, selection, epoch, step, losses, rate, time.perf_counter() - started)
+        record = _measured(engine, selection, epoch, step, losses, rate, time.perf_counter() - began)
         log(record)
         if epoch % every == 0 or step == num_steps:
             progress.say(_sentence(record))
@@ -73,7 +73,7 @@ def fit(
         if with_head:
             close_epoch([], 0.0)
         while step < num_steps and not keeper.is_patience_over:
-            epoch, losses = epoch + 1, []
+            epoch, losses, began = epoch + 1, [], time.perf_counter()
             network.train()
             for batch in batches.epoch(epoch):
                 rate = recipe.learning_rate * rate_factor(recipe, step / num_steps)

@@ -15,7 +15,7 @@ from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels, Preprocessing, centre_crop
 from sightline.data.scan import scan
 from sightline.data.split import Split, check_classes, split
-from sightline.errors import BadPicturesError
+from sightline.errors import BadPicturesError, DataError
 from sightline.training.progress import Progress
 
 # The pictures that select are answered after every epoch; more than this would tell little more.
@@ -76,15 +76,28 @@ def decode(
         keep = [row for row, digest in enumerate(hashes) if digest]
         some = "; ".join(f"{path}: {reason}" for path, reason in list(found.bad.items())[:20])
         more = f"; and {len(found.bad) - 20} more" if len(found.bad) > 20 else ""
-        notes.append(f"{len(found.bad)} pictures that cannot be read were left out: {some}{more}")
+        were = "picture that cannot be read was" if len(found.bad) == 1 else "pictures that cannot be read were"
+        notes.append(f"{len(found.bad)} {were} left out: {some}{more}")
         bad_rows = [row for row, digest in enumerate(hashes) if not digest]
         dataset, parts = dataset.without(bad_rows, notes[-1]), replace(parts, names=parts.names[keep])
-        check_classes(dataset)
         hashes = [hashes[row] for row in keep]
         canvases = [canvases[row] for row in keep] if canvases is not None else None
     for note in notes[len(table.notes) :]:
         progress.say(note)
+    if found.bad:
+        _check_left(dataset, parts)
     return Table(dataset, parts, tuple(notes), hashes, canvases)
+
+
+def _check_left(dataset: Dataset, parts: Split) -> None:
+    """Raise DataError where bad pictures that were left out leave too little to train and test with."""
+    check_classes(dataset)
+    counts = parts.counts(dataset.labels, len(dataset.classes))
+    if (counts["train"] == 0).any():
+        name = dataset.classes[int(counts["train"].argmin())]
+        raise DataError(f"{dataset.location}: no picture of {name!r} is left to train with; repair or add some")
+    if not counts["test"].any():
+        raise DataError(f"{dataset.location}: no picture is left to test with; repair or add some")
 
 
 def selection_of(table: Table, preprocessing: Preprocessing) -> Selection:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sightline import config
 from sightline.data.preprocess import Preprocessing
 from sightline.data.scan import Survey
+from sightline.errors import ConfigError
 from sightline.run import preprocessing_from_timm
 from sightline.training.recipe import SMALL_SIDE, Recipe, choose
 
@@ -47,6 +48,8 @@ def settings_of(recipe_file: Mapping[str, Any], assignments: list[str], flags: M
     """A TOML file, then `--set key=value`, then flags: the later wins. Options of the network are `model.key`."""
     values = dict(recipe_file)
     table = values.pop("model_options", {})
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"recipe: model_options = {table!r}: must be a table, [model_options]")
     values |= {MODEL_PREFIX + key: value for key, value in table.items()}
     values |= config.parse_assignments(assignments)
     return values | {key: value for key, value in flags.items() if value is not None}

@@ -6,6 +6,7 @@ Must not know the terminal.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sightline.data.dataset import Dataset
 from sightline.data.scan import Survey, survey
+from sightline.errors import ConfigError
 from sightline.training import prepare
 from sightline.training.progress import Progress, Silent
 
@@ -46,6 +48,14 @@ class Options:
     tensorboard: bool = False
     command: str = "sightline.train(...)"
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed = {self.seed}: must lie between 0 and {2**63 - 1}")
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            raise ConfigError(f"minutes = {self.minutes:g}: must be more than 0; leave it out for no limit")
+        if self.num_workers is not None and self.num_workers < 1:
+            raise ConfigError(f"workers = {self.num_workers}: must be at least 1; leave it out for all cores")
+
 
 def train(
     data: str | Path | Dataset,
@@ -66,16 +76,12 @@ def train(
     from sightline.training import finish, writer
 
     network, what, weights = _network(dict(settings or {}), look, table, options, progress)
-    folder = writer.new_folder(options.out, table.name)
-    try:
+    with writer.new_folder(options.out, table.name) as folder:
         writer.check_space(folder, network, len(table.dataset))
         table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress)
         with writer.MetricsLog(folder, options.tensorboard) as log:
             trained = _fit(network, what, table, options, progress, log, started)
         return finish.finish(folder, replace(trained, weights=weights), table, options.command, progress, started)
-    finally:
-        if not any(folder.iterdir()):
-            folder.rmdir()
 
 
 def _network(

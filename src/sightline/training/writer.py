@@ -3,17 +3,18 @@
 Nothing that exists is overwritten. Must not know how training works.
 """
 
+import contextlib
 import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from sightline import __version__, config
 from sightline.data.dataset import Dataset
@@ -21,22 +22,47 @@ from sightline.data.split import Split
 from sightline.errors import MissingExtraError, RunError, TrainingError
 from sightline.models import Network
 from sightline.report import Epoch
-from sightline.run import WEIGHTS, RunConfig, sha256, write_csv, write_json
+from sightline.run import CONFIG, FILES, SPLIT_COLUMNS, WEIGHTS, RunConfig, sha256, write_csv, write_json
 from sightline.training.recipe import Recipe
 
 
-def new_folder(out: Path | None, data_name: str) -> Path:
-    """The folder of a new run: `out`, which must be absent or empty, or the next free `runs/NAME`."""
+@contextlib.contextmanager
+def new_folder(out: Path | None, data_name: str) -> Iterator[Path]:
+    """The folder of a new run: `out`, which must be absent or empty, or the next free `runs/NAME`.
+
+    If what happens inside fails before there is a network in it, it is taken away again.
+    """
     if out is None:
         numbered = (Path("runs") / (data_name if i == 1 else f"{data_name}-{i}") for i in range(1, 1_000_000))
         out = next(path for path in numbered if not path.exists())
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{out} exists already; name another folder with --out, or remove it")
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
+        (out / CONFIG).open("x").close()  # whether files can be made in it
+        (out / CONFIG).unlink()
     except OSError as error:
+        _take_away(made)
         raise RunError(f"{out} cannot be made: {error.strerror}; name another folder with --out") from error
-    return out
+    try:
+        yield out
+    except BaseException as error:
+        if (out / CONFIG).is_file():
+            error.add_note(f"{out} holds the trained network, but not all of its report")
+        else:
+            for path in out.iterdir():
+                if path.name.removesuffix(".tmp") in FILES or path.name.startswith("events.out.tfevents"):
+                    path.unlink()
+            _take_away(made)
+        raise
+
+
+def _take_away(made: list[Path]) -> None:
+    """Remove the folders that were made for a run, as far as they are empty."""
+    for path in made:
+        with contextlib.suppress(OSError):  # something of the user's has come to lie in it
+            path.rmdir()
 
 
 def check_space(folder: Path, network: Network, num_pictures: int) -> None:
@@ -55,14 +81,15 @@ def write_split(folder: Path, dataset: Dataset, split: Split, hashes: list[str])
     groups = dataset.groups or [""] * len(dataset)
     names = [dataset.classes[k] for k in dataset.labels]
     rows = zip(dataset.paths, names, groups, split.names.tolist(), hashes, strict=True)
-    write_csv(folder / "split.csv", ("path", "label", "group", "split", "pixels"), rows)
+    write_csv(folder / "split.csv", SPLIT_COLUMNS, rows)
 
 
 def write_network(folder: Path, network: Network, run_config: RunConfig) -> RunConfig:
     """Weights and config.json; returns the configuration with the weights' hash."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.body.state_dict().items()}
     temporary = folder / (WEIGHTS + ".tmp")
-    save_file(state, temporary, metadata={"format": "pt"})
+    # Not `save_file`: it lets no one but the owner read the file, and hides that a disk is full in its own error.
+    temporary.write_bytes(save(state, metadata={"format": "pt"}))
     temporary.replace(folder / WEIGHTS)
     run_config = replace(run_config, weights_sha256=sha256(folder / WEIGHTS), version=__version__)
     write_json(folder / "config.json", run_config.to_json())

@@ -1,0 +1,84 @@
+"""Recipes: defaults from the data, changes by file, --set and flags, mistakes named."""
+
+from pathlib import Path
+
+import pytest
+
+from sightline import config
+from sightline.data.scan import Survey
+from sightline.errors import ConfigError
+from sightline.training.optimise import rate_factor
+from sightline.training.recipe import Recipe, choose
+from sightline.training.resolve import resolve, settings_of
+
+DIGITS = Survey(28, 28, True, True, (0.13,), (0.31,))
+PHOTOS = Survey(300, 400, False, False, (0.5, 0.4, 0.3), (0.2, 0.2, 0.2))
+SIGNS = Survey(45, 47, False, False, (0.3, 0.3, 0.3), (0.2, 0.2, 0.2))
+
+
+def test_small_pictures_keep_their_size() -> None:
+    what = resolve({}, DIGITS, 55_000, None)
+    assert what.recipe.model == "simple_cnn"
+    assert (what.preprocessing.height, what.preprocessing.width, what.preprocessing.channels) == (28, 28, 1)
+    assert what.preprocessing.mean == (0.13,)
+
+
+def test_small_pictures_of_many_sizes_meet_in_the_middle() -> None:
+    assert resolve({}, SIGNS, 1000, None).preprocessing.height == 46
+
+
+def test_photographs_get_a_resnet() -> None:
+    what = resolve({}, PHOTOS, 800, None)
+    assert what.recipe.model == "resnet18"
+    assert what.preprocessing.channels == 3
+
+
+def test_fewer_pictures_are_seen_more_often() -> None:
+    few, many = (choose(DIGITS, n, None)[0].epochs for n in (1000, 50_000))
+    assert few > many
+
+
+def test_a_named_model_takes_only_its_own_options() -> None:
+    assert resolve({"model": "lenet5"}, DIGITS, 1000, None).model_options == {}
+    options = resolve({"model.width": 8}, DIGITS, 1000, None).model_options
+    assert options["width"] == 8 and options["norm"] == "batch"
+
+
+def test_flags_win_over_set_and_set_over_the_file() -> None:
+    file = {"epochs": 1, "batch_size": 2, "momentum": 0.5, "model_options": {"width": 4}}
+    found = settings_of(file, ["epochs=3", "batch_size=4", "model.depth=2"], {"epochs": 5, "model": None})
+    assert found == {"epochs": 5, "batch_size": 4, "momentum": 0.5, "model.width": 4, "model.depth": 2}
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        ("learnin_rate=0.1", "Did you mean learning_rate"),
+        ("optimizer=sdg", "Did you mean sgd"),
+        ("epochs=1.5", "not a whole number"),
+        ("epochs=-1", "must lie between"),
+        ("learning_rate=nan", "must lie between"),
+        ("augment=['flipp']", "Did you mean flip"),
+        ("epochs", "key=value"),
+        ("size=5000", "must lie between"),
+    ],
+)
+def test_mistakes_are_named(pair: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        resolve(settings_of({}, [pair], {}), DIGITS, 1000, None)
+
+
+def test_a_recipe_survives_its_toml(tmp_path: Path) -> None:
+    recipe = Recipe(model="lenet5", augment=("flip", "pad_crop"), learning_rate=0.025, weight_decay=1e-7)
+    (tmp_path / "r.toml").write_text(config.to_toml(recipe, "a comment\nof two lines"))
+    assert config.build(Recipe, config.read_toml(tmp_path / "r.toml"), "r.toml") == recipe
+
+
+def test_schedules_at_their_corners() -> None:
+    one_cycle, cosine = Recipe(warmup=0.25), Recipe(warmup=0.25, schedule="cosine")
+    assert rate_factor(one_cycle, 0.125) == pytest.approx(0.5)
+    assert rate_factor(one_cycle, 0.25) == pytest.approx(1.0)
+    assert rate_factor(one_cycle, 0.625) == pytest.approx(0.5)
+    assert rate_factor(cosine, 0.625) == pytest.approx(0.5)
+    assert rate_factor(cosine, 0.4375) == pytest.approx(0.5 * (1 + 2**-0.5))
+    assert rate_factor(Recipe(warmup=0.0), 0.0) == 1.0

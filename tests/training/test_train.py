@@ -1,0 +1,159 @@
+"""The main job on small made pictures: it learns, repeats, stops on NaN, keeps to its budget."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sightline import Classifier
+from sightline.classifier import from_arrays
+from sightline.errors import TrainingError
+from sightline.predictor import Predictor
+from sightline.training.safe import is_safe
+from sightline.training.train import Options, train
+
+
+def bars(num: int, seed: int = 0, side: int = 28) -> tuple[np.ndarray, list[str]]:
+    """Grey pictures with a bar, lying or standing, on noise: what a convolution tells apart at once."""
+    generator = np.random.default_rng(seed)
+    pictures = generator.integers(0, 100, (num, side, side), dtype=np.uint8)
+    labels = []
+    for i, picture in enumerate(pictures):
+        at = generator.integers(4, side - 4)
+        if i % 2:
+            picture[at : at + 2] = 250
+        else:
+            picture[:, at : at + 2] = 250
+        labels.append("lying" if i % 2 else "standing")
+    return pictures, labels
+
+
+FAST = {"epochs": 3, "batch_size": 16, "model.width": 8}
+
+
+@pytest.fixture(scope="module")
+def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("train") / "run"
+    return train(from_arrays(*bars(300)), FAST, Options(out=out)).path
+
+
+def test_it_learns(run_path: Path) -> None:
+    metrics = json.loads((run_path / "metrics.json").read_text())
+    assert metrics["accuracy"] > 0.9
+    assert metrics["interval"][0] < metrics["accuracy"] < metrics["interval"][1] or metrics["accuracy"] == 1.0
+
+
+def test_the_run_folder_is_complete_and_free_of_pickles(run_path: Path) -> None:
+    names = {p.name for p in run_path.iterdir()}
+    assert names == {
+        "model.safetensors", "config.json", "recipe.toml", "split.csv", "metrics.jsonl", "metrics.json",
+        "predictions.csv", "report.html", "README.md", "environment.json",
+    }  # fmt: skip
+    for path in run_path.iterdir():
+        assert not path.read_bytes().startswith((b"\x80\x02", b"\x80\x04", b"PK"))
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(run_path: Path, tmp_path: Path) -> None:
+    again = train(from_arrays(*bars(300)), FAST, Options(out=tmp_path / "a")).path
+    other = train(from_arrays(*bars(300)), FAST, Options(out=tmp_path / "b", seed=1)).path
+    first, second, third = (load_file(p / "model.safetensors") for p in (run_path, again, other))
+    assert all(torch.equal(first[k], second[k]) for k in first)
+    assert not all(torch.equal(first[k], third[k]) for k in first)
+
+
+def test_a_recipe_repeats_a_run(run_path: Path, tmp_path: Path) -> None:
+    from sightline import config
+    from sightline.training.resolve import settings_of
+
+    settings = settings_of(config.read_toml(run_path / "recipe.toml"), [], {})
+    again = train(from_arrays(*bars(300)), settings, Options(out=tmp_path / "a")).path
+    first, second = (load_file(p / "model.safetensors") for p in (run_path, again))
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_timm_hub_keys_are_there(run_path: Path) -> None:
+    document = json.loads((run_path / "config.json").read_text())
+    assert document["architecture"] == "simple_cnn" and document["num_classes"] == 2
+    assert document["label_names"] == ["lying", "standing"]
+    assert document["pretrained_cfg"]["input_size"] == [1, 28, 28]
+
+
+def test_an_infinite_loss_stops_the_training(tmp_path: Path) -> None:
+    settings = FAST | {"learning_rate": 100.0, "model.norm": "none", "warmup": 0.0, "epochs": 20}
+    with pytest.raises(TrainingError, match=r"the loss is (nan|inf).* at step \d+ .*Try a lower rate"):
+        train(from_arrays(*bars(300)), settings, Options(out=tmp_path / "run"))
+
+
+def test_eight_pictures_can_be_learned_by_heart(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (16, 28, 28), dtype=np.uint8)
+    labels = ["a", "b"] * 8
+    settings = {"epochs": 60, "augment": [], "augment_if_safe": [], "label_smoothing": 0.0, "batch_size": 8}
+    run = train(from_arrays(pictures, labels), settings, Options(out=tmp_path / "run"))
+    lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["train_loss"] < 0.02 < lines[0]["train_loss"]
+
+
+def test_a_budget_is_kept(tmp_path: Path) -> None:
+    start = time.perf_counter()
+    train(from_arrays(*bars(300)), {"batch_size": 16}, Options(out=tmp_path / "run", minutes=0.1))
+    assert time.perf_counter() - start < 12
+
+
+def test_best_weights_are_kept_and_patience_stops(tmp_path: Path) -> None:
+    settings = FAST | {"epochs": 200, "patience": 2}
+    run = train(from_arrays(*bars(200)), settings, Options(out=tmp_path / "run"))
+    lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    assert len(lines) < 200
+    best = min(range(len(lines)), key=lambda i: lines[i]["val_loss"])
+    assert len(lines) == best + 1 + 2
+
+
+def test_class_weights_help_the_rare_class(tmp_path: Path) -> None:
+    pictures, labels = bars(400)
+    keep = [i for i, label in enumerate(labels) if label == "lying" or i % 20 == 0]
+    rare = from_arrays(pictures[keep], [labels[i] for i in keep])
+    run = train(rare, FAST | {"class_weights": "balanced"}, Options(out=tmp_path / "run"))
+    answers = Predictor.open(run.path).predict(pictures[::2])
+    assert sum(a.label == "standing" for a in answers) > 150
+
+
+def test_flip_is_switched_on_for_bars_and_off_for_arrows(tmp_path: Path) -> None:
+    """Bars look the same in a mirror; arrows to the left become arrows to the right."""
+    pictures, labels = bars(600)
+    run = train(from_arrays(pictures, labels), FAST | {"epochs": 6}, Options(out=tmp_path / "bars"))
+    assert "flip" in (run.path / "report.html").read_text().split("Augmentation")[1][:200]
+    for picture, i in zip(pictures, range(600), strict=True):
+        picture[:] = np.linspace(0, 200, 28)[:: 1 if i % 2 else -1] + picture // 5
+    run = train(from_arrays(pictures, labels), FAST | {"epochs": 6}, Options(out=tmp_path / "arrows"))
+    assert "flip" not in (run.path / "report.html").read_text().split("Augmentation")[1][:200]
+
+
+def test_the_safety_test_by_hand() -> None:
+    labels = np.array([0] * 50 + [1] * 50)
+
+    def counts(*rows: int) -> np.ndarray:
+        found = np.zeros(100, np.int64)
+        found[list(rows)] = 1
+        return found
+
+    assert is_safe(counts(), counts(), labels)
+    assert is_safe(counts(0, 60), counts(1), labels)  # 2 lost, 1 won: noise
+    assert not is_safe(counts(*range(0, 100, 5)), counts(), labels)  # 20 lost
+    assert not is_safe(counts(*range(4)), counts(60, 61, 62, 63), labels)  # level over all, but one class loses all
+
+
+def test_the_classifier_answers_as_the_run_does(tmp_path: Path) -> None:
+    pictures, labels = bars(200)
+    classifier = Classifier(**{k: v for k, v in FAST.items() if "." not in k}, model_options={"width": 8})
+    fitted = classifier.fit(pictures, labels)
+    assert fitted.classes_.tolist() == ["lying", "standing"]
+    probabilities = fitted.predict_proba(pictures[:9])
+    assert np.allclose(probabilities.sum(axis=1), 1)
+    assert (fitted.classes_[probabilities.argmax(axis=1)] == fitted.predict(pictures[:9])).all()
+    assert fitted.score(pictures, labels) > 0.9
+    fitted.save(tmp_path / "kept")
+    assert np.array_equal(Classifier.load(tmp_path / "kept").predict_proba(pictures[:9]), probabilities)
