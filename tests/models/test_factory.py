@@ -86,7 +86,7 @@ def test_dropout_means_the_one_before_the_head(name: str) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 4])
-@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_0", "vit_b_32", "timm/resnet18", "test_vit"])
+@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_0", "swin_t", "timm/resnet18", "test_vit"])
 def test_any_number_of_channels(name: str, channels: int) -> None:
     network = models.build(name, 3, channels, (32, 32)).eval()
     assert network(torch.randn(1, channels, 32, 32)).shape == (1, 3)

@@ -6,6 +6,7 @@ imports what is heavy inside `run` only, so that `--help` needs neither torch no
 
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -42,19 +43,24 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. A user's mistake ends in a sentence, never in a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that this terminal cannot show is no error
     try:
         return _dispatch(words)
     except SightlineError as error:
-        return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail("stopped by Ctrl-C", 130)
+        return _fail(error, str(error), error.exit_code)
+    except KeyboardInterrupt as error:
+        return _fail(error, "stopped by Ctrl-C", 130)
     except BrokenPipeError:  # the reader of our output has gone, as in `sightline models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = f": {error.filename}" if error.filename else ""
+            return _fail(error, f"the disk is full{where}; make room and try again", 8)
+        if error.filename is None:
             raise
-        return _fail(f"the disk is full{f': {error.filename}' if error.filename else ''}; make room and try again", 8)
+        return _fail(error, f"{error.filename}: {error.strerror}", 1)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -66,7 +72,9 @@ def _dispatch(words: list[str]) -> int:
         overview().error(nearest(name, COMMANDS.names(), "command"))
     parser = command_parser(name)
     run = COMMANDS.get(name).run
-    code: int = run(parser.parse(words[1:]))
+    args = parser.parse(words[1:])
+    args.words = words
+    code: int = run(args)
     return code
 
 
@@ -98,6 +106,6 @@ def _summary(name: str) -> str:
     return (COMMANDS.get(name).__doc__ or "").partition("\n")[0]
 
 
-def _fail(message: str, code: int) -> int:
-    print(f"sightline: {message}", file=sys.stderr)
+def _fail(error: BaseException, message: str, code: int) -> int:
+    print("\n".join((f"sightline: {message}", *getattr(error, "__notes__", ()))), file=sys.stderr)
     return code

@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
 def _paths(inputs: Iterable[str]) -> Iterator[str]:
     """Every picture that the inputs name, as they are reached; what folders hold besides is counted aloud."""
     import glob
+    import io
     import os
     import sys
 
@@ -42,6 +43,8 @@ def _paths(inputs: Iterable[str]) -> Iterator[str]:
 
     for name in inputs:
         if name == "-":
+            if isinstance(sys.stdin, io.TextIOWrapper):
+                sys.stdin.reconfigure(errors="surrogateescape")  # names need not be UTF-8
             yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
         elif os.path.isdir(name):
             pictures = others = 0

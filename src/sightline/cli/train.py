@@ -33,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import shlex
-    import sys
     from pathlib import Path
 
     from sightline import config
     from sightline.cli._terminal import Terminal
+    from sightline.data.names import as_text
     from sightline.training.resolve import settings_of
     from sightline.training.train import Options, train
 
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         skip_bad=args.skip_bad,
         num_workers=args.workers,
         tensorboard=args.tensorboard,
-        command=shlex.join(["sightline", *sys.argv[1:]]),
+        command=as_text(shlex.join(["sightline", *args.words])),
     )
     with Terminal() as terminal:
         trained = train(args.data, settings_of(recipe_file, args.set, flags), options, terminal)

@@ -91,6 +91,7 @@ def fit(
             batches = probe.update(engine, selection, batches, share_done=step / num_steps, say=progress.say)
     except KeyboardInterrupt:
         outcome.interrupted = True
+        progress.say("Stopped by Ctrl-C: the network as it is now will be saved and tested.")
     keeper.restore(network)
     outcome.augmentations = batches.augmentations
     return outcome
