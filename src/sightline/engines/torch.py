@@ -70,13 +70,8 @@ def open_run(run: Run) -> TorchEngine:
     run.check_weights()
     config, frame = run.config, run.config.preprocessing
     try:
-        network = models.build(
-            config.architecture,
-            len(config.classes),
-            in_channels=frame.channels,
-            image_size=(frame.height, frame.width),
-            options=dict(config.model_options),
-        )
+        size, options = (frame.height, frame.width), dict(config.model_options)
+        network = models.rebuild(config.architecture, len(config.classes), frame.channels, size, options)
     except ConfigError as error:
         raise RunError(f"{run.path / CONFIG}: {error}") from error
     report = models.load_into(network, models.open_weights(str(run.path), config.architecture))

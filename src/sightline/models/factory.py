@@ -4,8 +4,10 @@ Randomness is torch's global generator, which torchvision and timm draw their st
 before. Knows nothing of weights files.
 """
 
+import contextlib
 from typing import Any  # Any: options are passed on to the network's own builder
 
+import torch
 from torch import nn
 
 from sightline.errors import ConfigError
@@ -36,8 +38,18 @@ def build(
     def trial(size: tuple[int, int]) -> Network:
         return Network(make(size), found.canonical, {}, num_classes, in_channels, size)
 
+    if found.source == "own":
+        with contextlib.suppress(Exception):  # whatever it is, `check_size` says it better
+            return _proven(rebuild(name, num_classes, in_channels, image_size, options))
     check_size(found.canonical, trial, in_channels, image_size)
     return rebuild(name, num_classes, in_channels, image_size, options)
+
+
+def _proven(network: Network) -> Network:
+    """A light network, after it has answered two empty images: no need for the meta device, whose import takes 1 s."""
+    with torch.inference_mode():
+        network.eval()(torch.zeros(2, network.in_channels, *network.image_size))
+    return network.train()
 
 
 def rebuild(

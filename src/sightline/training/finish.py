@@ -16,7 +16,7 @@ from sightline import __version__
 from sightline.data.preprocess import Preprocessing
 from sightline.engines.torch import TorchEngine
 from sightline.evaluate import Evaluation, evaluate
-from sightline.models import Network, describe
+from sightline.models import Network
 from sightline.predictor import Predictor
 from sightline.report import Facts, render_card, render_report
 from sightline.report.gather import class_rows, confusion_of, examples
@@ -31,15 +31,23 @@ from sightline.training.resolve import Resolved
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a network started from, in a sentence, and the licence of that, where it is stated."""
+
+    sentence: str
+    licence: str | None
+
+
+@dataclass(frozen=True)
 class Trained:
-    """A network that has been trained, and how; `weights` says what it started from."""
+    """A network that has been trained, and how."""
 
     engine: TorchEngine
     what: Resolved
     plan: Plan
     outcome: Outcome
     num_steps: int
-    weights: str = ""
+    origin: Origin = Origin("", None)
 
 
 def run_config(network: Network, table: Table, preprocessing: Preprocessing, plan: Plan) -> RunConfig:
@@ -131,7 +139,7 @@ def _what(trained: Trained) -> dict[str, str]:
     num_parameters = sum(p.numel() for p in network.parameters())
     return {
         "Network": f"{network.architecture} ({num_parameters / 1e6:.2f} million parameters)",
-        "Weights": trained.weights,
+        "Weights": trained.origin.sentence,
         "Chosen": trained.what.why,
         "Recipe": trained.what.sentence().removeprefix("Recipe: "),
         "Augmentation": ", ".join(trained.outcome.augmentations) or "none",
@@ -143,9 +151,6 @@ def _what(trained: Trained) -> dict[str, str]:
 
 def _licences(trained: Trained) -> dict[str, str]:
     licences = {"code": "Apache-2.0 (Sightline)", "data": "yours; not known to Sightline"}
-    if trained.what.recipe.weights is not None:
-        known = describe(trained.engine.network.architecture).licence
-        licences["weights"] = f"started from {trained.what.recipe.weights}; licence {known or 'not stated'}"
-    else:
-        licences["weights"] = "trained from scratch: yours"
+    if trained.origin.licence is not None:
+        licences["weights"] = trained.origin.licence
     return licences

@@ -22,7 +22,7 @@ from sightline.training.progress import Progress, Silent
 if TYPE_CHECKING:
     from sightline.models import Network
     from sightline.run import Run
-    from sightline.training.finish import Trained
+    from sightline.training.finish import Origin, Trained
     from sightline.training.prepare import Table
     from sightline.training.resolve import Resolved
     from sightline.training.writer import MetricsLog
@@ -75,22 +75,23 @@ def train(
     # From here on torch is needed; what went wrong before, went wrong quickly.
     from sightline.training import finish, writer
 
-    network, what, weights = _network(dict(settings or {}), look, table, options, progress)
+    network, what, origin = _network(dict(settings or {}), look, table, options, progress)
     with writer.new_folder(options.out, table.name) as folder:
         writer.check_space(folder, network, len(table.dataset))
         table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress)
         with writer.MetricsLog(folder, options.tensorboard) as log:
             trained = _fit(network, what, table, options, progress, log, started)
-        return finish.finish(folder, replace(trained, weights=weights), table, options.command, progress, started)
+        return finish.finish(folder, replace(trained, origin=origin), table, options.command, progress, started)
 
 
 def _network(
     settings: dict[str, Any], look: Survey, table: Table, options: Options, progress: Progress
-) -> tuple[Network, Resolved, str]:
+) -> tuple[Network, Resolved, Origin]:
     """Settle what will be done, say it, and build the network with what it starts from."""
     import torch
 
     from sightline import models
+    from sightline.training.finish import Origin
     from sightline.training.resolve import resolve
 
     wanted = settings.get("weights")
@@ -100,12 +101,14 @@ def _network(
     frame, num_classes = what.preprocessing, len(table.dataset.classes)
     size = (frame.height, frame.width)
     network = models.build(what.recipe.model, num_classes, frame.channels, size, dict(what.model_options))
-    sentence = models.load_into(network, weights).sentence() if weights is not None else "none, from scratch"
+    origin = Origin("none, from scratch", None)
+    if weights is not None:
+        origin = Origin(models.load_into(network, weights).sentence(), weights.licence)
     num_parameters = sum(p.numel() for p in network.parameters())
     progress.say(f"Chosen: {what.why}.")
     progress.say(what.sentence())
-    progress.say(f"Network: {network.architecture}, {num_parameters / 1e6:.2f} M parameters; weights: {sentence}")
-    return network, what, sentence
+    progress.say(f"Network: {network.architecture}, {num_parameters / 1e6:.2f} M parameters; weights: {origin.sentence}")
+    return network, what, origin
 
 
 def _fit(
