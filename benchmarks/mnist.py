@@ -77,7 +77,9 @@ def main() -> None:
         print(f"seed {seed}: Sightline {ours[-1][0]:6.1f} s {ours[-1][1]:.2%}", end="", flush=True)
         if args.keras_python:
             theirs.append(keras(args.keras_python, folder, seed))
-            print(f"   Keras {theirs[-1][0]:6.1f} s {theirs[-1][1]:.2%}   ratio {theirs[-1][0] / ours[-1][0]:.1f}", end="")
+            print(
+                f"   Keras {theirs[-1][0]:6.1f} s {theirs[-1][1]:.2%}   ratio {theirs[-1][0] / ours[-1][0]:.1f}", end=""
+            )
         print(flush=True)
     for name, results in (("Sightline", ours), ("Keras", theirs)):
         if results:

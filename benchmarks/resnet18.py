@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _common import header, spread, test_data
 from torch import nn
 
+from _common import header, spread, test_data
 from sightline import models
 from sightline.data import open_dataset
 from sightline.data.batches import Batches
 from sightline.data.preprocess import Preprocessing
 from sightline.data.scan import scan
-from sightline.training.optimise import loss_of, optimizer
+from sightline.training.optimise import Optimizer, loss_of
 from sightline.training.recipe import Recipe
 from sightline.training.trials import measure
 
@@ -64,14 +64,14 @@ def sightline(folder: Path, batch: int, num_steps: int) -> tuple[float, str]:
     plan = measure(network, batches, recipe)
     layout = torch.channels_last if plan.channels_last else torch.contiguous_format
     network.to(memory_format=layout).train()
-    optimiser, start = optimizer(network, recipe), 0.0
+    optimiser, start = Optimizer(network, recipe), 0.0
     for step, made in enumerate(batches.epoch(1)):
         if step == NUM_WARMUP:
             start = time.perf_counter()
         loss = loss_of(network, made, recipe, frame, plan, None)
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimiser.step(recipe.learning_rate)
         if step == NUM_WARMUP + num_steps - 1:
             break
     return batch * num_steps / (time.perf_counter() - start), plan.sentence()

@@ -1,6 +1,6 @@
 """Start-up: help against a bare interpreter, and the time from torch's import to the first training step on MNIST.
 
-    python benchmarks/startup.py [--rounds 10]
+python benchmarks/startup.py [--rounds 10]
 """
 
 import argparse
@@ -17,7 +17,7 @@ import builtins, sys, time
 import torch
 imported = time.perf_counter()
 from sightline.training import loop, trials
-real_fit, real_step = loop.fit, torch.optim.SGD.step
+real_fit, real_step = loop.fit, loop.Optimizer.step
 def step(self, *args, **kwargs):
     result = real_step(self, *args, **kwargs)
     if step.in_fit:
@@ -32,7 +32,7 @@ step.in_fit = False
 def fit(*args, **kwargs):
     step.in_fit = True
     return real_fit(*args, **kwargs)
-loop.fit, torch.optim.SGD.step = fit, step
+loop.fit, loop.Optimizer.step = fit, step
 from sightline.cli import main
 main(["train", sys.argv[1], "--out", sys.argv[2]])
 """
@@ -47,8 +47,9 @@ def main() -> None:
     for _ in range(args.rounds):
         bare.append(timed([sys.executable, "-c", ""])[0])
         helped.append(timed([*SIGHTLINE, "--help"])[0])
+    ratios = [h / b for h, b in zip(helped, bare, strict=True)]
     print(f"bare interpreter {1000 * statistics.median(bare):.0f} ms, sightline --help "
-          f"{1000 * statistics.median(helped):.0f} ms: ratio {spread([h / b for h, b in zip(helped, bare, strict=True)])}")  # fmt: skip
+          f"{1000 * statistics.median(helped):.0f} ms: ratio {spread(ratios)}")  # fmt: skip
     mnist = str(test_data() / "data" / "mnist")
     seconds = []
     for _ in range(min(args.rounds, 5)):
@@ -56,7 +57,9 @@ def main() -> None:
             done = subprocess.run([sys.executable, "-c", CLOCKED, mnist, f"{out}/run"], capture_output=True, text=True)
         seconds.append(float(done.stdout.split("after ")[1].split()[0]))
         heavy = done.stdout.split("heavy ")[1].strip()
-    print(f"MNIST, end of `import torch` to the end of the first training step: {spread(seconds, ' s')}; heavy: {heavy}")
+    print(
+        f"MNIST, end of `import torch` to the end of the first training step: {spread(seconds, ' s')}; heavy: {heavy}"
+    )
 
 
 if __name__ == "__main__":

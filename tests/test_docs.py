@@ -136,9 +136,7 @@ def _mnist(folder: Path, digits: Path) -> None:
         header = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in images.shape)
         (folder / f"{prefix}-images-idx3-ubyte").write_bytes(header + images.tobytes())
         labels = bytes(int(p.parent.name) for p in chosen)
-        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(
-            b"\0\0\x08\x01" + len(labels).to_bytes(4, "big") + labels
-        )
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + len(labels).to_bytes(4, "big") + labels)
 
 
 def _make_pictures(root: Path) -> None:
@@ -201,14 +199,19 @@ def workplace(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 # Every command line and every piece of Python
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def examples_of(page: Path) -> list[Block]:
+    return [b for b in blocks(page) if b.language == "python" or (b.language == "console" and not _is_remote(b))]
+
+
+def _is_remote(block: Block) -> bool:
+    return block.lines[0] == NEEDS_NETWORK
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if examples_of(page)], ids=lambda page: page.name)
 def test_the_examples_run_and_print_what_is_shown(
     page: Path, workplace: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = blocks(page)
-    examples = [b for b in shown if b.language == "python" or (b.language == "console" and not _is_remote(b))]
-    if not examples:
-        pytest.skip("no examples on this page")
+    examples = examples_of(page)
     if "runs/digits" in page.read_text("utf-8") and not _trains_first(examples):
         shutil.copytree(request.getfixturevalue("trained"), workplace / "runs/digits")
     for block in examples:
@@ -221,10 +224,6 @@ def test_the_examples_run_and_print_what_is_shown(
             assert code == command.code, f"{command.line}: exit code {code}, not {command.code}\n{output}"
             lost = missing(command.output, output)
             assert not lost, f"{command.line}: not printed: {lost}\nbut this:\n{output}"
-
-
-def _is_remote(block: Block) -> bool:
-    return block.lines[0] == NEEDS_NETWORK
 
 
 def _trains_first(examples: list[Block]) -> bool:
@@ -280,8 +279,6 @@ def test_every_option_of_a_command_is_on_its_page_and_no_other(name: str) -> Non
     actions = [a for a in command_parser(name)._actions if a.dest != "help"]
     expected = {a.option_strings[-1] if a.option_strings else str(a.metavar) for a in actions}
     documented = set(re.findall(r"^\| `(--[a-z-]+|[A-Z]+)[^`]*` \|", page.read_text("utf-8"), re.MULTILINE))
-    if name == "models":
-        documented.discard("IMAGENET")
     assert documented == expected
 
 

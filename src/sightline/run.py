@@ -109,7 +109,9 @@ class RunConfig:
         except (TypeError, ValueError, ConfigError) as error:
             raise RunError(f"{where} is not the config.json of a Sightline run: {error}") from error
         if not len(set(found.classes)) == len(found.classes) == num_classes:
-            raise RunError(f"{where}: {len(found.classes)} label_names; num_classes asks for {num_classes} different ones")
+            raise RunError(
+                f"{where}: {len(found.classes)} label_names; num_classes asks for {num_classes} different ones"
+            )
         for name in ("batch_size", "num_threads"):
             if getattr(found, name) < 1:
                 raise RunError(f"{where}: {name} = {getattr(found, name)}; must be at least 1")

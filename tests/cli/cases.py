@@ -61,7 +61,11 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def picture(
-    label: str, number: int, size: tuple[int, int] = (10, 12), kind: str = "PNG", colour: tuple[int, int, int] = (0, 0, 0)
+    label: str,
+    number: int,
+    size: tuple[int, int] = (10, 12),
+    kind: str = "PNG",
+    colour: tuple[int, int, int] = (0, 0, 0),
 ) -> bytes:
     """An encoded picture (height, width) in its class's colour, with noise, so that no two are equal."""
     seed = zlib.crc32(f"{label} {number}".encode())
@@ -282,7 +286,9 @@ def _(place: Path) -> list[str]:
     return table(place, "path,label\nfruit/apples/00.png,apples\nfruit/apples/01.png,\n")
 
 
-@case("a table with a path twice", "table", 5, "fruit/apples/00.png (line 2, line 26)", "more than once", "keep one row")
+@case(
+    "a table with a path twice", "table", 5, "fruit/apples/00.png (line 2, line 26)", "more than once", "keep one row"
+)
 def _(place: Path) -> list[str]:
     return table(place, "path,label\n" + rows() + "fruit/apples/00.png,pears\n")
 
@@ -337,7 +343,15 @@ option("a learning rate of nan", 4, ("learning_rate = nan", "between"), "--set",
 option("a text for a number", 4, ("learning_rate", "'fast'", "not a number"), "--set", "learning_rate=fast")
 option("--size 5000", 4, ("size = 5000", "between 0 and 4096"), "--size", "5000")
 option("--size -3", 4, ("size = -3", "between"), "--size", "-3")
-option("--size below the network's least", 4, ("alexnet", "32x32", "smallest are 63x63"), "--model", "alexnet", "--size", "32")
+option(
+    "--size below the network's least",
+    4,
+    ("alexnet", "32x32", "smallest are 63x63"),
+    "--model",
+    "alexnet",
+    "--size",
+    "32",
+)
 option("--fold 3/2", 4, ("fold 3/2", "1 <= I <= K"), "--fold", "3/2")
 option("--fold 1/100 of 24 pictures", 4, ("fold 1/100", "8"), "--fold", "1/100")
 option("--fold half", 4, ("--fold half", "such as 1/5"), "--fold", "half")
@@ -398,10 +412,22 @@ def _(place: Path) -> list[str]:
 option("--weights that are not there", 6, ("none.safetensors", "no such file"), "--weights", "none.safetensors")
 option("--weights of no network", 6, ("--model NAME",), "--weights", "pretrained")
 option(
-    "a mistyped tag of weights", 6, ("IMAGENET1K_V9", "IMAGENET1K_V1"), "--model", "resnet18", "--weights", "IMAGENET1K_V9"
+    "a mistyped tag of weights",
+    6,
+    ("IMAGENET1K_V9", "IMAGENET1K_V1"),
+    "--model",
+    "resnet18",
+    "--weights",
+    "IMAGENET1K_V9",
 )
 option(
-    "weights that nobody publishes", 6, ("lenet5", "no published weights"), "--model", "lenet5", "--weights", "pretrained"
+    "weights that nobody publishes",
+    6,
+    ("lenet5", "no published weights"),
+    "--model",
+    "lenet5",
+    "--weights",
+    "pretrained",
 )
 
 
@@ -488,12 +514,18 @@ on_run("config.json without a mean", ("config.json", "lacks 'mean'"), without("p
 on_run("config.json without batch_size", ("config.json", "lacks 'batch_size'"), without("sightline", "batch_size"))
 on_run("a text as batch_size", ("config.json", "batch_size"), changed("sightline", "batch_size", to="many"))
 on_run("a batch_size of 0", ("config.json", "batch_size"), changed("sightline", "batch_size", to=0))
-on_run("a wrong crop_mode", ("config.json", "crop_mode", "'middle'"), changed("pretrained_cfg", "crop_mode", to="middle"))
-on_run("an input_size of two numbers", ("config.json", "input_size"), changed("pretrained_cfg", "input_size", to=[3, 28]))
+on_run(
+    "a wrong crop_mode", ("config.json", "crop_mode", "'middle'"), changed("pretrained_cfg", "crop_mode", to="middle")
+)
+on_run(
+    "an input_size of two numbers", ("config.json", "input_size"), changed("pretrained_cfg", "input_size", to=[3, 28])
+)
 on_run("an unknown network", ("config.json", "'simple_cn'", "simple_cnn"), changed("architecture", to="simple_cn"))
 on_run("a class too many", ("config.json", "4", "3"), changed("label_names", to=["apples", "figs", "pears", "plums"]))
 on_run("no weights", ("model.safetensors is missing",), lambda place: (own_run(place) / "model.safetensors").unlink())
-on_run("a flipped bit in the weights", ("model.safetensors is damaged", "SHA-256"), lambda p: changed_weights(p, flipped))
+on_run(
+    "a flipped bit in the weights", ("model.safetensors is damaged", "SHA-256"), lambda p: changed_weights(p, flipped)
+)
 on_run("truncated weights", ("model.safetensors is damaged",), lambda p: changed_weights(p, lambda data: data[:-64]))
 
 

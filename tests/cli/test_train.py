@@ -19,7 +19,18 @@ from . import cases
 from .conftest import Sightline
 
 QUICK = cases.QUICK
-SCRIPTS = ("яблоки", "梨子", "تفاح", "🍎🍏", "two words", 'quo"ted', "it's", "-leading-dash", "semi;colon, comma", "a&b<i>c")
+SCRIPTS = (
+    "яблоки",
+    "梨子",
+    "تفاح",
+    "🍎🍏",
+    "two words",
+    'quo"ted',
+    "it's",
+    "-leading-dash",
+    "semi;colon, comma",
+    "a&b<i>c",
+)
 
 
 def test_skip_bad_leaves_bad_pictures_out_and_says_so(place: Path, sightline: Sightline) -> None:
@@ -133,9 +144,7 @@ def test_only_pictures_of_one_pixel(place: Path, sightline: Sightline) -> None:
     assert sightline("predict", "run", "data").code == 0
 
 
-def test_a_picture_above_the_limit_fails_alone_in_predict(
-    home: Path, place: Path, sightline: Sightline
-) -> None:
+def test_a_picture_above_the_limit_fails_alone_in_predict(home: Path, place: Path, sightline: Sightline) -> None:
     cases.write(place / "huge.png", cases.one_bit_png(20_000, 20_000))
     result = sightline("predict", home / "run", "huge.png", home / "fruit" / "apples" / "00.png")
     assert result.code == 3
@@ -255,9 +264,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_used(place: Path, sightline: Sightline)
 
 
 @pytest.mark.parametrize("num_steps", [0, 1, 3])
-def test_ctrl_c_at_a_step(
-    num_steps: int, place: Path, sightline: Sightline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_at_a_step(num_steps: int, place: Path, sightline: Sightline, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the first epoch too: the untrained network is a run like any other, and its report says so."""
     cases.fruit(place / "fruit")
     loss_of, steps = loop.loss_of, list[int]()

@@ -15,6 +15,8 @@ from PIL import Image
 from sightline.errors import ConfigError
 
 Pixels = NDArray[np.uint8]
+# JPEGs are decoded at the smallest of libjpeg's scales whose short side reaches this.
+MIN_DECODE_SIDE = 256
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -56,8 +58,11 @@ class Preprocessing:
             raise ConfigError(f"std = {self.std}: must be positive")
 
     def decode_side(self) -> int:
-        """Short side, in pixels, below which the decoder must not scale a picture down."""
-        return max(_scaled(self.height, self.crop_fraction), _scaled(self.width, self.crop_fraction))
+        """Short side, in pixels, below which the decoder must not scale a picture down.
+
+        At least MIN_DECODE_SIDE, so that the decoding that is hashed and the one that is answered are one.
+        """
+        return max(MIN_DECODE_SIDE, _scaled(self.height, self.crop_fraction), _scaled(self.width, self.crop_fraction))
 
     def apply(self, image: Pixels) -> Pixels:
         """uint8 (H, W, 1 or 3) -> uint8 (height, width, channels)."""

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from sightline.data.dataset import ArrayImages, Dataset
 from sightline.data.decode import PictureError
-from sightline.data.preprocess import Pixels, Preprocessing
+from sightline.data.preprocess import MIN_DECODE_SIDE, Pixels, Preprocessing
 from sightline.errors import BadPicturesError
 
 # A JPEG is hashed at the smallest scaled decoding whose short side reaches this, so that the hash of a picture
 # does not depend on the network's input size, and large photographs need not be decoded in full.
-HASH_SIDE = 256
+HASH_SIDE = MIN_DECODE_SIDE
 # Decoded pictures may take this share of the memory that is free; beyond it they are decoded every epoch.
 MEMORY_SHARE = 0.4
 NUM_SURVEYED = 256

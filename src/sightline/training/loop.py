@@ -18,13 +18,12 @@ from sightline.engines.torch import TorchEngine
 from sightline.errors import TrainingError
 from sightline.metrics import accuracy, log_loss
 from sightline.report import Epoch
-from sightline.training.optimise import class_weights, loss_of, optimizer, rate_factor, set_rate
+from sightline.training.optimise import Optimizer, class_weights, loss_of, rate_factor
 from sightline.training.plan import Plan
 from sightline.training.prepare import Selection
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
 from sightline.training.safe import SafetyProbe
-
 
 MAX_LINES = 20  # epochs that are told of; metrics.jsonl has them all
 
@@ -56,7 +55,7 @@ def fit(
     """
     network, outcome, keeper = engine.network, Outcome(), _Keeper(recipe, with_head)
     probe = SafetyProbe(recipe.augment_if_safe, batches.seed)
-    optimiser = optimizer(network, recipe)
+    optimiser = Optimizer(network, recipe)
     weights = class_weights(recipe, np.bincount(batches.dataset.labels[batches.rows], minlength=network.num_classes))
     step, epoch, began = 0, 0, time.perf_counter()
     every = max(1, num_steps // len(batches) // MAX_LINES)
@@ -77,12 +76,11 @@ def fit(
             network.train()
             for batch in batches.epoch(epoch):
                 rate = recipe.learning_rate * rate_factor(recipe, step / num_steps)
-                set_rate(optimiser, rate)
                 loss = loss_of(network, batch, recipe, batches.preprocessing, plan, weights)
                 losses.append(_finite(loss.item(), step, epoch, rate))
-                optimiser.zero_grad(set_to_none=True)
+                optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # of torch
-                optimiser.step()
+                optimiser.step(rate)
                 step += 1
                 progress.step(step, num_steps, f"epoch {epoch}  loss {np.mean(losses[-50:]):.3f}")
                 if step == num_steps:

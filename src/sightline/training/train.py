@@ -107,7 +107,9 @@ def _network(
     num_parameters = sum(p.numel() for p in network.parameters())
     progress.say(f"Chosen: {what.why}.")
     progress.say(what.sentence())
-    progress.say(f"Network: {network.architecture}, {num_parameters / 1e6:.2f} M parameters; weights: {origin.sentence}")
+    progress.say(
+        f"Network: {network.architecture}, {num_parameters / 1e6:.2f} M parameters; weights: {origin.sentence}"
+    )
     return network, what, origin
 
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from sightline.data.batches import Batch, Batches
 from sightline.models import Network
-from sightline.training.optimise import loss_of, optimizer
+from sightline.training.optimise import Optimizer, loss_of
 from sightline.training.plan import Plan, Precision
 from sightline.training.recipe import Recipe
 
@@ -48,13 +48,13 @@ def _step(network: Network, plan: Plan, batch: Batch, batches: Batches, recipe: 
     """A function that makes one training step on `batch` and returns the loss."""
     layout = torch.channels_last if plan.channels_last else torch.contiguous_format
     network.to(memory_format=layout).train()
-    optimiser = optimizer(network, replace(recipe, learning_rate=1e-6))
+    optimiser = Optimizer(network, recipe)
 
     def step() -> float:
         loss = loss_of(network, batch, recipe, batches.preprocessing, plan, None)
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        optimiser.step(1e-6)
         return loss.item()
 
     return step

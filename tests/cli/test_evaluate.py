@@ -1,0 +1,88 @@
+"""`evaluate`: the figures of a run, on its own pictures or on others."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from . import cases
+from .conftest import Result, Sightline
+
+
+def one_object(result: Result) -> dict[str, object]:
+    """Standard output holds one JSON object and nothing else."""
+    assert result.code == 0, result.err
+    document: dict[str, object] = json.loads(result.out)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("words", "split", "num_samples"),
+    [
+        (("run",), "test", 3),
+        (("run", "--split", "test"), "test", 3),
+        (("run", "--split", "train"), "train", 15),
+        (("run", "fruit"), "test", 3),
+        (("run", "more"), "all", 12),
+        (("run", "parted"), "test", 2),
+        (("run", "parted", "--split", "train"), "train", 4),
+    ],
+)
+def test_json(words: tuple[str, ...], split: str, num_samples: int, place: Path, sightline: Sightline) -> None:
+    cases.own_run(place)
+    cases.fruit(place / "more", dict.fromkeys(cases.COLOURS, 4))
+    for name, count in (("train", 2), ("test", 1)):
+        cases.fruit(place / "parted" / name, {"apples": count, "plums": count})
+    before = cases.tree(place)
+    found = one_object(sightline("evaluate", *words, "--json"))
+    assert found["split"] == split
+    assert found["num_samples"] == num_samples
+    accuracy, interval = found["accuracy"], found["interval"]
+    assert isinstance(accuracy, float) and isinstance(interval, list)
+    assert 0 <= interval[0] <= accuracy <= interval[1] <= 1
+    assert cases.tree(place) == before
+
+
+def test_the_figures_are_those_of_the_training(place: Path, sightline: Sightline) -> None:
+    written = json.loads((cases.own_run(place) / "metrics.json").read_text(encoding="utf-8"))
+    assert one_object(sightline("evaluate", "run", "--json")) == {
+        k: v for k, v in written.items() if k != "interrupted"
+    }
+
+
+def test_a_person_reads_the_accuracy_and_every_class(home: Path, sightline: Sightline) -> None:
+    result = sightline("evaluate", home / "run")
+    assert result.code == 0
+    assert result.out.startswith("accuracy ") and "95 % interval" in result.out
+    assert [line.split()[0] for line in result.out.splitlines()[2:]] == ["apples", "pears", "plums"]
+
+
+def test_pictures_that_were_trained_on_are_counted_aloud(place: Path, sightline: Sightline) -> None:
+    cases.own_run(place)
+    (place / "fruit").rename(place / "copy")
+    result = sightline("evaluate", "run", "copy", "--json")
+    assert one_object(result)["num_trained_on"] == 15
+    assert "15 of these pictures were trained on" in result.err
+
+
+def test_skip_bad_leaves_out_and_says_so(place: Path, sightline: Sightline) -> None:
+    cases.own_run(place)
+    cases.with_bad_pictures(place / "new")
+    assert sightline("evaluate", "run", "new").code == 5
+    result = sightline("evaluate", "run", "new", "--skip-bad", "--json")
+    found = one_object(result)
+    assert found["num_samples"] == 24
+    assert set(found["bad"]) == {f"apples/{name}" for name in cases.bad_pictures()}  # type: ignore[call-overload]
+    for name in cases.bad_pictures():
+        assert f"left out: apples/{name}: " in result.err
+
+
+def test_a_run_that_was_moved_still_answers(place: Path, sightline: Sightline) -> None:
+    cases.own_run(place).rename(place / "elsewhere")
+    assert sightline("evaluate", "elsewhere").code == 0
+
+
+def test_a_class_too_few_is_no_obstacle(place: Path, sightline: Sightline) -> None:
+    cases.own_run(place)
+    cases.fruit(place / "new", {"apples": 2, "plums": 3})
+    assert one_object(sightline("evaluate", "run", "new", "--json"))["num_samples"] == 5

@@ -1,0 +1,109 @@
+"""`predict`: an answer a line, in the order asked for, in three forms."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from . import cases
+from .conftest import Sightline
+
+
+@pytest.fixture
+def asked(home: Path, place: Path) -> list[str]:
+    """Good pictures with a missing and a broken one among them."""
+    cases.write(place / "broken.png", cases.bad_pictures()["truncated.png"])
+    good = [str(home / "fruit" / label / "00.png") for label in ("plums", "apples", "pears")]
+    return [good[0], "none.png", good[1], "broken.png", good[2]]
+
+
+def test_a_line_each_in_order(home: Path, asked: list[str], sightline: Sightline) -> None:
+    result = sightline("predict", home / "run", *asked)
+    lines = result.out.splitlines()
+    assert result.code == 3
+    assert [path in line for path, line in zip(asked, lines, strict=True)] == [True] * 5
+    assert [line.split()[0] == "error" for line in lines] == [False, True, False, True, False]
+    assert "none.png: no such file" in lines[1] and "broken.png: truncated" in lines[3]
+
+
+def test_json(home: Path, asked: list[str], sightline: Sightline) -> None:
+    result = sightline("predict", home / "run", *asked, "--json")
+    answers = [json.loads(line) for line in result.out.splitlines()]
+    assert result.code == 3
+    assert [answer["path"] for answer in answers] == asked
+    for answer in answers[1::2]:
+        assert answer.keys() == {"path", "error"}
+    for answer in answers[0::2]:
+        assert answer.keys() == {"path", "label", "probability", "probabilities"}
+        probabilities = answer["probabilities"]
+        assert list(probabilities) == ["apples", "pears", "plums"]
+        assert sum(probabilities.values()) == pytest.approx(1.0, abs=1e-12)
+        assert answer["label"] == max(probabilities, key=probabilities.get)
+        assert answer["probability"] == max(probabilities.values())
+
+
+def test_csv(home: Path, asked: list[str], sightline: Sightline) -> None:
+    odd = cases.write(Path('a "quoted", name.png'), cases.picture("plums", 0))
+    result = sightline("predict", home / "run", *asked, odd, "--csv")
+    rows = list(csv.DictReader(io.StringIO(result.out), strict=True))
+    assert result.code == 3
+    assert [row["path"] for row in rows] == [*asked, str(odd)]
+    assert [bool(row["error"]) for row in rows] == [False, True, False, True, False, False]
+    assert {frozenset(row) for row in rows} == {frozenset(("path", "label", "probability", "error"))}
+    assert rows[0]["label"] == rows[-1]["label"], "the same pixels"
+
+
+def test_success_is_exit_code_0(home: Path, asked: list[str], sightline: Sightline) -> None:
+    assert sightline("predict", home / "run", asked[0]).code == 0
+
+
+def test_a_folder_is_read_in_order(home: Path, place: Path, sightline: Sightline) -> None:
+    cases.write(home / "fruit" / "notes.txt", b"")
+    result = sightline("predict", home / "run", home / "fruit", "--json")
+    (home / "fruit" / "notes.txt").unlink()
+    paths = [json.loads(line)["path"] for line in result.out.splitlines()]
+    assert result.code == 0
+    assert paths == sorted(str(path) for path in (home / "fruit").rglob("*.png"))
+    assert f"{home / 'fruit'}: 1 file" in result.err
+
+
+def test_a_glob(home: Path, sightline: Sightline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    result = sightline("predict", "run", "fruit/*/00.png", "--json")
+    paths = [json.loads(line)["path"] for line in result.out.splitlines()]
+    assert paths == ["fruit/apples/00.png", "fruit/pears/00.png", "fruit/plums/00.png"]
+
+
+def test_a_name_that_looks_like_a_glob_is_a_name(home: Path, place: Path, sightline: Sightline) -> None:
+    cases.write(place / "plum[1].png", cases.picture("plums", 0))
+    result = sightline("predict", home / "run", "plum[1].png")
+    assert result.code == 0 and "plum[1].png" in result.out
+
+
+def test_names_on_standard_input(
+    home: Path, asked: list[str], sightline: Sightline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = cases.write(Path(os.fsdecode(b"caf\xe9 .png")), cases.picture("plums", 0))
+    lines = b"".join(os.fsencode(path) + b"\n" for path in [asked[0], "", asked[1], str(odd)])
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines), encoding="utf-8"))
+    result = sightline("predict", home / "run", asked[4], "-", asked[2], "--json")
+    assert result.code == 3
+    assert [json.loads(line)["path"] for line in result.out.splitlines()] == [
+        asked[4], asked[0], asked[1], str(odd), asked[2],
+    ]  # fmt: skip
+
+
+def test_names_on_standard_input_as_windows_writes_them(
+    home: Path, asked: list[str], sightline: Sightline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(asked[0].encode() + b"\r\n"), encoding="utf-8"))
+    assert sightline("predict", home / "run", "-").code == 0
+
+
+def test_predicting_writes_nothing(home: Path, asked: list[str], sightline: Sightline) -> None:
+    before = cases.tree(home)
+    sightline("predict", home / "run", *asked)
+    assert cases.tree(home) == before
