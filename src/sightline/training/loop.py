@@ -54,7 +54,7 @@ def fit(
     Raises TrainingError at the first loss that is not a finite number.
     """
     network, outcome, keeper = engine.network, Outcome(), _Keeper(recipe, with_head)
-    probe = SafetyProbe(recipe.augment_if_safe, batches.seed)
+    probe = SafetyProbe(() if with_head else recipe.augment_if_safe, batches.seed)  # a head has been its own test
     optimiser = Optimizer(network, recipe)
     weights = class_weights(recipe, np.bincount(batches.dataset.labels[batches.rows], minlength=network.num_classes))
     step, epoch, began = 0, 0, time.perf_counter()

@@ -145,6 +145,7 @@ def loss_of(
     device = next(network.parameters()).device
     images = normalised(batch.images.to(device), preprocessing, plan.channels_last)
     labels = batch.labels.to(device)
+    weights = None if weights is None else weights.to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
         logits, auxiliary = network.training_logits(images)
 
