@@ -34,19 +34,16 @@ class BadPicturesError(DataError):
     """Files that cannot be read as pictures. `bad` maps each path to the reason."""
 
     NUM_SHOWN = 20
+    SKIP = "Repair or remove them, or leave them out with --skip-bad (the report will say so)."
 
-    def __init__(self, bad: dict[str, str]) -> None:
+    def __init__(self, bad: dict[str, str], mend: str = "Repair or remove them.") -> None:
         self.bad = bad
         shown = [f"  {path}: {reason}" for path, reason in list(bad.items())[: self.NUM_SHOWN]]
         more = len(bad) - len(shown)
         if more:
             shown.append(f"  ... and {more} more")
         noun = "picture" if len(bad) == 1 else "pictures"
-        super().__init__(
-            f"{len(bad)} {noun} cannot be read:\n"
-            + "\n".join(shown)
-            + "\nRepair or remove them, or leave them out with --skip-bad (the report will say so)."
-        )
+        super().__init__(f"{len(bad)} {noun} cannot be read:\n" + "\n".join(shown) + f"\n{mend}")
 
 
 class WeightsError(SightlineError):
@@ -75,7 +72,8 @@ def nearest(name: str, known: Iterable[str], what: str) -> str:
     import difflib
 
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    initials = [n for n in names if "".join(word[0] for word in n.split("_") if word) == name]  # lr: learning_rate
+    close = initials or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     message = f"unknown {what} {name!r}."
     if close:
         message += f" Did you mean {' or '.join(close)}?"

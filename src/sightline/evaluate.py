@@ -98,7 +98,7 @@ def evaluate(
 
     logits = predictor.logits(pictures())
     if bad and (not skip_bad or not good):
-        raise BadPicturesError(bad)
+        raise BadPicturesError(bad, BadPicturesError.SKIP)
     kept = np.array(good, np.intp)
     return Evaluation(split, kept, dataset.labels[kept], predictor.decision.probabilities(logits), hashes, bad)
 
@@ -170,7 +170,7 @@ def aligned(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
     index = {name: k for k, name in enumerate(classes)}
     unknown = [name for name in dataset.classes if name not in index]
     if unknown:
-        raise DataError(f"{dataset.location}: the run does not know the {nearest(unknown[0], classes, 'class')}")
+        raise DataError(f"{dataset.location} has what the run has not learned: {nearest(unknown[0], classes, 'class')}")
     mapping = np.array([index[name] for name in dataset.classes])
     return dataclasses.replace(dataset, labels=mapping[dataset.labels], classes=classes)
 

@@ -152,8 +152,7 @@ class Run:
         config_path = path / CONFIG
         try:
             if not config_path.is_file():
-                what = "a file" if path.is_file() else "a folder without config.json" if path.exists() else "not there"
-                raise RunError(f"{path} is {what}; expected a run folder, as `sightline train` leaves it")
+                raise RunError(f"{path} is {_what(path)}; expected a run folder, as `sightline train` leaves it")
             document = json.loads(config_path.read_text(encoding="utf-8"))
         except (ValueError, OSError) as error:
             raise RunError(f"{config_path} cannot be read: {error}") from error
@@ -201,6 +200,17 @@ class Run:
         except (OSError, ValueError) as error:
             raise RunError(f"{self.path / name} cannot be read: {error}") from error
         return document
+
+
+def _what(path: Path) -> str:
+    """What stands where a run was expected."""
+    if not path.exists():
+        return "not there"
+    if path.is_file():
+        return "a file"
+    if (path / "metrics.jsonl").is_file():
+        return "what a training that was broken off has left"
+    return "a folder without config.json"
 
 
 @contextlib.contextmanager

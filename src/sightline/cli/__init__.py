@@ -12,10 +12,11 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from sightline.errors import SightlineError, nearest
+from sightline.errors import MissingExtraError, SightlineError, nearest
 from sightline.registry import Registry
 
 COMMANDS = Registry("sightline.cli", "command", ("add_arguments", "run"))
+TRAIN_PACKAGES = ("torch", "torchvision", "timm")
 EPILOG = """exit codes: 0 success, 1 an error of Sightline's own, 2 a mistyped command, 3 some inputs of predict
 failed, 4 an option or name that does not exist, 5 the data, 6 the weights, 7 the run folder, 8 training could
 not go on, 9 a missing package, 130 stopped by Ctrl-C"""
@@ -49,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _dispatch(words)
     except SightlineError as error:
         return _fail(error, str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name not in TRAIN_PACKAGES:
+            raise
+        missing = MissingExtraError(f"sightline {words[0]}", error.name, "train")
+        return _fail(error, str(missing), missing.exit_code)
     except KeyboardInterrupt as error:
         return _fail(error, "stopped by Ctrl-C", 130)
     except BrokenPipeError:  # the reader of our output has gone, as in `sightline models | head`

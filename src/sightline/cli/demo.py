@@ -41,12 +41,12 @@ def _clear_previous(run_folder: "Path") -> None:
     import shutil
 
     from sightline.errors import RunError
-    from sightline.run import Run
+    from sightline.run import FILES, Run
 
     try:
         own = Run.open(run_folder).config.data.endswith("demo-digits")
-    except RunError:
-        return
+    except RunError:  # not there, or broken off: what it holds tells
+        own = run_folder.is_dir() and all(path.name.removesuffix(".tmp") in FILES for path in run_folder.iterdir())
     if own:
         shutil.rmtree(run_folder)
 

@@ -58,7 +58,7 @@ def _paths(inputs: Iterable[str]) -> Iterator[str]:
                         others += 1
             if others:
                 print(
-                    f"{name}: {others} files are no pictures by their names and were not read",
+                    f"{name}: {others} file{'s' if others > 1 else ''} not named as a picture, not read",
                     file=sys.stderr,
                 )
             if not pictures:

@@ -60,6 +60,7 @@ def _open_folder(folder: Path, model: str | None) -> Weights:
         config={key: cfg[key] for key in CONFIG_KEYS if key in cfg},
         label_names=tuple(labels) if labels else None,
         origin=str(folder),
+        options=dict(config.get("model_args") or {}),
         licence=cfg.get("license"),
     )
 

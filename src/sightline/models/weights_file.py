@@ -30,7 +30,7 @@ _PREFIXES = ("module.", "_orig_mod.")
 class Weights:
     """Trained weights, not yet in a network.
 
-    `architecture` is the name to build; `config` has those of CONFIG_KEYS that are known (timm's words;
+    `architecture` is the name to build, with `options`; `config` has those of CONFIG_KEYS that are known (timm's words;
     `input_size` (C, H, W), mean and std of images in 0..1), and is empty where a bare file says nothing;
     `origin` says where they are from.
     """
@@ -41,6 +41,7 @@ class Weights:
     label_names: tuple[str, ...] | None = None
     origin: str = ""
     licence: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

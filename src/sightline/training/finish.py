@@ -5,7 +5,7 @@ later command opens it.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from sightline.training.prepare import Table
 from sightline.training.progress import Progress
 from sightline.training.recipe import SMALL_SIDE
 from sightline.training.resolve import Resolved
+from sightline.training.train import Options
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Trained:
     plan: Plan
     outcome: Outcome
     num_steps: int
+    num_epochs: float
     origin: Origin = Origin("", None)
 
 
@@ -65,10 +67,13 @@ def run_config(network: Network, table: Table, preprocessing: Preprocessing, pla
     )
 
 
-def finish(folder: Path, trained: Trained, table: Table, command: str, progress: Progress, started: float) -> Run:
+def finish(folder: Path, trained: Trained, table: Table, options: Options, progress: Progress, started: float) -> Run:
     """Write everything, test, report. Returns the finished run."""
+    command = options.command
     writer.write_split(folder, table.dataset, table.parts, list(table.hashes))
-    writer.write_recipe(folder, trained.what.recipe, trained.what.model_options, command)
+    epochs = max(1, round(trained.num_epochs)) if options.minutes is not None else trained.what.recipe.epochs
+    made_by = f"{command}\nSeed {options.seed}, {trained.num_steps:,} steps"
+    writer.write_recipe(folder, replace(trained.what.recipe, epochs=epochs), trained.what.model_options, made_by)
     write_json(folder / "environment.json", writer.machine())
     writer.write_network(folder, trained.engine.network, trained.engine.config)
     run = Run.open(folder)

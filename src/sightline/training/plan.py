@@ -31,7 +31,9 @@ class Plan:
     def sentence(self) -> str:
         """What was chosen, and what else was tried."""
         slower = [f"{n} {s / self.step_s:.1f}x" for n, s in self.trials.items() if n != self.name]
-        return f"{self.name}, {self.num_threads} threads" + (f" (slower: {', '.join(slower)})" if slower else "")
+        return f"{self.name}, {self.num_threads} thread{'s' if self.num_threads > 1 else ''}" + (
+            f" (slower: {', '.join(slower)})" if slower else ""
+        )
 
 
 def steps_within(

@@ -72,7 +72,7 @@ def decode(
         )
     if found.bad:
         if not skip_bad:
-            raise BadPicturesError(found.bad)
+            raise BadPicturesError(found.bad, BadPicturesError.SKIP)
         keep = [row for row, digest in enumerate(hashes) if digest]
         some = "; ".join(f"{path}: {reason}" for path, reason in list(found.bad.items())[:20])
         more = f"; and {len(found.bad) - 20} more" if len(found.bad) > 20 else ""

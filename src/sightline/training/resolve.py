@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sightline.models import Weights
 
 MODEL_PREFIX = "model."
+FINE_TUNING_EPOCHS = 10
 MIN_SIDE = 28  # pixels; smaller pictures are enlarged, for the small network pools three times
 
 
@@ -55,6 +56,21 @@ def settings_of(recipe_file: Mapping[str, Any], assignments: list[str], flags: M
     return values | {key: value for key, value in flags.items() if value is not None}
 
 
+def check(settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a setting that no recipe has, before anything is read."""
+    config.replace(
+        Recipe(weights="any"), {k: v for k, v in settings.items() if not k.startswith(MODEL_PREFIX)}, "recipe"
+    )
+
+
+def without_head(what: Resolved, settings: Mapping[str, Any]) -> Resolved:
+    """The recipe for pretrained weights whose head is no linear layer: the whole network is fine-tuned instead."""
+    if "epochs" in settings:
+        return what
+    why = "pretrained weights, and a head that is no linear layer: the whole network is fine-tuned"
+    return replace(what, recipe=replace(what.recipe, epochs=FINE_TUNING_EPOCHS), why=why)
+
+
 def resolve(settings: Mapping[str, Any], survey: Survey, num_train: int, weights: Weights | None) -> Resolved:
     """Defaults for this data, changed by `settings`. Raises ConfigError for an unknown or impossible one."""
     own = {k.removeprefix(MODEL_PREFIX): v for k, v in settings.items() if k.startswith(MODEL_PREFIX)}
@@ -68,7 +84,8 @@ def resolve(settings: Mapping[str, Any], survey: Survey, num_train: int, weights
         options, why = {}, f"{rest['model']} as asked for; {why.partition(':')[0]}"
     recipe = config.replace(recipe, rest, "recipe")
     preprocessing = _preprocessing(recipe, survey, weights)
-    return Resolved(replace(recipe, size=preprocessing.height), options | own, preprocessing, why)
+    started_from = dict(weights.options) if weights is not None else options
+    return Resolved(replace(recipe, size=preprocessing.height), started_from | own, preprocessing, why)
 
 
 def _preprocessing(recipe: Recipe, survey: Survey, weights: Weights | None) -> Preprocessing:

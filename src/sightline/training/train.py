@@ -18,6 +18,7 @@ from sightline.data.scan import Survey, survey
 from sightline.errors import ConfigError
 from sightline.training import prepare
 from sightline.training.progress import Progress, Silent
+from sightline.training.resolve import check
 
 if TYPE_CHECKING:
     from sightline.models import Network
@@ -69,19 +70,21 @@ def train(
     BadPicturesError, ConfigError, WeightsError or TrainingError; the user's files are never touched.
     """
     started, progress, options = time.perf_counter(), progress or Silent(), options or Options()
+    settings = dict(settings or {})
+    check(settings)
     table = prepare.open_table(data, options.fold, progress)
     look = survey(table.dataset, table.parts.rows("train"))
 
     # From here on torch is needed; what went wrong before, went wrong quickly.
     from sightline.training import finish, writer
 
-    network, what, origin = _network(dict(settings or {}), look, table, options, progress)
+    network, what, origin = _network(settings, look, table, options, progress)
     with writer.new_folder(options.out, table.name) as folder:
         writer.check_space(folder, network, len(table.dataset))
         table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress)
         with writer.MetricsLog(folder, options.tensorboard) as log:
             trained = _fit(network, what, table, options, progress, log, started)
-        return finish.finish(folder, replace(trained, origin=origin), table, options.command, progress, started)
+        return finish.finish(folder, replace(trained, origin=origin), table, options, progress, started)
 
 
 def _network(
@@ -92,7 +95,7 @@ def _network(
 
     from sightline import models
     from sightline.training.finish import Origin
-    from sightline.training.resolve import resolve
+    from sightline.training.resolve import resolve, without_head
 
     wanted = settings.get("weights")
     weights = models.open_weights(str(wanted), settings.get("model")) if wanted else None
@@ -104,6 +107,7 @@ def _network(
     origin = Origin("none, from scratch", None)
     if weights is not None:
         origin = Origin(models.load_into(network, weights).sentence(), weights.licence)
+        what = what if network.has_linear_head else without_head(what, settings)
     num_parameters = sum(p.numel() for p in network.parameters())
     progress.say(f"Chosen: {what.why}.")
     progress.say(what.sentence())
@@ -160,4 +164,4 @@ def _fit(
             f"Budget: {num_steps:,} steps, {num_steps / len(batches):.1f} epochs, in {options.minutes:g} minutes"
         )
     outcome = loop.fit(engine, batches, selection, recipe, chosen, num_steps, progress, log, with_head)
-    return finish.Trained(engine, what, chosen, outcome, num_steps)
+    return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches))

@@ -21,27 +21,47 @@ from sightline.training.recipe import Recipe
 
 # A faster precision is taken only if its first loss agrees with float32's to this share.
 MAX_LOSS_DIFFERENCE = 0.02
-NUM_TIMED = 3
-MAX_TRIAL_S = 3.0
+NUM_ROUNDS = 4
+MAX_TRIAL_S = 6.0  # no further round begins after this
+CLEARLY = 0.9  # a challenger must need less than this share of the default's time
+HOPELESS = 1.5
 
 
 def measure(network: Network, batches: Batches, recipe: Recipe) -> Plan:
-    """Time a few real steps of each sensible combination and take the fastest that agrees with float32."""
+    """Time real steps of each sensible combination, in turn, and take the fastest that agrees with float32.
+
+    The first, float32 channels_last, stays unless another is clearly faster: layouts differ in their last bits, and
+    a busy machine must not make the same seed give another network.
+    """
     begin = time.perf_counter()
     batch = next(batches.epoch(0))  # training begins with epoch 1
     batch_s = time.perf_counter() - begin
     precisions: tuple[Precision, ...] = ("float32", "bfloat16") if _has_bfloat16(network) else ("float32",)
     candidates = [Plan(p, layout, torch.get_num_threads()) for p in precisions for layout in (True, False)]
-    trials: dict[str, float] = {}
-    reference: float | None = None
-    for candidate in candidates:
-        run = _step(copy.deepcopy(network), candidate, batch, batches, recipe)
-        loss, seconds = _time(run, min(trials.values(), default=math.inf))
-        reference = loss if reference is None else reference
-        if abs(loss - reference) <= MAX_LOSS_DIFFERENCE * abs(reference):
-            trials[candidate.name] = seconds
-    best = min((c for c in candidates if c.name in trials), key=lambda c: trials[c.name])
-    return replace(best, step_s=trials[best.name], batch_s=batch_s, trials=trials)
+    runs = {plan.name: _step(copy.deepcopy(network), plan, batch, batches, recipe) for plan in candidates}
+    losses = {name: run() for name, run in runs.items()}  # the first step warms up
+    reference = losses[candidates[0].name]
+    agree = [n for n, loss in losses.items() if not abs(loss - reference) > MAX_LOSS_DIFFERENCE * abs(reference)]
+    trials = _in_turn({name: runs[name] for name in agree})
+    default, fastest = candidates[0].name, min(trials, key=lambda name: trials[name])
+    chosen = fastest if trials[fastest] < CLEARLY * trials[default] else default
+    best = next(plan for plan in candidates if plan.name == chosen)
+    return replace(best, step_s=trials[chosen], batch_s=batch_s, trials=trials)
+
+
+def _in_turn(runs: dict[str, Callable[[], float]]) -> dict[str, float]:
+    """Seconds of the fastest step of each. After a round, those hopelessly behind step no more."""
+    start, seconds = time.perf_counter(), dict.fromkeys(runs, math.inf)
+    for _ in range(NUM_ROUNDS):
+        for name, run in runs.items():
+            if seconds[name] < math.inf and seconds[name] > HOPELESS * min(seconds.values()):
+                continue
+            begin = time.perf_counter()
+            run()
+            seconds[name] = min(seconds[name], time.perf_counter() - begin)
+        if time.perf_counter() - start > MAX_TRIAL_S:
+            break
+    return seconds
 
 
 def _step(network: Network, plan: Plan, batch: Batch, batches: Batches, recipe: Recipe) -> Callable[[], float]:
@@ -58,21 +78,6 @@ def _step(network: Network, plan: Plan, batch: Batch, batches: Batches, recipe: 
         return loss.item()
 
     return step
-
-
-def _time(run: Callable[[], float], best_s: float) -> tuple[float, float]:
-    """The loss of the first step, and the seconds of the fastest later one; a hopeless trial is cut short."""
-    start = time.perf_counter()
-    loss = run()
-    first_s = time.perf_counter() - start
-    if first_s > 3 * best_s:  # the first step warms up, but not by that much
-        return loss, first_s
-    seconds = list[float]()
-    while len(seconds) < NUM_TIMED and time.perf_counter() - start < MAX_TRIAL_S:
-        begin = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - begin)
-    return loss, min(seconds, default=first_s)
 
 
 def _has_bfloat16(network: nn.Module) -> bool:

@@ -96,8 +96,9 @@ def write_network(folder: Path, network: Network, run_config: RunConfig) -> RunC
     return run_config
 
 
-def write_recipe(folder: Path, recipe: Recipe, model_options: Mapping[str, object], command: str) -> None:
-    text = config.to_toml(recipe, f"{command}\nTrain likewise: sightline train DATA --recipe recipe.toml")
+def write_recipe(folder: Path, recipe: Recipe, model_options: Mapping[str, object], made_by: str) -> None:
+    """recipe.toml; `made_by` opens it as a comment."""
+    text = config.to_toml(recipe, f"{made_by}\nTrain likewise: sightline train DATA --recipe recipe.toml")
     if model_options:
         lines = [f"{key} = {config.toml_value(value)}" for key, value in model_options.items()]
         text += "\n[model_options]\n" + "\n".join(lines) + "\n"
