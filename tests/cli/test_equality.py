@@ -1,4 +1,4 @@
-"""The same answer to the last bit, whatever a picture is asked together with, and the same training however it reads."""
+"""The same answer to the last bit, whatever a picture is asked with, and the same training however it reads."""
 
 import csv
 import io
@@ -100,8 +100,10 @@ def one_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sightline.training.trials.measure", lambda *arguments: plan)
 
 
-@pytest.mark.parametrize("model", ["simple_cnn", "resnet18"])
-@pytest.mark.parametrize("change", ["workers", "memory", "both"])
+@pytest.mark.parametrize(
+    ("model", "change"),
+    [("simple_cnn", "workers"), ("simple_cnn", "memory"), ("simple_cnn", "both"), ("resnet18", "both")],
+)
 def test_training_does_not_depend_on_how_pictures_are_read(
     model: str,
     change: str,

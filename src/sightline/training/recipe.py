@@ -52,7 +52,7 @@ class Recipe:
     class_weights: Literal["none", "balanced"] = "none"
     augment: tuple[str, ...] = ()
     augment_if_safe: tuple[str, ...] = ("flip",)
-    head_views: int = 4
+    head_views: int = 1
     patience: int = 0
     keep: Literal["last", "best"] = "last"
 

@@ -20,7 +20,7 @@ from sightline.training.recipe import Recipe
 from sightline.training.safe import SafetyProbe
 
 # Strengths of the squared-norm penalty that are tried, on standardised features.
-PENALTIES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+PENALTIES = (1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 MAX_ITERATIONS = 60
 
 

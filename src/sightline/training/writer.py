@@ -48,6 +48,8 @@ def new_folder(out: Path | None, data_name: str) -> Iterator[Path]:
     try:
         yield out
     except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(out)  # a write that fails does not say where
         if (out / CONFIG).is_file():
             error.add_note(f"{out} holds the trained network, but not all of its report")
         else:
