@@ -54,7 +54,7 @@ def fit(
     Raises TrainingError at the first loss that is not a finite number.
     """
     network, outcome, keeper = engine.network, Outcome(), _Keeper(recipe, with_head)
-    probe = SafetyProbe(() if with_head else recipe.augment_if_safe, batches.seed)  # a head has been its own test
+    probe = SafetyProbe(recipe.augment_if_safe if num_steps else (), batches.seed)
     optimiser = Optimizer(network, recipe)
     weights = class_weights(recipe, np.bincount(batches.dataset.labels[batches.rows], minlength=network.num_classes))
     step, epoch, began = 0, 0, time.perf_counter()
@@ -69,11 +69,12 @@ def fit(
         keeper.consider(record, network)
 
     try:
-        if with_head:
+        if with_head and len(selection.labels):
             close_epoch([], 0.0)
+            batches = probe.update(engine, selection, batches, share_done=0.0, say=progress.say)
         while step < num_steps and not keeper.is_patience_over:
             epoch, losses, began = epoch + 1, [], time.perf_counter()
-            network.train()
+            _train_mode(network, keep_statistics=with_head)
             for batch in batches.epoch(epoch):
                 rate = recipe.learning_rate * rate_factor(recipe, step / num_steps)
                 loss = loss_of(network, batch, recipe, batches.preprocessing, plan, weights)
@@ -93,6 +94,15 @@ def fit(
     keeper.restore(network)
     outcome.augmentations = batches.augmentations
     return outcome
+
+
+def _train_mode(network: torch.nn.Module, keep_statistics: bool) -> None:
+    """Training mode; pretrained normalisation layers may keep their statistics, which small batches would spoil."""
+    network.train()
+    if keep_statistics:
+        for module in network.modules():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                module.eval()
 
 
 def _finite(loss: float, step: int, epoch: int, rate: float) -> float:

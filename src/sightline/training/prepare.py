@@ -100,6 +100,13 @@ def _check_left(dataset: Dataset, parts: Split) -> None:
         raise DataError(f"{dataset.location}: no picture is left to test with; repair or add some")
 
 
+def with_selection_in_train(table: Table) -> Table:
+    """The table for a head that is fitted and not fine-tuned: nothing is selected, so val's pictures train too."""
+    names = np.where(table.parts.names == "val", "train", table.parts.names)
+    rule = f"{table.parts.rule} Nothing is selected by this recipe, so the val pictures train too."
+    return replace(table, parts=Split(names, rule))
+
+
 def selection_of(table: Table, preprocessing: Preprocessing) -> Selection:
     """The selection split, preprocessed; an even sample of it where it is very large."""
     rows = table.parts.rows("val")

@@ -31,7 +31,6 @@ class Recipe:
     class_weights    balanced: each class weighs the same in the loss, however many pictures it has
     augment          augmentations, always on, in order
     augment_if_safe  augmentations that might change a label: switched on once the selection split shows not
-    head_views       with pretrained weights: augmented views of each picture from which the head is fitted
     patience         epochs without a better selection loss after which training stops; 0: never
     keep             last: the final weights; best: those of the epoch with the best selection loss
     """
@@ -52,7 +51,6 @@ class Recipe:
     class_weights: Literal["none", "balanced"] = "none"
     augment: tuple[str, ...] = ()
     augment_if_safe: tuple[str, ...] = ("flip",)
-    head_views: int = 1
     patience: int = 0
     keep: Literal["last", "best"] = "last"
 
@@ -62,7 +60,7 @@ class Recipe:
             "batch_size": (self.batch_size, 1, 65_536),
             "learning_rate": (self.learning_rate, 0.0, 100.0), "momentum": (self.momentum, 0.0, 0.9999),
             "weight_decay": (self.weight_decay, 0.0, 10.0), "warmup": (self.warmup, 0.0, 0.9),
-            "label_smoothing": (self.label_smoothing, 0.0, 0.9), "head_views": (self.head_views, 1, 1000),
+            "label_smoothing": (self.label_smoothing, 0.0, 0.9),
             "patience": (self.patience, 0, 100_000),
         }  # fmt: skip
         for name, (value, low, high) in bounds.items():
@@ -118,8 +116,9 @@ def _transfer(model: str, weights: str) -> tuple[Recipe, dict[str, object], str]
         weights=weights,
         epochs=0,
         batch_size=32,
-        learning_rate=0.01,
-        weight_decay=1e-4,
+        optimizer="adamw",
+        learning_rate=1e-4,
+        weight_decay=0.02,
         augment=("resized_crop",),
         label_smoothing=0.1,
     )

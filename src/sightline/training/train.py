@@ -79,6 +79,8 @@ def train(
     from sightline.training import finish, writer
 
     network, what, origin = _network(settings, look, table, options, progress)
+    if what.recipe.epochs == 0 and options.minutes is None:
+        table = prepare.with_selection_in_train(table)
     with writer.new_folder(options.out, table.name) as folder:
         writer.check_space(folder, network, len(table.dataset))
         table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress)
@@ -148,7 +150,7 @@ def _fit(
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
     with_head = recipe.weights is not None and network.has_linear_head
     if with_head:
-        batches = transfer.fit_head(engine, batches, selection, recipe, progress)
+        transfer.fit_head(engine, batches, recipe, progress)
     num_steps = recipe.epochs * len(batches)
     if options.minutes is not None:
         left_s = 60 * options.minutes - (time.perf_counter() - started)
