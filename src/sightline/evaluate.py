@@ -111,7 +111,7 @@ def evaluate_run(
     Raises DataError if the run's own pictures are no longer those that it was trained with.
     """
     run = Run.open(Path(path))
-    if data is not None and str(Path(data).resolve()) == run.config.data:
+    if data is not None and run.config.data in (str(data), str(Path(data).expanduser().resolve())):
         data = None  # its own pictures: those that trained must not count
     if data is None:
         dataset, rows, expected = _own_rows(run, split or "test")
@@ -132,9 +132,12 @@ def evaluate_run(
 
 def _own_rows(run: Run, split: str) -> tuple[Dataset, NDArray[np.intp], dict[int, str]]:
     """The run's data set, the rows of one of its splits, and the pixel hash that each must have."""
-    if not run.config.data or not Path(run.config.data).exists():
-        where = run.config.data or "arrays in memory"
-        raise DataError(f"{run.path} was trained on {where}, which is not there; name the pictures to evaluate on")
+    if not run.config.data:
+        raise DataError(f"{run.path} was trained on arrays in memory; name the pictures to evaluate on")
+    if Path(run.config.data).is_absolute() and not Path(run.config.data).exists():
+        raise DataError(
+            f"{run.path} was trained on {run.config.data}, which is not there; name the pictures to evaluate on"
+        )
     dataset = aligned(open_dataset(run.config.data), run.config.classes)
     row_of = {path: row for row, path in enumerate(dataset.paths)}
     lines = [line for line in run.split() if line["split"] == split]

@@ -97,6 +97,8 @@ class Predictor:
     def _read(self, item: Input) -> Pixels:
         """One input, preprocessed."""
         if isinstance(item, str | Path):
+            if "\0" in str(item):
+                raise PictureError("a name with a null byte in it")
             try:
                 item = Path(item).read_bytes()
             except IsADirectoryError as error:

@@ -68,6 +68,20 @@ def test_starting_in_the_middle_of_an_epoch(dataset: Dataset) -> None:
     assert torch.equal(whole[1].images, rest[0].images) and len(rest) == len(whole) - 1
 
 
+@pytest.mark.parametrize("names", [("flip",), ("flip", "resized_crop"), ("pad_crop", "flip")])
+def test_any_order_of_augmentations_fills_the_frame(dataset: Dataset, names: tuple[str, ...]) -> None:
+    for batch in batches_of(dataset, True, 1, augmentations=names).epoch(1):
+        assert batch.images.shape[2:] == (32, 32)
+
+
+def test_a_flipped_crop_is_the_mirror_of_what_evaluation_sees(dataset: Dataset) -> None:
+    batches = batches_of(dataset, True, 1, augmentations=("flip",))
+    for batch in batches.epoch(1):
+        for row, image in zip(batch.rows, batch.images, strict=True):
+            seen = batches.preprocessing.apply(dataset.images.pixels(int(row)))
+            assert any(np.array_equal(image.permute(1, 2, 0).numpy(), s) for s in (seen, seen[:, ::-1]))
+
+
 def view_of(images: torch.Tensor) -> View:
     frame = (images.shape[2], images.shape[3])
     return View(images, np.tile(np.array(frame), (len(images), 1)), frame)

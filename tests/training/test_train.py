@@ -32,7 +32,7 @@ def bars(num: int, seed: int = 0, side: int = 28) -> tuple[np.ndarray, list[str]
     return pictures, labels
 
 
-FAST = {"epochs": 3, "batch_size": 16, "model.width": 8}
+FAST = {"epochs": 3, "batch_size": 16, "learning_rate": 0.1, "model.width": 8}
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +157,30 @@ def test_the_classifier_answers_as_the_run_does(tmp_path: Path) -> None:
     assert fitted.score(pictures, labels) > 0.9
     fitted.save(tmp_path / "kept")
     assert np.array_equal(Classifier.load(tmp_path / "kept").predict_proba(pictures[:9]), probabilities)
+
+
+def test_a_head_is_fitted_on_pretrained_features_and_its_recipe_repeats(tmp_path: Path) -> None:
+    """Weights of an own run stand in for published ones: the features of bars tell bars of another size apart."""
+    options = {"model": "lenet5", "epochs": 3, "batch_size": 16, "learning_rate": 0.02}
+    first = train(from_arrays(*bars(300)), options, Options(out=tmp_path / "first"))
+    other = from_arrays(*bars(80, seed=5))
+    second = train(other, {"weights": str(first.path)}, Options(out=tmp_path / "second"))
+    assert json.loads((second.path / "metrics.json").read_text())["accuracy"] > 0.8
+    body = (load_file(p.path / "model.safetensors") for p in (first, second))
+    a, b = body
+    assert [k for k in sorted(a) if not torch.equal(a[k], b[k])] == ["classifier.head.bias", "classifier.head.weight"]
+
+    from sightline import config
+    from sightline.training.resolve import settings_of
+
+    settings = settings_of(config.read_toml(second.path / "recipe.toml"), [], {})
+    third = train(other, settings, Options(out=tmp_path / "third"))
+    c = load_file(third.path / "model.safetensors")
+    assert all(torch.equal(b[k], c[k]) for k in b)
+
+
+def test_augmentations_named_twice_are_refused() -> None:
+    from sightline.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="twice"):
+        train("anywhere", {"augment": ["flip", "flip"]})

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     from sightline.cli import main
 
     pictures, run_folder = Path(args.out) / "demo-digits", Path(args.out) / "demo"
-    _clear_previous(run_folder)
+    _clear_previous(run_folder, pictures)
     _write_digits(pictures)
     steps = (
         ["train", str(pictures), "--out", str(run_folder)],
@@ -36,17 +36,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _clear_previous(run_folder: "Path") -> None:
+def _clear_previous(run_folder: "Path", pictures: "Path") -> None:
     """A demo that was run before makes room; anything else at that place is left, and is an error later."""
     import shutil
 
     from sightline.errors import RunError
-    from sightline.run import FILES, Run
+    from sightline.run import Run
 
     try:
-        own = Run.open(run_folder).config.data.endswith("demo-digits")
-    except RunError:  # not there, or broken off: what it holds tells
-        own = run_folder.is_dir() and all(path.name.removesuffix(".tmp") in FILES for path in run_folder.iterdir())
+        own = Run.open(run_folder).config.data == str(pictures.resolve())
+    except RunError:  # not there, or broken off at the only file that it has then
+        own = run_folder.is_dir() and {path.name for path in run_folder.iterdir()} == {"metrics.jsonl"}
     if own:
         shutil.rmtree(run_folder)
 

@@ -8,6 +8,8 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from sightline.errors import DataError
+
 if TYPE_CHECKING:
     from sightline.predictor import Failure, Prediction
 
@@ -48,7 +50,7 @@ def _paths(inputs: Iterable[str]) -> Iterator[str]:
             yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
         elif os.path.isdir(name):
             pictures = others = 0
-            for folder, folders, files in os.walk(name):
+            for folder, folders, files in os.walk(name, onerror=_refuse, followlinks=True):
                 folders.sort()
                 for file in sorted(files):
                     if is_picture(file):
@@ -69,6 +71,11 @@ def _paths(inputs: Iterable[str]) -> Iterator[str]:
             yield from found or [name]  # a glob that matches nothing fails under its own name
         else:
             yield name
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be looked into is no empty folder."""
+    raise DataError(f"{error.filename}: {error.strerror}; its pictures would be left out")
 
 
 def _json(answer: "Prediction | Failure") -> None:

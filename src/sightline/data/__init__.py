@@ -25,14 +25,13 @@ def open_dataset(data: str | Path) -> Dataset:
     of that name or it cannot be understood.
     """
     path = Path(data).expanduser()
-    if path.is_dir() or (path.exists() and is_archive(path)):
-        return _read(open_store(path))
     if path.exists():
-        return _read_file(path)
+        found = _read(open_store(path)) if path.is_dir() or is_archive(path) else _read_file(path)
+        return dataclasses.replace(found, source=str(path.resolve()))
     torchvision = FORMATS.get("torchvision")
     if torchvision.is_name(str(data)):
-        found: Dataset = torchvision.read_by_name(str(data))
-        return found
+        named: Dataset = torchvision.read_by_name(str(data))
+        return dataclasses.replace(named, source=str(data))
     message = f"{data}: no such file or folder"
     if path.name == str(data) and not path.suffix:  # it may have been meant as a name
         message += f", and no data set of torchvision's: {nearest(str(data), torchvision.NAMES, 'name')}"

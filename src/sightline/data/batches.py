@@ -88,6 +88,9 @@ class Batches:
         if not isinstance(canvases, np.ndarray):
             stacked = np.zeros((len(canvases), *sizes.max(axis=0), canvases[0].shape[2]), np.uint8)
             for picture, canvas in zip(stacked, canvases, strict=True):
-                picture[: canvas.shape[0], : canvas.shape[1]] = canvas
+                height, width = canvas.shape[:2]
+                picture[:height, :width] = canvas
+                picture[height:, :width] = canvas[-1:]  # edges go on, so that a crop there blends with nothing foreign
+                picture[:, width:] = picture[:, width - 1 : width]
             canvases = stacked
         return View(torch.from_numpy(canvases).permute(0, 3, 1, 2), sizes, frame)

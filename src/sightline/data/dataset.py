@@ -88,6 +88,7 @@ class Dataset:
     groups   (N,) group names, or None: rows of one group never part between splits
     splits   (N,) `train`, `val`, `calibration`, `test`, as the data set gives them, or None
     notes    what was left aside while reading, a sentence each, shown to the user
+    source   what `open_dataset` opens it again by: an absolute path, or a name; "" for arrays
     """
 
     location: str
@@ -99,6 +100,7 @@ class Dataset:
     groups: Sequence[str] | None = None
     splits: Sequence[str] | None = None
     notes: tuple[str, ...] = field(default=())
+    source: str = ""
 
     def __post_init__(self) -> None:
         columns: dict[str, Sized] = {"images": self.images, "paths": self.paths, "labels": self.labels}
@@ -135,6 +137,7 @@ class Dataset:
             groups=None if self.groups is None else [self.groups[row] for row in keep],
             splits=None if self.splits is None else [self.splits[row] for row in keep],
             notes=(*self.notes, note),
+            source=self.source,
         )
 
 

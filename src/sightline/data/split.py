@@ -48,8 +48,22 @@ def split(dataset: Dataset, seed: int = SEED, fold: tuple[int, int] | None = Non
             raise DataError(
                 f"{dataset.location} has its own split ({', '.join(sorted(given))}); --fold would override it"
             )
-        return _fold(dataset, seed, *fold)
-    return _complete(dataset, given, seed) if given else _draw_all(dataset, seed)
+        return _checked(dataset, _fold(dataset, seed, *fold))
+    return _checked(dataset, _complete(dataset, given, seed) if given else _draw_all(dataset, seed))
+
+
+def _checked(dataset: Dataset, parts: Split) -> Split:
+    """The split, if every class trains and something tests; groups that hold several classes may forbid it."""
+    counts = parts.counts(dataset.labels, len(dataset.classes))
+    untrained = [dataset.classes[k] for k in np.flatnonzero(counts["train"] == 0)]
+    if untrained:
+        raise DataError(
+            f"{dataset.location}: no picture of {', '.join(map(repr, untrained[:10]))} falls into the train split; "
+            "add pictures of it, or groups that hold it"
+        )
+    if not counts["test"].any():
+        raise DataError(f"{dataset.location}: the test split would be empty; add groups, or take fewer folds")
+    return parts
 
 
 def check_classes(dataset: Dataset) -> None:

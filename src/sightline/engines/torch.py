@@ -4,6 +4,8 @@ Every batch has one fixed shape, padded where there are fewer pictures, one prec
 so that a picture's logits are the same bits whatever it is asked together with.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +21,7 @@ from sightline.run import CONFIG, Run, RunConfig
 
 @dataclass(frozen=True)
 class TorchEngine:
-    """One callable: pictures -> logits. Sets torch's number of threads to the run's when built."""
+    """One callable: pictures -> logits, with the run's number of threads."""
 
     network: Network
     config: RunConfig
@@ -27,7 +29,8 @@ class TorchEngine:
 
     @staticmethod
     def build(network: Network, config: RunConfig, device: torch.device) -> "TorchEngine":
-        torch.set_num_threads(config.num_threads)
+        if device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False  # float32 means float32; convolutions would round to 10 bits
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
         network.to(device=device, memory_format=layout)  # type: ignore[call-overload]  # missing in torch's stubs
         return TorchEngine(network, config, device)
@@ -47,10 +50,21 @@ class TorchEngine:
         padded = np.zeros((self.batch_size, *images.shape[1:]), np.uint8)
         padded[: len(images)] = images
         self.network.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), _threads(self.config.num_threads):
             pixels = torch.from_numpy(padded).to(self.device).permute(0, 3, 1, 2)
             logits = self.network(normalised(pixels, self.config.preprocessing, self.config.channels_last))
         return np.asarray(logits[: len(images)].float().cpu().numpy())
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """torch's number of threads, which changes the last bits, for a while; it is the whole process's."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def default_device() -> torch.device:

@@ -61,6 +61,7 @@ def _open_folder(folder: Path, model: str | None) -> Weights:
         label_names=tuple(labels) if labels else None,
         origin=str(folder),
         options=dict(config.get("model_args") or {}),
+        is_run="sightline" in config,
         licence=cfg.get("license"),
     )
 

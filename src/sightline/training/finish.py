@@ -63,7 +63,7 @@ def run_config(network: Network, table: Table, preprocessing: Preprocessing, pla
         batch_size=64 if is_small else 8,
         num_threads=torch.get_num_threads(),
         channels_last=plan.channels_last,
-        data=str(Path(table.dataset.location).resolve()),
+        data=table.dataset.source,
     )
 
 
@@ -72,7 +72,7 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     command = options.command
     writer.write_split(folder, table.dataset, table.parts, list(table.hashes))
     epochs = max(1, round(trained.num_epochs)) if options.minutes is not None else trained.what.recipe.epochs
-    made_by = f"{command}\nSeed {options.seed}, {trained.num_steps:,} steps"
+    made_by = f"{command}\nSeed {options.seed}, {trained.outcome.num_steps:,} steps"
     writer.write_recipe(folder, replace(trained.what.recipe, epochs=epochs), trained.what.model_options, made_by)
     write_json(folder / "environment.json", writer.machine())
     writer.write_network(folder, trained.engine.network, trained.engine.config)
@@ -110,7 +110,13 @@ def _facts(run: Run, trained: Trained, table: Table, tested: Evaluation, command
     top5 = tested.to_json().get("top5")
     notes = list(table.notes)
     if outcome.interrupted:
-        notes.append("Training was stopped by Ctrl-C before its end; the weights are those of that moment.")
+        notes.append(f"Training was stopped by Ctrl-C after {outcome.num_steps:,} of {trained.num_steps:,} steps.")
+    if outcome.stopped_by_patience:
+        notes.append(f"Training stopped after {outcome.num_steps:,} steps: the selection loss no longer fell.")
+    trained_on = {table.hashes[row] for row in parts.rows("train")}
+    num_seen = sum(digest in trained_on for digest in tested.hashes)
+    if num_seen:
+        notes.append(f"{num_seen} test pictures show the very pixels of training pictures; the figures flatter.")
     mistakes, hits = examples(tested, dataset)
     return Facts(
         title=table.name,
@@ -148,10 +154,17 @@ def _what(trained: Trained) -> dict[str, str]:
         "Chosen": trained.what.why,
         "Recipe": trained.what.sentence().removeprefix("Recipe: "),
         "Augmentation": ", ".join(trained.outcome.augmentations) or "none",
-        "Steps": f"{trained.num_steps:,} of {recipe.batch_size} pictures",
+        "Steps": f"{trained.outcome.num_steps:,} of up to {recipe.batch_size} pictures",
+        "Kept": _kept(trained.outcome.kept_epoch),
         "Plan": trained.plan.sentence(),
         "Answers": f"in float32, batches of {trained.engine.config.batch_size}",
     }
+
+
+def _kept(epoch: int | None) -> str:
+    if epoch is None:
+        return "the last weights"
+    return "the head alone, the network as it was" if epoch == 0 else f"the weights of epoch {epoch}, best on val"
 
 
 def _licences(trained: Trained) -> dict[str, str]:

@@ -34,6 +34,9 @@ class Outcome:
 
     history: list[Epoch] = field(default_factory=list)
     augmentations: tuple[str, ...] = ()
+    num_steps: int = 0
+    kept_epoch: int | None = None  # None: the last weights
+    stopped_by_patience: bool = False
     interrupted: bool = False
 
 
@@ -54,7 +57,8 @@ def fit(
     Raises TrainingError at the first loss that is not a finite number.
     """
     network, outcome, keeper = engine.network, Outcome(), _Keeper(recipe, with_head)
-    probe = SafetyProbe(recipe.augment_if_safe if num_steps else (), batches.seed)
+    untried = [name for name in recipe.augment_if_safe if name not in batches.augmentations]
+    probe = SafetyProbe(untried if num_steps else [], batches.seed)
     optimiser = Optimizer(network, recipe)
     weights = class_weights(recipe, np.bincount(batches.dataset.labels[batches.rows], minlength=network.num_classes))
     step, epoch, began = 0, 0, time.perf_counter()
@@ -90,9 +94,10 @@ def fit(
             batches = probe.update(engine, selection, batches, share_done=step / num_steps, say=progress.say)
     except KeyboardInterrupt:
         outcome.interrupted = True
-        progress.say("Stopped by Ctrl-C: the network as it is now will be saved and tested.")
+        progress.say("Stopped by Ctrl-C: what has been learned so far will be saved and tested.")
     keeper.restore(network)
-    outcome.augmentations = batches.augmentations
+    outcome.augmentations, outcome.num_steps = batches.augmentations, step
+    outcome.kept_epoch, outcome.stopped_by_patience = keeper.best_epoch, keeper.is_patience_over
     return outcome
 
 
@@ -150,6 +155,7 @@ class _Keeper:
         self.patience = recipe.patience
         self.is_needed = recipe.keep == "best" or recipe.patience > 0 or with_head
         self.best_loss, self.since_best = math.inf, 0
+        self.best_epoch: int | None = None
         self.state: dict[str, torch.Tensor] | None = None
 
     @property
@@ -161,7 +167,7 @@ class _Keeper:
             return
         self.since_best += 1
         if record.val_loss < self.best_loss:
-            self.best_loss, self.since_best = record.val_loss, 0
+            self.best_loss, self.since_best, self.best_epoch = record.val_loss, 0, record.epoch
             self.state = copy.deepcopy(network.state_dict())
 
     def restore(self, network: torch.nn.Module) -> None:

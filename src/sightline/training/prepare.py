@@ -43,9 +43,7 @@ class Table:
     @property
     def name(self) -> str:
         """A short name for folders and titles: that of the folder or archive."""
-        path = Path(self.dataset.location)
-        name = path.resolve().name if path.exists() else path.name
-        return name.split(".")[0] or "data"
+        return Path(self.dataset.source).name.split(".")[0] or "data"
 
 
 def open_table(data: str | Path | Dataset, fold: tuple[int, int] | None, progress: Progress) -> Table:

@@ -65,8 +65,12 @@ def check(settings: Mapping[str, Any]) -> None:
 
 def without_head(what: Resolved, settings: Mapping[str, Any]) -> Resolved:
     """The recipe for pretrained weights whose head is no linear layer: the whole network is fine-tuned instead."""
-    if "epochs" in settings:
+    if what.recipe.epochs > 0:
         return what
+    if "epochs" in settings:
+        raise ConfigError(
+            f"epochs = 0: {what.recipe.model} has no linear head that could be fitted by itself; give epochs"
+        )
     why = "pretrained weights, and a head that is no linear layer: the whole network is fine-tuned"
     return replace(what, recipe=replace(what.recipe, epochs=FINE_TUNING_EPOCHS), why=why)
 
@@ -75,7 +79,7 @@ def resolve(settings: Mapping[str, Any], survey: Survey, num_train: int, weights
     """Defaults for this data, changed by `settings`. Raises ConfigError for an unknown or impossible one."""
     own = {k.removeprefix(MODEL_PREFIX): v for k, v in settings.items() if k.startswith(MODEL_PREFIX)}
     rest = {k: v for k, v in settings.items() if not k.startswith(MODEL_PREFIX)}
-    pretrained = (weights.architecture, weights.origin) if weights is not None else None
+    pretrained = (weights.architecture, str(settings["weights"])) if weights is not None else None
     recipe, options, why = choose(survey, num_train, pretrained)
     if weights is not None:
         rest.pop("weights", None)
@@ -85,14 +89,17 @@ def resolve(settings: Mapping[str, Any], survey: Survey, num_train: int, weights
     recipe = config.replace(recipe, rest, "recipe")
     preprocessing = _preprocessing(recipe, survey, weights)
     started_from = dict(weights.options) if weights is not None else options
-    return Resolved(replace(recipe, size=preprocessing.height), started_from | own, preprocessing, why)
+    return Resolved(recipe, started_from | own, preprocessing, why)
 
 
 def _preprocessing(recipe: Recipe, survey: Survey, weights: Weights | None) -> Preprocessing:
     """Of the weights where there are any; else the pictures' own size, mean and std."""
     if weights is not None and weights.config:
         found = preprocessing_from_timm({"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)} | weights.config)
-        height, width = (recipe.size, recipe.size) if recipe.size else (_enlarged(found.height), _enlarged(found.width))
+        if recipe.size or weights.is_run:  # a run goes on at its own size
+            height, width = (recipe.size, recipe.size) if recipe.size else (found.height, found.width)
+            return replace(found, fit=recipe.fit, height=height, width=width)
+        height, width = _enlarged(found.height), _enlarged(found.width)
         return replace(found, fit=recipe.fit, height=height, width=width, crop_fraction=1.0)
     height, width = (recipe.size, recipe.size) if recipe.size else _own_size(recipe, survey)
     channels = 1 if survey.grey and weights is None else 3

@@ -27,7 +27,7 @@ LAST_CHANCE = 0.5  # share of the training after which switching on would no lon
 class SafetyProbe:
     """Tests the `names` at the ends of epochs, until each is on or has been shown to be harmful."""
 
-    def __init__(self, names: tuple[str, ...], seed: int) -> None:
+    def __init__(self, names: list[str], seed: int) -> None:
         self.waiting, self.seed = list(names), seed
 
     def update(

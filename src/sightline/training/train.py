@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sightline.data.dataset import Dataset
 from sightline.data.scan import Survey, survey
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, WeightsError
 from sightline.training import prepare
 from sightline.training.progress import Progress, Silent
 from sightline.training.resolve import check
@@ -100,16 +100,27 @@ def _network(
     from sightline.training.resolve import resolve, without_head
 
     wanted = settings.get("weights")
-    weights = models.open_weights(str(wanted), settings.get("model")) if wanted else None
-    what = resolve(settings, look, len(table.parts.rows("train")), weights)
-    torch.manual_seed(options.seed)
-    frame, num_classes = what.preprocessing, len(table.dataset.classes)
-    size = (frame.height, frame.width)
-    network = models.build(what.recipe.model, num_classes, frame.channels, size, dict(what.model_options))
-    origin = Origin("none, from scratch", None)
-    if weights is not None:
-        origin = Origin(models.load_into(network, weights).sentence(), weights.licence)
+    weights = None if wanted in (None, "none") else models.open_weights(str(wanted), settings.get("model"))
+    num_train, num_classes = len(table.parts.rows("train")), len(table.dataset.classes)
+
+    def build(settings: dict[str, Any]) -> tuple[Network, Resolved, Origin]:
+        what = resolve(settings, look, num_train, weights)
+        torch.manual_seed(options.seed)
+        frame = what.preprocessing
+        size, model_options = (frame.height, frame.width), dict(what.model_options)
+        network = models.build(what.recipe.model, num_classes, frame.channels, size, model_options)
+        if weights is None:
+            return network, what, Origin("none, from scratch", None)
+        sentence = models.load_into(network, weights).sentence()
         what = what if network.has_linear_head else without_head(what, settings)
+        return network, what, Origin(sentence, weights.licence)
+
+    try:
+        network, what, origin = build(settings)
+    except (ConfigError, WeightsError):
+        if weights is None or "size" in settings or "input_size" not in weights.config:
+            raise
+        network, what, origin = build(settings | {"size": weights.config["input_size"][1]})  # it bears no other size
     num_parameters = sum(p.numel() for p in network.parameters())
     progress.say(f"Chosen: {what.why}.")
     progress.say(what.sentence())
@@ -129,6 +140,8 @@ def _fit(
     started: float,
 ) -> Trained:
     """Measure the plan, fit the head where weights are pretrained, fix the number of steps, train."""
+    import torch
+
     from sightline.data.batches import Batches
     from sightline.engines.torch import TorchEngine, default_device
     from sightline.training import finish, loop, plan, transfer, trials
@@ -165,5 +178,6 @@ def _fit(
         progress.say(
             f"Budget: {num_steps:,} steps, {num_steps / len(batches):.1f} epochs, in {options.minutes:g} minutes"
         )
+    torch.manual_seed(options.seed)  # the trials drew from it, dropout's masks among others
     outcome = loop.fit(engine, batches, selection, recipe, chosen, num_steps, progress, log, with_head)
     return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches))

@@ -39,7 +39,10 @@ def measure(network: Network, batches: Batches, recipe: Recipe) -> Plan:
     precisions: tuple[Precision, ...] = ("float32", "bfloat16") if _has_bfloat16(network) else ("float32",)
     candidates = [Plan(p, layout, torch.get_num_threads()) for p in precisions for layout in (True, False)]
     runs = {plan.name: _step(copy.deepcopy(network), plan, batch, batches, recipe) for plan in candidates}
-    losses = {name: run() for name, run in runs.items()}  # the first step warms up
+    losses = {}
+    for name, run in runs.items():  # the first step warms up, with the same dropout for all
+        torch.manual_seed(0)
+        losses[name] = run()
     reference = losses[candidates[0].name]
     agree = [n for n, loss in losses.items() if not abs(loss - reference) > MAX_LOSS_DIFFERENCE * abs(reference)]
     trials = _in_turn({name: runs[name] for name in agree})
@@ -84,4 +87,5 @@ def _has_bfloat16(network: nn.Module) -> bool:
     """Whether bfloat16 is worth a trial: with no hardware for it, it is 20 times slower than float32."""
     if next(network.parameters()).is_cuda:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    has_onednn = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]  # of torch
+    return has_onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -37,6 +37,7 @@ class View:
 
     def replaced(self, images: Tensor) -> View:
         """The same batch with other pixels, which fill the frame."""
+        assert images.shape[2:] == self.frame, f"{tuple(images.shape)} does not fill the frame {self.frame}"
         return replace(self, images=images, sizes=np.full_like(self.sizes, self.frame))
 
 
