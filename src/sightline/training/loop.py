@@ -18,6 +18,7 @@ from sightline.engines.torch import TorchEngine
 from sightline.errors import TrainingError
 from sightline.metrics import accuracy, log_loss
 from sightline.report import Epoch
+from sightline.training.interrupt import between_steps
 from sightline.training.optimise import Optimizer, class_weights, loss_of, rate_factor
 from sightline.training.plan import Plan
 from sightline.training.prepare import Selection
@@ -73,25 +74,27 @@ def fit(
         keeper.consider(record, network)
 
     try:
-        if with_head and len(selection.labels):
-            close_epoch([], 0.0)
-            batches = probe.update(engine, selection, batches, share_done=0.0, say=progress.say)
-        while step < num_steps and not keeper.is_patience_over:
-            epoch, losses, began = epoch + 1, [], time.perf_counter()
-            _train_mode(network, keep_statistics=with_head)
-            for batch in batches.epoch(epoch):
-                rate = recipe.learning_rate * rate_factor(recipe, step / num_steps)
-                loss = loss_of(network, batch, recipe, batches.preprocessing, plan, weights)
-                losses.append(_finite(loss.item(), step, epoch, rate))
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]  # of torch
-                optimiser.step(rate)
-                step += 1
-                progress.step(step, num_steps, f"epoch {epoch}  loss {np.mean(losses[-50:]):.3f}")
-                if step == num_steps:
-                    break
-            close_epoch(losses, rate)
-            batches = probe.update(engine, selection, batches, share_done=step / num_steps, say=progress.say)
+        with between_steps() as check_for_ctrl_c:
+            if with_head and len(selection.labels):
+                close_epoch([], 0.0)
+                batches = probe.update(engine, selection, batches, share_done=0.0, say=progress.say)
+            while step < num_steps and not keeper.is_patience_over:
+                epoch, losses, began = epoch + 1, [], time.perf_counter()
+                _train_mode(network, keep_statistics=with_head)
+                for batch in batches.epoch(epoch):
+                    rate = recipe.learning_rate * rate_factor(recipe, step / num_steps)
+                    loss = loss_of(network, batch, recipe, batches.preprocessing, plan, weights)
+                    losses.append(_finite(loss.item(), step, epoch, rate))
+                    optimiser.zero_grad()
+                    loss.backward()  # type: ignore[no-untyped-call]  # of torch
+                    optimiser.step(rate)
+                    step += 1
+                    check_for_ctrl_c()
+                    progress.step(step, num_steps, f"epoch {epoch}  loss {np.mean(losses[-50:]):.3f}")
+                    if step == num_steps:
+                        break
+                close_epoch(losses, rate)
+                batches = probe.update(engine, selection, batches, share_done=step / num_steps, say=progress.say)
     except KeyboardInterrupt:
         outcome.interrupted = True
         progress.say("Stopped by Ctrl-C: what has been learned so far will be saved and tested.")
