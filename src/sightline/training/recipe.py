@@ -89,12 +89,14 @@ def choose(survey: Survey, num_train: int, pretrained: tuple[str, str] | None) -
 
 def _small_pictures(survey: Survey, num_train: int) -> tuple[Recipe, dict[str, object], str]:
     """A light network at the pictures' own size. Measured on MNIST: width 16 with BatchNorm reaches 99.2 % in one
-    epoch at a rate of 0.4, 99.1 % in two at 0.1; colour needs width and more epochs."""
+    epoch of batches of 64 at a rate of 0.3, 99.1 % in two of 128 at 0.1; colour needs width and more epochs."""
     width, views = (16, 60_000) if survey.grey else (48, 500_000)
     options: dict[str, object] = {"norm": "batch", "width": width, "dense": 0}
     epochs = min(60, max(1, round(views / num_train)))
     why = f"small {'grey' if survey.grey else 'colour'} pictures: a light network at their own size"
-    return Recipe(epochs=epochs, learning_rate=0.4 if survey.grey else 0.2, augment=("pad_crop",)), options, why
+    batch_size, rate = (64, 0.3) if survey.grey else (128, 0.2)
+    recipe = Recipe(epochs=epochs, batch_size=batch_size, learning_rate=rate, augment=("pad_crop",))
+    return recipe, options, why
 
 
 def _photographs(num_train: int) -> tuple[Recipe, dict[str, object], str]:
