@@ -240,13 +240,20 @@ def test_a_disk_that_fills_up_while_the_weights_are_written(
 # Ctrl-C
 
 
+# A process started in the background inherits a SIGINT that is ignored; on a terminal it is not.
+LISTENING = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from sightline.cli import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
 def test_ctrl_c_leaves_a_run_that_can_be_used(place: Path, sightline: Sightline) -> None:
     """A real process, a real signal."""
     cases.fruit(place / "fruit")
     words = ["train", "fruit", "--out", "run", "--epochs", "100000", *QUICK[2:], "--set", "augment_if_safe=[]"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        [sys.executable, "-m", "sightline", *words], stderr=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", LISTENING, *words], stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         deadline, log = time.monotonic() + 60, Path("run", "metrics.jsonl")
         while not (log.exists() and log.read_text(encoding="utf-8").count("\n") >= 2):

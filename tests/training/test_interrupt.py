@@ -3,10 +3,19 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from sightline.training.interrupt import between_steps
+
+
+@pytest.fixture(autouse=True)
+def listening() -> Iterator[None]:
+    """A process started in the background inherits a SIGINT that is ignored; on a terminal it is not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_it_waits_for_the_check() -> None:
