@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     _clear_previous(run_folder, pictures)
     _write_digits(pictures)
     steps = (
-        ["train", str(pictures), "--out", str(run_folder)],
+        ["train", str(pictures), "--out", str(run_folder), "--epochs", "10"],
         ["evaluate", str(run_folder)],
         ["predict", str(run_folder), *(str(p) for p in sorted(pictures.glob("*/0000.png")))],
     )
