@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sightline.data import open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels
-from sightline.data.scan import HASH_SIDE, in_threads, pixel_hash, reason_or
+from sightline.data.scan import in_threads, read_hashed, reason_or
 from sightline.errors import BadPicturesError, DataError, nearest
 from sightline.metrics import METRICS
 from sightline.metrics.accuracy import Accuracy
@@ -81,10 +81,7 @@ def evaluate(
     side = predictor.preprocessing.decode_side()
 
     def read(row: int) -> tuple[str, Pixels]:
-        image = dataset.images.pixels(row, HASH_SIDE)
-        digest = pixel_hash(image)
-        if side > HASH_SIDE:
-            image = dataset.images.pixels(row, side)
+        digest, image = read_hashed(dataset.images, row, side)
         return digest, predictor.preprocessing.apply(image)
 
     def pictures() -> Iterator[Pixels]:

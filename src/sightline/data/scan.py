@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.dataset import ArrayImages, Dataset
+from sightline.data.dataset import ArrayImages, Dataset, Images
 from sightline.data.decode import PictureError
 from sightline.data.preprocess import MIN_DECODE_SIDE, Pixels, Preprocessing
 from sightline.errors import BadPicturesError
@@ -97,13 +97,8 @@ def scan(
         return Scan([pixel_hash(image) for image in whole], {}, whole, 0)
 
     def read(row: int) -> Read:
-        image = dataset.images.pixels(row, HASH_SIDE)
-        digest, is_colour = pixel_hash(image), image.shape[2] > preprocessing.channels
-        if not keep:
-            return digest, is_colour, None
-        if preprocessing.decode_side() > HASH_SIDE:
-            image = dataset.images.pixels(row, preprocessing.decode_side())
-        return digest, is_colour, preprocessing.canvas(image)
+        digest, image = read_hashed(dataset.images, row, preprocessing.decode_side() if keep else HASH_SIDE)
+        return digest, image.shape[2] > preprocessing.channels, preprocessing.canvas(image) if keep else None
 
     hashes, canvases, bad, num_colour = list[str](), list[Pixels | None](), dict[str, str](), 0
     results = in_threads(reason_or(read), range(len(dataset)), num_workers)
@@ -118,6 +113,13 @@ def scan(
             canvases.append(canvas)
             num_colour += colour
     return Scan(hashes, bad, canvases if keep else None, num_colour)  # type: ignore[arg-type]  # None: a bad row
+
+
+def read_hashed(images: Images, row: int, min_side: int) -> tuple[str, Pixels]:
+    """A picture's hash, and its pixels with a short side of at least `min_side`, from one decoding where it can be."""
+    image = images.pixels(row, HASH_SIDE)
+    digest = pixel_hash(image)
+    return digest, images.pixels(row, min_side) if min_side > HASH_SIDE else image
 
 
 def pixel_hash(image: Pixels) -> str:
