@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import decode, read_header
+from sightline.data.decode import Header, decode, read_header, read_picture
 from sightline.data.names import natural_key as natural_key
 from sightline.data.store import Store
 from sightline.errors import DataError
@@ -38,6 +38,10 @@ class Images(Protocol):
         """
         ...
 
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+        """What the row's file says of itself, and its pixels as above, from one reading."""
+        ...
+
     def size(self, row: int) -> tuple[int, int]:
         """Height and width of the row's picture in full, upright."""
         ...
@@ -56,6 +60,9 @@ class FileImages:
     def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
         return decode(self.store.read(self.names[row]), min_side)
 
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+        return read_picture(self.store.read(self.names[row]), min_side)
+
     def size(self, row: int) -> tuple[int, int]:
         header = read_header(self.store.read(self.names[row]))
         return header.height, header.width
@@ -72,6 +79,11 @@ class ArrayImages:
 
     def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
         return self.array[row]
+
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+        image = self.array[row]
+        height, width, channels = image.shape
+        return Header(width, height, "L" if channels == 1 else "RGB", "", channels == 1), image
 
     def size(self, row: int) -> tuple[int, int]:
         height, width = self.array[row].shape[:2]
@@ -153,6 +165,9 @@ class _Rows:
 
     def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
         return self.images.pixels(self.rows[row], min_side)
+
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+        return self.images.read(self.rows[row], min_side)
 
     def size(self, row: int) -> tuple[int, int]:
         return self.images.size(self.rows[row])

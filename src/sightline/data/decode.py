@@ -4,8 +4,12 @@ Anything that Pillow cannot read becomes a PictureError with a reason in plain w
 substitute picture. Safe from many threads. Must not know paths, labels, data sets or torch.
 """
 
+import calendar
+import contextlib
 import io
 import struct
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +39,7 @@ EXTENSIONS = frozenset(extension for group in FORMATS.values() for extension in 
 MAX_PIXELS = 178_956_970  # Pillow's own hard limit against decompression bombs: twice 1 GiB / 4 / 3
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 ORIENTATION = 0x0112  # EXIF 2.32, table 4
+EXIF_IFD, DATE_TIME_ORIGINAL = 0x8769, 0x9003  # tables 4 and 8
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -53,13 +58,25 @@ class PictureError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of its picture; width and height are those of the upright picture."""
+    """What a file says of its picture; width and height are those of the upright picture.
+
+    bits         a channel, as stored
+    num_frames   of an animation, or pages
+    orientation  EXIF's, 1 to 8
+    taken_s      EXIF's time of exposure, seconds since 1970 as if in UTC; 0 where it is not said
+    num_bytes    of the file
+    """
 
     width: int
     height: int
     mode: str
     format: str
     grey: bool
+    bits: int = 8
+    num_frames: int = 1
+    orientation: int = 1
+    taken_s: int = 0
+    num_bytes: int = 0
 
 
 def decode(data: bytes, min_side: int | None = None) -> NDArray[np.uint8]:
@@ -68,30 +85,22 @@ def decode(data: bytes, min_side: int | None = None) -> NDArray[np.uint8]:
     `min_side`: a JPEG is decoded at the smallest scale (1, 1/2, 1/4, 1/8) whose short side has at least this
     many pixels. Of several frames or pages the first is read. Raises PictureError.
     """
-    try:
-        image = _open(data)
-        if min_side is not None and isinstance(image, JpegImageFile):
-            _scale_down(image, min_side)
-        return to_pixels(image)
-    except PictureError:
-        raise
-    except Exception as error:  # Pillow's decoders raise nearly every type on damaged files
-        raise PictureError(_reason(error, data)) from error
+    with _reasons(data):
+        return _pixels(_open(data), min_side)
 
 
 def read_header(data: bytes) -> Header:
-    """Size, mode and format, without decoding the pixels. Raises PictureError."""
-    try:
+    """What the file says of the picture, without decoding the pixels. Raises PictureError."""
+    with _reasons(data):
+        return _header(_open(data), data)
+
+
+def read_picture(data: bytes, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+    """`read_header` and `decode` in one. Raises PictureError."""
+    with _reasons(data):
         image = _open(data)
-        width, height = image.size
-        # Pillow states the size of a TIFF as it will be after turning.
-        if image.format != "TIFF" and _header_orientation(image, data) >= 5:
-            width, height = height, width
-        return Header(width, height, image.mode, image.format or "", image.mode in GREY_MODES)
-    except PictureError:
-        raise
-    except Exception as error:  # as in decode
-        raise PictureError(_reason(error, data)) from error
+        header = _header(image, data)
+        return header, _pixels(image, min_side)
 
 
 def to_pixels(image: Image.Image) -> NDArray[np.uint8]:
@@ -103,6 +112,58 @@ def to_pixels(image: Image.Image) -> NDArray[np.uint8]:
         plain = plain.transpose(UPRIGHT[orientation])
     pixels: NDArray[np.uint8] = np.array(plain)  # a copy: Pillow's own view is read-only
     return pixels if pixels.ndim == 3 else pixels[:, :, None]  # (H, W) -> (H, W, 1)
+
+
+@contextlib.contextmanager
+def _reasons(data: bytes) -> Iterator[None]:
+    """Any error of Pillow's as a PictureError."""
+    try:
+        yield
+    except PictureError:
+        raise
+    except Exception as error:  # its decoders raise nearly every type on damaged files
+        raise PictureError(_reason(error, data)) from error
+
+
+def _pixels(image: Image.Image, min_side: int | None) -> NDArray[np.uint8]:
+    if min_side is not None and isinstance(image, JpegImageFile):
+        _scale_down(image, min_side)
+    return to_pixels(image)
+
+
+def _header(image: Image.Image, data: bytes) -> Header:
+    orientation = _header_orientation(image, data)
+    width, height = image.size
+    # Pillow states the size of a TIFF as it will be after turning.
+    if image.format != "TIFF" and orientation >= 5:
+        width, height = height, width
+    return Header(
+        width=width,
+        height=height,
+        mode=image.mode,
+        format=image.format or "",
+        grey=image.mode in GREY_MODES,
+        bits=_bits(image, data),
+        num_frames=getattr(image, "n_frames", 1),  # Pillow's plugins have it where a file can hold several
+        orientation=orientation,
+        taken_s=_taken_s(image) if image.format in ("JPEG", "MPO", "TIFF") else 0,
+        num_bytes=len(data),
+    )
+
+
+def _bits(image: Image.Image, data: bytes) -> int:
+    """Bits a channel as stored. Pillow hides those of a PNG, which lie in its first chunk."""
+    if image.format == "PNG":
+        return data[24]
+    return {"1": 1, "I": 32, "F": 32}.get(image.mode, 16 if image.mode.startswith("I;16") else 8)
+
+
+def _taken_s(image: Image.Image) -> int:
+    try:
+        text = str(image.getexif().get_ifd(EXIF_IFD).get(DATE_TIME_ORIGINAL, ""))
+        return calendar.timegm(time.strptime(text.strip("\0 "), "%Y:%m:%d %H:%M:%S"))
+    except Exception:  # damaged EXIF, or a clock that was never set: not known
+        return 0
 
 
 def _open(data: bytes) -> Image.Image:

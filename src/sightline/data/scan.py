@@ -1,11 +1,10 @@
-"""Reading every picture once, before training. Comes in: a Dataset; goes out: pixel hashes, the bad files, and the
-decoded pictures where they fit into memory.
+"""Reading every picture once, before training. Comes in: a Dataset; goes out: the record of each, the bad files, and
+the decoded pictures where they fit into memory.
 
 `survey` looks at a sample to choose defaults; `scan` reads all. Decoding runs in threads (Pillow lets go of the
 interpreter lock). Must not know networks or torch.
 """
 
-import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from sightline.data.dataset import ArrayImages, Dataset, Images
 from sightline.data.decode import PictureError
 from sightline.data.preprocess import MIN_DECODE_SIDE, Pixels, Preprocessing
+from sightline.data.records import RECORD, Record, record_of, records_of_array
 from sightline.errors import BadPicturesError
 
 # A JPEG is hashed at the smallest scaled decoding whose short side reaches this, so that the hash of a picture
@@ -47,9 +47,9 @@ class Survey:
 
 @dataclass(frozen=True)
 class Scan:
-    """hashes: one a row, `""` for a bad one. bad: path -> reason. canvases: row -> pixels, or None if too large."""
+    """records: RECORD (N,), zeros for a bad row. bad: path -> reason. canvases: row -> pixels, or None if too large."""
 
-    hashes: list[str]
+    records: NDArray[np.void]
     bad: dict[str, str]
     canvases: Sequence[Pixels] | Pixels | None
     num_colour_to_grey: int
@@ -80,7 +80,7 @@ def survey(dataset: Dataset, rows: NDArray[np.intp]) -> Survey:
     return Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, tuple(round(float(v), 4) for v in std))
 
 
-Read = tuple[str, bool, Pixels | None] | str  # hash, colour or not, canvas if kept; or why it cannot be read
+Read = tuple[Record, bool, Pixels | None] | str  # record, colour or not, canvas if kept; or why it cannot be read
 
 
 def scan(
@@ -94,39 +94,31 @@ def scan(
     keep = len(dataset) * frame_bytes < MEMORY_SHARE * free_memory()
     whole = _as_is(dataset, preprocessing)
     if whole is not None:
-        return Scan([pixel_hash(image) for image in whole], {}, whole, 0)
+        return Scan(records_of_array(whole), {}, whole, 0)
+    side = preprocessing.decode_side() if keep else HASH_SIDE
 
     def read(row: int) -> Read:
-        digest, image = read_hashed(dataset.images, row, preprocessing.decode_side() if keep else HASH_SIDE)
-        return digest, image.shape[2] > preprocessing.channels, preprocessing.canvas(image) if keep else None
+        record, image = read_record(dataset.images, row, side)
+        kept = preprocessing.canvas(image) if keep else None
+        return record, image.shape[2] > preprocessing.channels, kept
 
-    hashes, canvases, bad, num_colour = list[str](), list[Pixels | None](), dict[str, str](), 0
+    records, canvases, bad, num_colour = np.zeros(len(dataset), RECORD), list[Pixels | None](), dict[str, str](), 0
     results = in_threads(reason_or(read), range(len(dataset)), num_workers)
     for row, result in enumerate(progress(results, len(dataset))):
         if isinstance(result, str):
             bad[dataset.paths[row]] = result
-            hashes.append("")
             canvases.append(None)
         else:
-            digest, colour, canvas = result
-            hashes.append(digest)
+            records[row], colour, canvas = result
             canvases.append(canvas)
             num_colour += colour
-    return Scan(hashes, bad, canvases if keep else None, num_colour)  # type: ignore[arg-type]  # None: a bad row
+    return Scan(records, bad, canvases if keep else None, num_colour)  # type: ignore[arg-type]  # None: a bad row
 
 
-def read_hashed(images: Images, row: int, min_side: int) -> tuple[str, Pixels]:
-    """A picture's hash, and its pixels with a short side of at least `min_side`, from one decoding where it can be."""
-    image = images.pixels(row, HASH_SIDE)
-    digest = pixel_hash(image)
-    return digest, images.pixels(row, min_side) if min_side > HASH_SIDE else image
-
-
-def pixel_hash(image: Pixels) -> str:
-    """BLAKE2b of the shape and the pixels, 32 hexadecimal digits."""
-    digest = hashlib.blake2b(str(image.shape).encode(), digest_size=16)
-    digest.update(image.tobytes())
-    return digest.hexdigest()
+def read_record(images: Images, row: int, min_side: int) -> tuple[Record, Pixels]:
+    """A picture's record, and its pixels with a short side of at least `min_side`; from one decoding if it can be."""
+    header, image = images.read(row, HASH_SIDE)
+    return record_of(header, image), (images.pixels(row, min_side) if min_side > HASH_SIDE else image)
 
 
 def in_threads(function: Callable[[In], Out], items: Iterable[In], num_workers: int | None = None) -> Iterator[Out]:

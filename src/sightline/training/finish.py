@@ -14,6 +14,7 @@ import torch
 
 from sightline import __version__
 from sightline.data.preprocess import Preprocessing
+from sightline.data.records import hexadecimal
 from sightline.engines.torch import TorchEngine
 from sightline.evaluate import Evaluation, evaluate
 from sightline.models import Network
@@ -70,7 +71,7 @@ def run_config(network: Network, table: Table, preprocessing: Preprocessing, pla
 def finish(folder: Path, trained: Trained, table: Table, options: Options, progress: Progress, started: float) -> Run:
     """Write everything, test, report. Returns the finished run."""
     command = options.command
-    writer.write_split(folder, table.dataset, table.parts, list(table.hashes))
+    writer.write_split(folder, table.dataset, table.parts, hexadecimal(table.records))
     epochs = max(1, round(trained.num_epochs)) if options.minutes is not None else trained.what.recipe.epochs
     made_by = f"{command}\nSeed {options.seed}, {trained.outcome.num_steps:,} steps"
     writer.write_recipe(folder, replace(trained.what.recipe, epochs=epochs), trained.what.model_options, made_by)
@@ -113,7 +114,7 @@ def _facts(run: Run, trained: Trained, table: Table, tested: Evaluation, command
         notes.append(f"Training was stopped by Ctrl-C after {outcome.num_steps:,} of {trained.num_steps:,} steps.")
     if outcome.stopped_by_patience:
         notes.append(f"Training stopped after {outcome.num_steps:,} steps: the selection loss no longer fell.")
-    trained_on = {table.hashes[row] for row in parts.rows("train")}
+    trained_on = set(hexadecimal(table.records[parts.rows("train")]))
     num_seen = sum(digest in trained_on for digest in tested.hashes)
     if num_seen:
         notes.append(f"{num_seen} test pictures show the very pixels of training pictures; the figures flatter.")

@@ -4,7 +4,7 @@ Bad pictures stop the training here, with the list, or are left out on request. 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sightline.data import open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels, Preprocessing, centre_crop
+from sightline.data.records import RECORD
 from sightline.data.scan import scan
 from sightline.data.split import Split, check_classes, split
 from sightline.errors import BadPicturesError, DataError
@@ -32,12 +33,12 @@ class Selection:
 
 @dataclass(frozen=True)
 class Table:
-    """A data set, its split, the pixel hash of each row, and decoded pictures where they fit into memory."""
+    """A data set, its split, the RECORD of each row, and decoded pictures where they fit into memory."""
 
     dataset: Dataset
     parts: Split
     notes: tuple[str, ...] = ()
-    hashes: Sequence[str] = ()
+    records: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, RECORD))
     canvases: Sequence[Pixels] | Pixels | None = None
 
     @property
@@ -63,7 +64,7 @@ def decode(
     """Read every picture once. Raises BadPicturesError with all that cannot be read, unless `skip_bad`."""
     dataset, parts = table.dataset, table.parts
     found = scan(dataset, preprocessing, workers, lambda rows, total: progress.track(rows, total, "reading pictures"))
-    notes, hashes, canvases = [*table.notes], found.hashes, found.canvases
+    notes, records, canvases = [*table.notes], found.records, found.canvases
     if found.num_colour_to_grey:
         notes.append(
             f"{found.num_colour_to_grey} colour pictures were turned grey, as the sample looked at was all grey"
@@ -71,20 +72,20 @@ def decode(
     if found.bad:
         if not skip_bad:
             raise BadPicturesError(found.bad, BadPicturesError.SKIP)
-        keep = [row for row, digest in enumerate(hashes) if digest]
+        keep = [row for row, path in enumerate(dataset.paths) if path not in found.bad]
         some = "; ".join(f"{path}: {reason}" for path, reason in list(found.bad.items())[:20])
         more = f"; and {len(found.bad) - 20} more" if len(found.bad) > 20 else ""
         were = "picture that cannot be read was" if len(found.bad) == 1 else "pictures that cannot be read were"
         notes.append(f"{len(found.bad)} {were} left out: {some}{more}")
-        bad_rows = [row for row, digest in enumerate(hashes) if not digest]
+        bad_rows = [row for row, path in enumerate(dataset.paths) if path in found.bad]
         dataset, parts = dataset.without(bad_rows, notes[-1]), replace(parts, names=parts.names[keep])
-        hashes = [hashes[row] for row in keep]
+        records = records[keep]
         canvases = [canvases[row] for row in keep] if canvases is not None else None
     for note in notes[len(table.notes) :]:
         progress.say(note)
     if found.bad:
         _check_left(dataset, parts)
-    return Table(dataset, parts, tuple(notes), hashes, canvases)
+    return Table(dataset, parts, tuple(notes), records, canvases)
 
 
 def _check_left(dataset: Dataset, parts: Split) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.dataset import Dataset, encode_labels
-from sightline.data.decode import PictureError, decode, read_header, to_pixels
+from sightline.data.decode import Header, PictureError, decode, read_header, read_picture, to_pixels
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError, nearest
 
@@ -195,6 +195,14 @@ class _TorchvisionImages:
         if isinstance(picture, str):
             return decode(Path(picture).read_bytes(), min_side)
         return to_pixels(picture)
+
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+        picture = self._picture(row)
+        if isinstance(picture, str):
+            return read_picture(Path(picture).read_bytes(), min_side)
+        pixels = to_pixels(picture)
+        height, width, channels = pixels.shape
+        return Header(width, height, picture.mode, "", channels == 1), pixels
 
     def size(self, row: int) -> tuple[int, int]:
         picture = self._picture(row)
