@@ -183,7 +183,7 @@ def test_places_that_do_not_exist(given: str, message: str) -> None:
 
 
 def test_a_single_picture_is_no_data_set(tree: Tree) -> None:
-    with pytest.raises(DataError, match=r"x.png: not a folder, an archive .* or a table"):
+    with pytest.raises(DataError, match=r"x.png: not a folder, an archive .*, a table"):
         open_dataset(tree(["x.png"]) / "x.png")
 
 

@@ -241,3 +241,29 @@ def test_a_large_archive_opens_quickly(shared: Path) -> None:
     elapsed_s = time.perf_counter() - start
     assert len(names) == 60_000
     assert elapsed_s < 10, f"{elapsed_s:.1f} s; about 1 s is usual"
+
+
+@pytest.mark.parametrize("kind", ["folder", "stored.zip", "deflated.zip", "bzip2.zip", "plain.tar", "packed.tar.gz"])
+def test_open_seeks_in_one_file_without_reading_the_others(kind: str, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 40
+    source = tmp_path / "source"
+    (source / "inner").mkdir(parents=True)
+    (source / "inner/a.bin").write_bytes(content)
+    (source / "b.bin").write_bytes(b"other")
+    path = tmp_path / kind
+    methods = {"stored.zip": zipfile.ZIP_STORED, "deflated.zip": zipfile.ZIP_DEFLATED, "bzip2.zip": zipfile.ZIP_BZIP2}
+    if kind in methods:
+        with zipfile.ZipFile(path, "w", methods[kind]) as archive:
+            for name in ("b.bin", "inner/a.bin"):
+                archive.write(source / name, name)
+    elif "tar" in kind:
+        with tarfile.open(path, "w:gz" if kind.endswith("gz") else "w") as tar:
+            tar.add(source, ".")
+    store = SubStore(open_store(source if kind == "folder" else path), "inner/")
+    with store.open("a.bin") as first, store.open("a.bin") as second:
+        assert first.read(3) == content[:3]
+        assert second.read() == content and second.read() == b""
+        assert first.seek(-5, 2) == len(content) - 5 and first.read(99) == content[-5:]
+        assert first.seek(1000) == 1000 and first.read(7) == content[1000:1007] and first.tell() == 1007
+    with pytest.raises(FileNotFoundError):
+        store.open("b.bin")

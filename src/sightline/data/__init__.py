@@ -9,13 +9,14 @@ from types import ModuleType
 
 from sightline.data.dataset import SPLIT_NAMES, Dataset
 from sightline.data.formats._common import count, is_picture
-from sightline.data.store import FolderStore, Store, SubStore, is_archive, open_store
+from sightline.data.store import FileStore, Store, SubStore, is_archive, open_store
 from sightline.errors import DataError, nearest
 from sightline.registry import Registry
 
 __all__ = ["FORMATS", "Dataset", "open_dataset"]
 
 FORMATS = Registry("sightline.data.formats", "format", ("recognises", "read"))
+MIN_EVIDENCE = 2  # from here on a format knows its own; below, it is the fallback
 
 
 def open_dataset(data: str | Path) -> Dataset:
@@ -39,13 +40,16 @@ def open_dataset(data: str | Path) -> Dataset:
 
 
 def _read_file(path: Path) -> Dataset:
-    table = FORMATS.get("table")
-    if not table.is_table(path.name):
-        raise DataError(
-            f"{path}: not a folder, an archive (zip, tar) or a table (CSV, TSV, Parquet); "
-            "give the folder that holds the pictures"
-        )
-    found: Dataset = table.read(FolderStore(path.parent), path.name)
+    store = FileStore(path)
+    strength, module = _best_format(store)
+    if strength < MIN_EVIDENCE:
+        module = FORMATS.get("table")  # which says what its columns should be
+        if not module.is_table(path.name):
+            raise DataError(
+                f"{path}: not a folder, an archive (zip, tar), a table (CSV, TSV, JSON Lines, Parquet) or a NumPy "
+                "archive (.npz) of pictures; give the folder that holds the pictures"
+            )
+    found: Dataset = module.read(store, path.name)
     return found
 
 
@@ -56,14 +60,21 @@ def _read(store: Store) -> Dataset:
 
 
 def _best_format(store: Store) -> tuple[int, ModuleType]:
-    """The strongest evidence and the format that has it."""
-    modules = [FORMATS.get(name) for name in FORMATS.names()]
-    return max(((m.recognises(store), m) for m in modules), key=lambda found: found[0])
+    """The strongest evidence and the format that has it. Raises DataError where two are equally sure."""
+    found = [(FORMATS.get(name).recognises(store), name) for name in FORMATS.names()]
+    strength = max(evidence for evidence, _ in found)
+    names = [name for evidence, name in found if evidence == strength]
+    if len(names) > 1:
+        raise DataError(
+            f"{store.location}: this is {' as well as '.join(names)} data by its files; give the file that is meant, "
+            "or move one of them to a folder of its own"
+        )
+    return strength, FORMATS.get(names[0])
 
 
 def _unwrapped(store: Store) -> tuple[Store, tuple[str, ...]]:
     """The store below the folders that wrap everything, and what was left aside beside them."""
-    if _best_format(store)[0] >= 2:
+    if _best_format(store)[0] >= MIN_EVIDENCE:
         return store, ()
     names = store.names()
     tops = {name.split("/")[0] for name in names if "/" in name}
@@ -83,7 +94,7 @@ def _unwrapped(store: Store) -> tuple[Store, tuple[str, ...]]:
 
 def _has_structure(store: Store) -> bool:
     """False for the pictures of a single class, which are no data set without the folder around them."""
-    if _best_format(store)[0] >= 2:
+    if _best_format(store)[0] >= MIN_EVIDENCE:
         return True
     pictures = [name for name in store.names() if is_picture(name)]
     tops = {name.split("/")[0] for name in pictures if "/" in name}

@@ -6,7 +6,9 @@ and forked processes do not disturb each other. Must not know what the members c
 
 import bz2
 import contextlib
+import errno
 import gzip
+import io
 import lzma
 import os
 import posixpath
@@ -21,10 +23,13 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from sightline.data.names import as_text, is_visible, natural_key
 from sightline.errors import DataError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 # The first bytes of a compressed file -> what unpacks it: RFC 1952, bzip2, xz.
 DECOMPRESSORS: dict[bytes, Callable[[Path], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]] = {
@@ -71,6 +76,22 @@ class ZipStore:
             raise OSError("damaged in the archive: its checksum does not match")
         return data
 
+    def open(self, name: str) -> IO[bytes]:
+        if name not in self._members:
+            raise FileNotFoundError(f"no such file in the archive: {name}")
+        info = self._members[name]
+        if info.flag_bits & 1:
+            raise OSError("encrypted in the archive; unpack it first")
+        if info.compress_type == zipfile.ZIP_STORED:
+            lengths = LOCAL_HEADER.unpack(self._ranges.read(info.header_offset, LOCAL_HEADER.size))
+            start = info.header_offset + LOCAL_HEADER.size + sum(lengths)
+            return io.BufferedReader(_Range(self._ranges, start, info.file_size))
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(info) as packed:
+                return _unpacked(packed)
+        except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError) as error:
+            raise OSError(f"damaged in the archive: {error}") from error
+
     def _unpack(self, info: zipfile.ZipInfo) -> bytes:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             with zipfile.ZipFile(self.path) as archive:  # slow, and rare: bzip2 or LZMA inside a zip
@@ -111,6 +132,12 @@ class TarStore:
             raise OSError("the archive ends inside this file")
         return data
 
+    def open(self, name: str) -> IO[bytes]:
+        if name not in self._members:
+            raise FileNotFoundError(f"no such file in the archive: {name}")
+        offset, size = self._members[name]
+        return io.BufferedReader(_Range(self._ranges, offset, size))
+
     @cached_property
     def _names(self) -> list[str]:
         return sorted(self._members, key=natural_key)
@@ -130,6 +157,37 @@ class _Ranges:
         with self._lock:
             self._file.seek(offset)
             return self._file.read(size)
+
+
+class _Range(io.RawIOBase):
+    """One byte range as a file to read and seek in."""
+
+    def __init__(self, ranges: _Ranges, start: int, size: int) -> None:
+        self._ranges, self._start, self._size = ranges, start, size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if origin + offset < 0:
+            raise OSError(errno.EINVAL, "before the start of the file")
+        self._position = origin + offset
+        return self._position
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        view = memoryview(buffer).cast("B")
+        wanted = min(len(view), max(0, self._size - self._position))
+        data = self._ranges.read(self._start + self._position, wanted)
+        if wanted and not data:
+            raise OSError("the archive ends inside this file")
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
 
 
 @contextlib.contextmanager
@@ -169,16 +227,21 @@ def _uncompressed(path: Path) -> IO[bytes]:
         start = file.read(6)
     for magic, opener in DECOMPRESSORS.items():
         if start.startswith(magic):
-            unpacked: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by _Ranges, or here
-            try:
-                with opener(path) as packed:
-                    shutil.copyfileobj(packed, unpacked, 1 << 20)
-            except BaseException:
-                unpacked.close()
-                raise
-            unpacked.flush()
-            return unpacked
+            with opener(path) as packed:
+                return _unpacked(packed)
     return path.open("rb")
+
+
+def _unpacked(packed: IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile) -> IO[bytes]:
+    """An unnamed temporary file with all that `packed` holds, open at its start."""
+    unpacked: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by the caller, or here
+    try:
+        shutil.copyfileobj(packed, unpacked, 1 << 20)
+        unpacked.seek(0)
+    except BaseException:
+        unpacked.close()
+        raise
+    return unpacked
 
 
 def _plain_index(file: IO[bytes]) -> dict[str, tuple[int, int]] | None:

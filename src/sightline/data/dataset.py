@@ -46,6 +46,10 @@ class Images(Protocol):
         """Height and width of the row's picture in full, upright."""
         ...
 
+    def encoded(self, row: int) -> bytes | None:
+        """The row's file, byte for byte; None where the picture is no encoded one. Raises OSError or PictureError."""
+        ...
+
 
 @dataclass(frozen=True)
 class FileImages:
@@ -66,6 +70,9 @@ class FileImages:
     def size(self, row: int) -> tuple[int, int]:
         header = read_header(self.store.read(self.names[row]))
         return header.height, header.width
+
+    def encoded(self, row: int) -> bytes | None:
+        return self.store.read(self.names[row])
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,9 @@ class ArrayImages:
     def size(self, row: int) -> tuple[int, int]:
         height, width = self.array[row].shape[:2]
         return height, width
+
+    def encoded(self, row: int) -> bytes | None:
+        return None
 
 
 @dataclass(frozen=True)
@@ -171,6 +181,9 @@ class _Rows:
 
     def size(self, row: int) -> tuple[int, int]:
         return self.images.size(self.rows[row])
+
+    def encoded(self, row: int) -> bytes | None:
+        return self.images.encoded(self.rows[row])
 
 
 def encode_labels(names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -7,7 +7,7 @@ notice files that arrive later. Reading is safe from several threads. Must not k
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from sightline.data.names import as_text, is_visible, natural_key
 from sightline.errors import DataError
@@ -30,6 +30,13 @@ class Store(Protocol):
 
     def read(self, name: str) -> bytes:
         """The bytes of one file. Raises OSError if it cannot be read."""
+        ...
+
+    def open(self, name: str) -> IO[bytes]:
+        """One file to seek in, with a position of its own. Raises OSError if it cannot be read.
+
+        For files too large to hold. What is compressed inside an archive is unpacked to a temporary file first.
+        """
         ...
 
 
@@ -66,9 +73,12 @@ class FolderStore:
         return list(self._listing[1])
 
     def read(self, name: str) -> bytes:
+        with self.open(name) as file:
+            return file.read()
+
+    def open(self, name: str) -> IO[bytes]:
         try:
-            with open(os.path.join(self.root, self._unprintable.get(name, name)), "rb") as file:
-                return file.read()
+            return open(os.path.join(self.root, self._unprintable.get(name, name)), "rb")
         except ValueError as error:  # a NUL inside the name
             raise OSError(str(error)) from error
 
@@ -103,6 +113,27 @@ class FolderStore:
             empty.append(as_text(prefix.rstrip("/")))
 
 
+class FileStore:
+    """One file of a folder, given by itself. `read` and `open` take any path from its folder, as its table's."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = FolderStore(path.parent)
+        self.name = path.name
+        self.location = self.folder.location
+
+    def names(self) -> list[str]:
+        return [self.name]
+
+    def empty_folders(self) -> list[str]:
+        return []
+
+    def read(self, name: str) -> bytes:
+        return self.folder.read(name)
+
+    def open(self, name: str) -> IO[bytes]:
+        return self.folder.open(name)
+
+
 class SubStore:
     """The part of a store below `prefix` (which ends in a slash), as if it were the root."""
 
@@ -118,6 +149,9 @@ class SubStore:
 
     def read(self, name: str) -> bytes:
         return self.store.read(self.prefix + name)
+
+    def open(self, name: str) -> IO[bytes]:
+        return self.store.open(self.prefix + name)
 
     @cached_property
     def _names(self) -> list[str]:

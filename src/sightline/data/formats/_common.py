@@ -6,6 +6,7 @@ Must not know any one format.
 from collections.abc import Sequence
 
 from sightline.data.decode import EXTENSIONS
+from sightline.data.store import Store
 from sightline.errors import DataError, nearest
 
 NUM_SHOWN = 3
@@ -14,8 +15,10 @@ EXPECTED = (
     "Expected one of:\n"
     "  folder/<class>/*.jpg, one folder a class\n"
     "  folder/{train,val,test}/<class>/*.jpg\n"
-    "  a table (CSV, TSV or Parquet) with the columns path,label\n"
-    "  MNIST's IDX files, or CIFAR's batches\n"
+    "  a table (CSV, TSV, JSON Lines or Parquet) with the columns path,label\n"
+    "  Hugging Face's metadata.csv or Parquet files with pictures inside\n"
+    "  COCO or Pascal VOC annotations, one category a picture\n"
+    "  MNIST's IDX files, CIFAR's batches, or a NumPy archive (.npz)\n"
     "or a zip or tar of any of these."
 )
 
@@ -23,6 +26,14 @@ EXPECTED = (
 def is_picture(name: str) -> bool:
     """Whether the extension is a picture's."""
     return name.lower().endswith(_SUFFIXES)
+
+
+def read_bytes(store: Store, name: str, where: str) -> bytes:
+    """The bytes of a file that is no picture. Raises DataError, which begins with `where`."""
+    try:
+        return store.read(name)
+    except OSError as error:
+        raise DataError(f"{where}: {error.strerror or error}") from error
 
 
 def few(items: Sequence[str], num_shown: int = NUM_SHOWN) -> str:

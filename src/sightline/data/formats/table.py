@@ -1,36 +1,31 @@
-"""Tables of pictures: CSV, TSV or Parquet with the columns `path,label[,split,group]`.
+"""Tables of pictures: CSV, TSV, JSON Lines or Parquet with the columns `path,label[,split,group]`.
 
 Comes in: a store with a table at its root; goes out: a Dataset whose rows are the table's. Labels are text,
-exactly as written (`00` stays `00`); paths are relative to the table. Must not open a picture: a file that is
-not there is found when the pictures are checked, with all others that cannot be read.
+exactly as written (`00` stays `00`); paths are relative to the table, or absolute. Must not open a picture: a file
+that is not there is found when the pictures are checked, with all others that cannot be read.
 """
 
-import csv
-import io
 import posixpath
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from sightline.data.dataset import SPLIT_NAMES, Dataset, FileImages, encode_labels
+from sightline.data.dataset import Dataset, FileImages, encode_labels
 from sightline.data.formats._common import check_classes, count, few, is_picture
+from sightline.data.formats._table import (
+    COLUMNS,
+    EXTENSIONS,
+    REQUIRED,
+    Table,
+    check_unique,
+    column_name,
+    header,
+    read_table,
+    splits_of,
+)
 from sightline.data.store import Store
-from sightline.errors import DataError, MissingExtraError, nearest
+from sightline.errors import DataError
 
-EXTENSIONS = (".csv", ".tsv", ".parquet")
-COLUMNS = ("path", "label", "split", "group")
-REQUIRED = ("path", "label")
-ALIASES = {"file_name": "path"}  # Hugging Face's metadata.csv
-SYNONYMS = {"path": ("file", "filename", "image", "picture"), "label": ("class", "category", "target")}
-HEAD_BYTES = 65536  # enough to hold any header
-
-
-@dataclass(frozen=True)
-class _Table:
-    """`columns` by name, as text; `lines` says where each row stands, in words: `line 17`."""
-
-    where: str
-    columns: dict[str, Sequence[str]]
-    lines: Sequence[str]
+URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def recognises(store: Store) -> int:
@@ -45,16 +40,15 @@ def is_table(name: str) -> bool:
 def read(store: Store, entry: str | None) -> Dataset:
     """The rows of the table `entry`, or of the only table there is.
 
-    Raises DataError for missing columns, empty or repeated cells, and split names that do not exist.
+    Raises DataError for missing columns, empty or repeated cells, addresses on the web, and split names that do
+    not exist.
     """
     name = entry or _only(store)
-    table = _read_table(store, name)
-    _check_columns(table)
-    _check_filled(table)
+    table = read_table(store, name)
     folder = posixpath.dirname(name)
-    paths = [_resolve(folder, path) for path in table.columns["path"]]
-    _check_unique(table, paths)
-    labels, splits = table.columns["label"], _splits(table)
+    paths = resolve_paths(table, folder)
+    check_unique(table.where, paths, table.lines)
+    labels, splits = table.columns["label"], splits_of(table)
     check_classes(table.where, labels, splits)
     indices, classes = encode_labels(labels)
     return Dataset(
@@ -66,13 +60,30 @@ def read(store: Store, entry: str | None) -> Dataset:
         classes=classes,
         groups=table.columns.get("group"),
         splits=splits,
-        notes=_notes(table, paths, store.names() if entry is None else ()),
+        notes=(*unused_columns(table), *_unlisted(paths, store.names() if entry is None else ())),
     )
+
+
+def resolve_paths(table: Table, folder: str) -> list[str]:
+    """The column `path` as names in the store, relative to `folder`. Raises DataError for addresses on the web."""
+    written = table.columns["path"]
+    remote = [f"{line} ({path})" for path, line in zip(written, table.lines, strict=True) if URL.match(path)]
+    if remote:
+        raise DataError(
+            f"{table.where}: {few(remote)}: addresses on the web are not fetched; download the pictures and "
+            "write their paths"
+        )
+    return [_resolve(folder, path) for path in written]
+
+
+def unused_columns(table: Table) -> tuple[str, ...]:
+    unused = [name for name in table.columns if name not in COLUMNS]
+    return (f"left aside {count(unused, 'column')} of the table: only {', '.join(COLUMNS)} are used",) if unused else ()
 
 
 def _candidates(store: Store) -> list[str]:
     names = [name for name in store.names() if "/" not in name and is_table(name)]
-    return [name for name in names if set(REQUIRED) <= set(_header(store, name))]
+    return [name for name in names if set(REQUIRED) <= {column_name(c) for c in header(store, name)}]
 
 
 def _only(store: Store) -> str:
@@ -87,123 +98,6 @@ def _only(store: Store) -> str:
     return found[0]
 
 
-def _header(store: Store, name: str) -> list[str]:
-    """The columns of a file that may or may not be a table of pictures; none if it cannot be read."""
-    try:
-        data = store.read(name)
-        if name.lower().endswith(".parquet"):
-            return [_column(c) for c in _parquet(data, name).schema_arrow.names]
-        text = data[:HEAD_BYTES].decode("utf-8-sig", "replace")
-        return [_column(c) for c in next(csv.reader(io.StringIO(text), delimiter=_delimiter(text)), [])]
-    except MissingExtraError:
-        return list(REQUIRED)  # so that reading it says what to install
-    except (OSError, csv.Error, DataError):
-        return []
-
-
-def _column(name: str) -> str:
-    plain = name.strip().lower()
-    return ALIASES.get(plain, plain)
-
-
-def _read_table(store: Store, name: str) -> _Table:
-    where = f"{store.location}/{name}"
-    try:
-        data = store.read(name)
-    except OSError as error:
-        raise DataError(f"{where}: {error.strerror or error}") from error
-    return _read_parquet(data, where) if name.lower().endswith(".parquet") else _read_text(data, where)
-
-
-def _read_text(data: bytes, where: str) -> _Table:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{where}, line {line}: not UTF-8; save the table as UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    rows: list[list[str]] = []
-    lines: list[str] = []
-    try:
-        for row in reader:
-            if row and rows and len(row) != len(rows[0]):
-                raise DataError(f"{where}, line {reader.line_num}: {len(row)} fields instead of {len(rows[0])}: {row}")
-            if row:  # blank lines say nothing
-                rows.append(row)
-                lines.append(f"line {reader.line_num}")
-    except csv.Error as error:
-        raise DataError(f"{where}, line {reader.line_num}: {error}") from error
-    if len(rows) < 2:
-        raise DataError(f"{where}: the table has no rows")
-    return _Table(where, _by_name(where, rows[0], list(zip(*rows[1:], strict=True))), lines[1:])
-
-
-def _delimiter(text: str) -> str:
-    """Comma, semicolon or tab: whichever the first line has most of."""
-    first = next(iter(text[:HEAD_BYTES].splitlines()), "")
-    return max(",;\t", key=first.count)
-
-
-def _read_parquet(data: bytes, where: str) -> _Table:
-    table = _parquet(data, where).read()
-    if not table.num_rows:
-        raise DataError(f"{where}: the table has no rows")
-    wanted = [i for i, name in enumerate(table.column_names) if _column(name) in COLUMNS]
-    texts = {i: ["" if v is None else str(v) for v in table.column(i).to_pylist()] for i in wanted}
-    # Columns that are not used, pictures perhaps, are named but not turned into text.
-    columns: list[Sequence[str]] = [texts.get(i, ()) for i in range(table.num_columns)]
-    lines = [f"row {row}" for row in range(1, table.num_rows + 1)]
-    return _Table(where, _by_name(where, table.column_names, columns), lines)
-
-
-def _parquet(data: bytes, where: str):  # type: ignore[no-untyped-def]  # pyarrow has no types
-    """The pyarrow.parquet.ParquetFile in `data`."""
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise MissingExtraError("reading Parquet", "pyarrow", "parquet") from error
-    try:
-        return parquet.ParquetFile(io.BytesIO(data))
-    except (ArrowException, OSError) as error:
-        raise DataError(f"{where}: not a readable Parquet file: {error}") from error
-
-
-def _by_name(where: str, header: Sequence[str], columns: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
-    names = [_column(name) for name in header]
-    for name in COLUMNS:
-        if names.count(name) > 1:
-            raise DataError(f"{where}: the column {name} occurs {names.count(name)} times")
-    return dict(zip(names, columns, strict=True))
-
-
-def _check_columns(table: _Table) -> None:
-    for name in REQUIRED:
-        if name not in table.columns:
-            raise DataError(
-                f"{table.where}: no column {name!r}; found {', '.join(table.columns)}. "
-                "A table of pictures has the columns path,label and, if wanted, split and group."
-                + _similar(name, table)
-            )
-
-
-def _similar(name: str, table: _Table) -> str:
-    """A sentence that names the columns which may have been meant, if any."""
-    import difflib
-
-    words = (name, *SYNONYMS[name])
-    unknown = [column for column in table.columns if column not in COLUMNS]
-    close = [column for column in unknown if difflib.get_close_matches(column, words)]
-    return f" Perhaps rename {' or '.join(close)} to {name}." if close else ""
-
-
-def _check_filled(table: _Table) -> None:
-    for name in COLUMNS:
-        column = table.columns.get(name, ())
-        empty = [line for line, value in zip(table.lines, column, strict=False) if not value.strip()]
-        if empty:
-            raise DataError(f"{table.where}: empty {name} on {few(empty, 20)}; fill it in or remove the row")
-
-
 def _resolve(folder: str, path: str) -> str:
     """A path as written in the table -> a name in the store; `images\\a.png` is Windows' images/a.png."""
     if "/" not in path:
@@ -211,33 +105,7 @@ def _resolve(folder: str, path: str) -> str:
     return posixpath.normpath(posixpath.join(folder, path))
 
 
-def _check_unique(table: _Table, paths: Sequence[str]) -> None:
-    rows: dict[str, list[str]] = {}
-    for path, line in zip(paths, table.lines, strict=True):
-        rows.setdefault(path, []).append(line)
-    repeated = [f"{path} ({few(lines, 5)})" for path, lines in rows.items() if len(lines) > 1]
-    if repeated:
-        raise DataError(f"{table.where}: listed more than once: {few(repeated, 20)}; keep one row for each")
-
-
-def _splits(table: _Table) -> list[str] | None:
-    if "split" not in table.columns:
-        return None
-    written = table.columns["split"]
-    known = {value: SPLIT_NAMES.get(value.strip().lower()) for value in set(written)}
-    for value in sorted(v for v, split in known.items() if split is None):
-        lines = [line for line, v in zip(table.lines, written, strict=True) if v == value]
-        raise DataError(f"{table.where}, {few(lines)}: {nearest(value, SPLIT_NAMES, 'split')}")
-    return [split for value in written if (split := known[value]) is not None]
-
-
-def _notes(table: _Table, paths: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    unused = [name for name in table.columns if name not in COLUMNS]
+def _unlisted(paths: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     listed = set(paths)
     unlisted = [name for name in names if is_picture(name) and name not in listed]
-    notes = []
-    if unused:
-        notes.append(f"left aside {count(unused, 'column')} of the table: only {', '.join(COLUMNS)} are used")
-    if unlisted:
-        notes.append(f"left aside {count(unlisted, 'picture')}: not in the table")
-    return tuple(notes)
+    return (f"left aside {count(unlisted, 'picture')}: not in the table",) if unlisted else ()

@@ -211,6 +211,10 @@ class _TorchvisionImages:
             return header.height, header.width
         return picture.height, picture.width
 
+    def encoded(self, row: int) -> bytes | None:
+        picture = self._picture(row)
+        return Path(picture).read_bytes() if isinstance(picture, str) else None
+
     def _picture(self, row: int) -> Any:
         """A PIL image, or the path of the file. Raises PictureError where torchvision cannot read it."""
         part = bisect.bisect_right(self.starts, row) - 1

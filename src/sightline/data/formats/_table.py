@@ -1,0 +1,242 @@
+"""Tables as text: CSV, TSV, JSON Lines or Parquet. Comes in: a file in a store; goes out: columns of text, and
+where each row stands.
+
+Only the columns that are used are turned into text. Must not know what the columns mean beyond their names.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from sightline.data.dataset import SPLIT_NAMES
+from sightline.data.formats._common import few, read_bytes
+from sightline.data.store import Store
+from sightline.errors import DataError, MissingExtraError, nearest
+
+EXTENSIONS = (".csv", ".tsv", ".jsonl", ".parquet")
+COLUMNS = ("path", "label", "split", "group")
+REQUIRED = ("path", "label")
+ALIASES = {"file_name": "path"}  # Hugging Face's metadata.csv
+SYNONYMS = {"path": ("file", "filename", "image", "picture"), "label": ("class", "category", "target")}
+HEAD_BYTES = 65536  # enough to hold any header
+
+
+@dataclass(frozen=True)
+class Table:
+    """`columns` by name, as text; `lines` says where each row stands, in words: `line 17`."""
+
+    where: str
+    columns: dict[str, Sequence[str]]
+    lines: Sequence[str]
+
+
+def header(store: Store, name: str) -> list[str]:
+    """The columns of a file that may or may not be a table, as written; none if it cannot be read."""
+    try:
+        if name.lower().endswith(".parquet"):
+            with store.open(name) as file:
+                return [str(column) for column in parquet_file(file, name).schema_arrow.names]
+        with store.open(name) as file:
+            text = file.read(HEAD_BYTES).decode("utf-8-sig", "replace")
+        if name.lower().endswith(".jsonl"):
+            first = json.loads(next((line for line in text.splitlines() if line.strip()), "{}"))
+            return list(first) if isinstance(first, dict) else []
+        return next(csv.reader(io.StringIO(text), delimiter=_delimiter(text)), [])
+    except MissingExtraError:
+        return list(REQUIRED)  # so that reading it says what to install
+    except (OSError, csv.Error, ValueError, DataError):
+        return []
+
+
+def column_name(name: str) -> str:
+    """A column as the house calls it."""
+    plain = name.strip().lower()
+    return ALIASES.get(plain, plain)
+
+
+def read_table(store: Store, name: str) -> Table:
+    """The table, with the columns it must have and no empty cell in those that are used. Raises DataError."""
+    where = f"{store.location}/{name}"
+    if name.lower().endswith(".parquet"):
+        table = _read_parquet(store, name, where)
+    else:
+        read = _read_json_lines if name.lower().endswith(".jsonl") else _read_text
+        table = read(_text(read_bytes(store, name, where), where), where)
+    _check_columns(table)
+    _check_filled(table)
+    return table
+
+
+def splits_of(table: Table) -> list[str] | None:
+    """The column `split` in the house's names, or None where there is none. Raises DataError for an unknown one."""
+    if "split" not in table.columns:
+        return None
+    written = table.columns["split"]
+    known = {value: SPLIT_NAMES.get(value.strip().lower()) for value in set(written)}
+    for value in sorted(v for v, split in known.items() if split is None):
+        lines = [line for line, v in zip(table.lines, written, strict=True) if v == value]
+        raise DataError(f"{table.where}, {few(lines)}: {nearest(value, SPLIT_NAMES, 'split')}")
+    return [split for value in written if (split := known[value]) is not None]
+
+
+def check_unique(where: str, paths: Sequence[str], lines: Sequence[str]) -> None:
+    """Raises DataError where a picture is listed more than once."""
+    if len(set(paths)) == len(paths):
+        return
+    rows: dict[str, list[str]] = {}
+    for path, line in zip(paths, lines, strict=True):
+        rows.setdefault(path, []).append(line)
+    repeated = [f"{path} ({few(found, 5)})" for path, found in rows.items() if len(found) > 1]
+    raise DataError(f"{where}: listed more than once: {few(repeated, 20)}; keep one row for each")
+
+
+def parquet_file(file: IO[bytes], where: str):  # type: ignore[no-untyped-def]  # pyarrow has no types
+    """The pyarrow.parquet.ParquetFile in `file`, read page by page. Raises DataError, MissingExtraError."""
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise MissingExtraError("reading Parquet", "pyarrow", "parquet") from error
+    try:
+        return parquet.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
+    except (ArrowException, OSError) as error:
+        raise DataError(f"{where}: not a readable Parquet file: {error}; fetch it again") from error
+
+
+def _text(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{where}, line {line}: not UTF-8; save the table as UTF-8") from error
+
+
+def _read_text(text: str, where: str) -> Table:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    rows: list[list[str]] = []
+    lines: list[str] = []
+    try:
+        for row in reader:
+            if row and rows and len(row) != len(rows[0]):
+                raise DataError(f"{where}, line {reader.line_num}: {len(row)} fields instead of {len(rows[0])}: {row}")
+            if row:  # blank lines say nothing
+                rows.append(row)
+                lines.append(f"line {reader.line_num}")
+    except csv.Error as error:
+        raise DataError(f"{where}, line {reader.line_num}: {error}") from error
+    if len(rows) < 2:
+        raise DataError(f"{where}: the table has no rows")
+    return Table(where, _by_name(where, rows[0], list(zip(*rows[1:], strict=True))), lines[1:])
+
+
+def _delimiter(text: str) -> str:
+    """Comma, semicolon or tab: whichever the first line has most of."""
+    first = next(iter(text[:HEAD_BYTES].splitlines()), "")
+    return max(",;\t", key=first.count)
+
+
+def _read_json_lines(text: str, where: str) -> Table:
+    """One object a line, all with the same keys; numbers become text as JSON writes them."""
+    rows: list[dict[str, object]] = []
+    lines: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{where}, line {number}: not JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{where}, line {number}: expected an object such as {{'file_name': ..., 'label': ...}}")
+        if rows and list(row) != list(rows[0]) and set(row) != set(rows[0]):
+            raise DataError(f"{where}, line {number}: the keys {', '.join(row)} instead of {', '.join(rows[0])}")
+        rows.append(row)
+        lines.append(f"line {number}")
+    if not rows:
+        raise DataError(f"{where}: the table has no rows")
+    names = list(rows[0])
+    columns = [
+        [_cell(row[name], f"{where}, {line}: {name}") for row, line in zip(rows, lines, strict=True)]
+        if column_name(name) in COLUMNS
+        else ()
+        for name in names
+    ]
+    return Table(where, _by_name(where, names, columns), lines)
+
+
+def _cell(value: object, where: str) -> str:
+    """A value of JSON or Parquet as text; missing is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
+        raise DataError(f"{where} is {str(value)[:60]}; expected text or a number, one label a picture")
+    return str(value)
+
+
+def _read_parquet(store: Store, name: str, where: str) -> Table:
+    from contextlib import closing
+
+    try:
+        opened = store.open(name)
+    except OSError as error:
+        raise DataError(f"{where}: {error.strerror or error}") from error
+    with closing(opened) as file:
+        parquet = parquet_file(file, where)
+        names = [str(column) for column in parquet.schema_arrow.names]
+        wanted = [column for column in names if column_name(column) in COLUMNS]
+        try:
+            found = parquet.read(columns=wanted).to_pydict()
+        except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+            raise DataError(f"{where}: damaged: {error}; fetch it again") from error
+        num_rows = parquet.metadata.num_rows
+    if not num_rows:
+        raise DataError(f"{where}: the table has no rows")
+    lines = [f"row {row}" for row in range(1, num_rows + 1)]
+    # Columns that are not used, pictures perhaps, are named but not read.
+    columns: list[Sequence[str]] = [
+        [_cell(value, f"{where}, {line}: {column}") for value, line in zip(found[column], lines, strict=True)]
+        if column in found
+        else ()
+        for column in names
+    ]
+    return Table(where, _by_name(where, names, columns), lines)
+
+
+def _by_name(where: str, names: Sequence[str], columns: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
+    plain = [column_name(name) for name in names]
+    for name in COLUMNS:
+        if plain.count(name) > 1:
+            raise DataError(f"{where}: the column {name} occurs {plain.count(name)} times")
+    return dict(zip(plain, columns, strict=True))
+
+
+def _check_columns(table: Table) -> None:
+    for name in REQUIRED:
+        if name not in table.columns:
+            raise DataError(
+                f"{table.where}: no column {name!r}; found {', '.join(table.columns)}. "
+                "A table of pictures has the columns path,label and, if wanted, split and group."
+                + _similar(name, table)
+            )
+
+
+def _similar(name: str, table: Table) -> str:
+    """A sentence that names the columns which may have been meant, if any."""
+    import difflib
+
+    words = (name, *SYNONYMS[name])
+    unknown = [column for column in table.columns if column not in COLUMNS]
+    close = [column for column in unknown if difflib.get_close_matches(column, words)]
+    return f" Perhaps rename {' or '.join(close)} to {name}." if close else ""
+
+
+def _check_filled(table: Table) -> None:
+    for name in COLUMNS:
+        column = table.columns.get(name, ())
+        empty = [line for line, value in zip(table.lines, column, strict=False) if not value.strip()]
+        if empty:
+            raise DataError(f"{table.where}: empty {name} on {few(empty, 20)}; fill it in or remove the row")
