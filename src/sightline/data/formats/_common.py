@@ -43,8 +43,9 @@ def few(items: Sequence[str], num_shown: int = NUM_SHOWN) -> str:
 
 
 def count(items: Sequence[str], noun: str) -> str:
-    """`1 file (a.txt)`, `5 files (a.txt, b.txt, c.txt and 2 more)`"""
-    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'} ({few(items)})"
+    """`1 file (a.txt)`, `5 files (a.txt, b.txt, c.txt and 2 more)`, `2 classes (a, b)`"""
+    plural = "" if len(items) == 1 else "es" if noun.endswith("s") else "s"
+    return f"{len(items)} {noun}{plural} ({few(items)})"
 
 
 def check_classes(location: str, labels: Sequence[str], splits: Sequence[str] | None) -> None:
