@@ -3,13 +3,17 @@
 Must not know any one format.
 """
 
+import re
 from collections.abc import Sequence
 
+from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.decode import EXTENSIONS
 from sightline.data.store import Store
 from sightline.errors import DataError, nearest
 
 NUM_SHOWN = 3
+SPLIT_WORDS = {**SPLIT_NAMES, "eval": "test", "evaluation": "test"}
+SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}.*")  # data/train-00000-of-00002.parquet
 _SUFFIXES = tuple(EXTENSIONS)
 EXPECTED = (
     "Expected one of:\n"
@@ -34,6 +38,19 @@ def read_bytes(store: Store, name: str, where: str) -> bytes:
         return store.read(name)
     except OSError as error:
         raise DataError(f"{where}: {error.strerror or error}") from error
+
+
+def split_of(name: str) -> str | None:
+    """The split that a file belongs to: by its shard's name, a folder's, or a word in its own; None for none."""
+    *folders, base = name.split("/")
+    shard = SHARD.fullmatch(base)
+    if shard and shard["split"].lower() in SPLIT_WORDS:
+        return SPLIT_WORDS[shard["split"].lower()]
+    for part in (*folders, base):
+        for word in re.split(r"[-._ 0-9]+", part.lower()):
+            if word in SPLIT_WORDS:
+                return SPLIT_WORDS[word]
+    return None
 
 
 def few(items: Sequence[str], num_shown: int = NUM_SHOWN) -> str:

@@ -8,31 +8,15 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.formats._common import few
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError
 
-SPLIT_WORDS = {**SPLIT_NAMES, "eval": "test", "evaluation": "test"}
-SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}.*")  # data/train-00000-of-00002.parquet
 CARD = "README.md"
 ONLY_TRAIN = (
     "the only split is train, which is Hugging Face's name for data without splits: the parts are drawn as if "
     "none were given"
 )
-
-
-def split_of(name: str) -> str | None:
-    """The split that a file belongs to: by its shard's name, a folder's, or a word in its own; None for none."""
-    *folders, base = name.split("/")
-    shard = SHARD.fullmatch(base)
-    if shard and shard["split"].lower() in SPLIT_WORDS:
-        return SPLIT_WORDS[shard["split"].lower()]
-    for part in (*folders, base):
-        for word in re.split(r"[-._ 0-9]+", part.lower()):
-            if word in SPLIT_WORDS:
-                return SPLIT_WORDS[word]
-    return None
 
 
 def unless_only_train(splits: Sequence[str] | None) -> tuple[Sequence[str] | None, tuple[str, ...]]:

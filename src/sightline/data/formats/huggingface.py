@@ -9,8 +9,8 @@ import posixpath
 from collections.abc import Sequence
 
 from sightline.data.dataset import Dataset, FileImages, encode_labels
-from sightline.data.formats._common import check_classes, count, few, is_picture
-from sightline.data.formats._hugging_face import class_names_in_card, split_of, unless_only_train
+from sightline.data.formats._common import check_classes, count, few, is_picture, split_of
+from sightline.data.formats._hugging_face import class_names_in_card, unless_only_train
 from sightline.data.formats._table import Table, check_unique, header, read_table, splits_of
 from sightline.data.formats.table import resolve_paths, unused_columns
 from sightline.data.store import Store

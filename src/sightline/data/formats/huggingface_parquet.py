@@ -15,14 +15,11 @@ from typing import Any  # Any: pyarrow has no types
 import numpy as np
 
 from sightline.data.dataset import Dataset, encode_labels
-from sightline.data.formats._common import check_classes, count, few
+from sightline.data.formats._common import SHARD, SPLIT_WORDS, check_classes, count, few, split_of
 from sightline.data.formats._hugging_face import (
     CARD,
-    SHARD,
-    SPLIT_WORDS,
     class_names_in_card,
     class_names_in_features,
-    split_of,
     unless_only_train,
 )
 from sightline.data.formats._parquet_images import ParquetFile, ParquetImages

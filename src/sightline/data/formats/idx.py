@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.dataset import SPLIT_NAMES, ArrayImages, Dataset
+from sightline.data.formats._arrays import with_channels
 from sightline.data.formats._common import few
 from sightline.data.store import Store
 from sightline.errors import DataError
@@ -85,7 +86,7 @@ def _read_part(store: Store, name: str, split: str | None, names: list[str]) -> 
     labels_name = _labels_name(name, names)
     if labels_name is None:
         raise DataError(f"{store.location}: {name} has no file of labels beside it")
-    images = _with_channels(_read_array(store, name), f"{store.location}: {name}")
+    images = np.asarray(with_channels(_read_array(store, name), f"{store.location}: {name}"), np.uint8)
     labels = _read_array(store, labels_name)
     if labels.ndim != 1 or len(labels) != len(images):
         raise DataError(
@@ -98,16 +99,6 @@ def _read_part(store: Store, name: str, split: str | None, names: list[str]) -> 
 def _labels_name(name: str, names: list[str]) -> str | None:
     plain = re.sub(r"images([-.])idx[34]", r"labels\1idx1", name.removesuffix(".gz"), flags=re.IGNORECASE)
     return next((n for n in (plain, f"{plain}.gz") if n in names), None)
-
-
-def _with_channels(array: NDArray[np.uint8], where: str) -> NDArray[np.uint8]:
-    if array.ndim == 3:
-        return array[..., None]  # (N, H, W) -> (N, H, W, 1)
-    if array.ndim == 4 and array.shape[3] in (1, 3):
-        return array
-    if array.ndim == 4 and array.shape[1] in (1, 3):
-        return array.transpose(0, 2, 3, 1)  # (N, C, H, W) -> (N, H, W, C)
-    raise DataError(f"{where}: not pictures: shape {array.shape}; expected (N, H, W) or (N, H, W, 1 or 3)")
 
 
 def _read_array(store: Store, name: str) -> NDArray[np.uint8]:
