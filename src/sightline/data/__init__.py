@@ -20,7 +20,7 @@ MIN_EVIDENCE = 2  # from here on a format knows its own; below, it is the fallba
 
 
 def open_dataset(data: str | Path) -> Dataset:
-    """The data set at a path (a folder, a zip or tar, a table), or torchvision's of that name.
+    """The data set at a path (a folder, a zip or tar, a table, shards), or torchvision's of that name.
 
     A single folder around everything, as archives have it, is entered. Raises DataError if there is nothing
     of that name or it cannot be understood.
@@ -29,6 +29,10 @@ def open_dataset(data: str | Path) -> Dataset:
     if path.exists():
         found = _read(open_store(path)) if path.is_dir() or is_archive(path) else _read_file(path)
         return dataclasses.replace(found, source=str(path.resolve()))
+    webdataset = FORMATS.get("webdataset")
+    if webdataset.is_pattern(str(data)):
+        streamed: Dataset = webdataset.read_pattern(str(data))
+        return dataclasses.replace(streamed, source=webdataset.source_of(str(data)))
     torchvision = FORMATS.get("torchvision")
     if torchvision.is_name(str(data)):
         named: Dataset = torchvision.read_by_name(str(data))

@@ -109,6 +109,7 @@ class TarStore:
     """Members of a tar file. A compressed one is unpacked once, to an unnamed temporary file."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.location = as_text(str(path))
         with _plain_errors(path):
             file = _uncompressed(path)
@@ -261,12 +262,12 @@ def _plain_index(file: IO[bytes]) -> dict[str, tuple[int, int]] | None:
             return None
         kind = header[156:157]
         if kind == b"x":
-            records = _pax_records(file.read(size))
+            records = pax_records(file.read(size))
             if not PLAIN_PAX_KEYS.issuperset(records):
                 return None
             long_name = records.get(b"path", b"")
         elif kind in (b"0", b"\0", b"5"):
-            name = (long_name or _short_name(header)).decode("utf-8", "surrogateescape")
+            name = (long_name or short_name(header)).decode("utf-8", "surrogateescape")
             index[_tar_name(name, kind == b"5")] = (start, size)
             long_name = b""
         else:
@@ -287,14 +288,14 @@ def _checked_size(header: bytes) -> int | None:
     return size if zlib.adler32(header) & 0xFFFF == (1 + total) % 65521 else None
 
 
-def _short_name(header: bytes) -> bytes:
+def short_name(header: bytes) -> bytes:
     name, is_posix = header[:100].rstrip(b"\0"), header[257:263] == b"ustar\0"
     if is_posix and header[345]:  # the first half of a name past 100 bytes
         return header[345:500].rstrip(b"\0") + b"/" + name
     return name
 
 
-def _pax_records(data: bytes) -> dict[bytes, bytes]:
+def pax_records(data: bytes) -> dict[bytes, bytes]:
     """POSIX.1-2001 records, `22 mtime=1554014139.0\\n`; damaged ones give an empty key."""
     records = {}
     while data:

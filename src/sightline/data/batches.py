@@ -39,14 +39,15 @@ class Batches:
     batch_size: int
     seed: int
     num_workers: int | None = None
+    part: tuple[int, int] = (0, 1)  # rank and number of the processes that share an epoch
 
     def __len__(self) -> int:
-        """Batches an epoch. A last, smaller batch is left for another epoch, unless it is the only one."""
-        return max(1, len(self.rows) // self.batch_size)
+        """Batches an epoch, the same on every rank. A last, smaller one is left for another epoch, unless alone."""
+        return max(1, len(self.rows) // self.part[1] // self.batch_size)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from number `start` on."""
-        order = np.random.default_rng((self.seed, epoch)).permutation(self.rows)
+        order = self.dataset.order(self.seed, epoch, self.rows, self.part)
         size = self.batch_size
         return self._batches([order[i * size : (i + 1) * size] for i in range(start, len(self))], epoch)
 
@@ -75,6 +76,7 @@ class Batches:
 
     def _decoded(self, chunks: Sequence[NDArray[np.intp]]) -> Iterator[View]:
         """Canvases decoded again, ahead of the training, in threads."""
+        self.dataset.expect(np.concatenate([*chunks, np.zeros(0, np.intp)]))
         decoded = in_threads(self._decode, (int(row) for rows in chunks for row in rows), self.num_workers)
         return (self._stack([next(decoded) for _ in rows]) for rows in chunks)
 

@@ -6,7 +6,7 @@ an index into them everywhere else. Must not know networks or torch.
 
 from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,19 @@ class Images(Protocol):
 
     def encoded(self, row: int) -> bytes | None:
         """The row's file, byte for byte; None where the picture is no encoded one. Raises OSError or PictureError."""
+        ...
+
+
+@runtime_checkable
+class Streamed(Protocol):
+    """Images that are fast only in an order of their own, such as shards on a server."""
+
+    def order(self, seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int]) -> NDArray[np.intp]:
+        """As `Dataset.order`."""
+        ...
+
+    def expect(self, rows: NDArray[np.intp]) -> None:
+        """As `Dataset.expect`."""
         ...
 
 
@@ -145,6 +158,20 @@ class Dataset:
         """Pictures a class, (K,)."""
         return np.bincount(self.labels, minlength=len(self.classes))
 
+    def order(self, seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int] = (0, 1)) -> NDArray[np.intp]:
+        """`rows` in the order of an epoch, a function of (seed, epoch) alone; `part` (i, n): the i-th of n equal parts.
+
+        A permutation; of shards, one that reads them one after the other.
+        """
+        if isinstance(self.images, Streamed):  # the few that need one; asking all images for it would serve nothing
+            return self.images.order(seed, epoch, rows, part)
+        return shuffled(seed, epoch, rows, part)
+
+    def expect(self, rows: NDArray[np.intp]) -> None:
+        """Announce that `rows` will be read next, in this order, so that they can be fetched ahead."""
+        if isinstance(self.images, Streamed):
+            self.images.expect(rows)
+
     def without(self, rows: Iterable[int], note: str) -> "Dataset":
         """The same data set less some rows; `note` says why."""
         gone = set(rows)
@@ -184,6 +211,23 @@ class _Rows:
 
     def encoded(self, row: int) -> bytes | None:
         return self.images.encoded(self.rows[row])
+
+    def order(self, seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int]) -> NDArray[np.intp]:
+        if not isinstance(self.images, Streamed):
+            return shuffled(seed, epoch, rows, part)
+        inner = np.asarray(self.rows, np.intp)
+        row_of = np.full(len(self.images), -1, np.intp)
+        row_of[inner] = np.arange(len(inner))
+        return np.asarray(row_of[self.images.order(seed, epoch, inner[rows], part)])
+
+    def expect(self, rows: NDArray[np.intp]) -> None:
+        if isinstance(self.images, Streamed):
+            self.images.expect(np.asarray(self.rows, np.intp)[rows])
+
+
+def shuffled(seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int]) -> NDArray[np.intp]:
+    """The i-th of n parts (sizes differ by one at most) of a permutation of `rows` drawn by (seed, epoch)."""
+    return np.random.default_rng((seed, epoch)).permutation(rows)[part[0] :: part[1]]
 
 
 def encode_labels(names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:

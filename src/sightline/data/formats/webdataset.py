@@ -1,0 +1,301 @@
+"""WebDataset: pictures and labels in tar files, called shards. Comes in: shards; goes out: a Dataset.
+
+**Where shards lie.** A folder of `*.tar` (also in folders `train/`, `val/`, `test/` below it), one tar, a pattern with
+braces (`photos/train-{000000..000009}.tar`, `{train,val}-{0..3}.tar`) or stars, several of these joined by `::`, each
+a local path or a URL that fsspec knows: `https://`, `s3://`, `gs://` (extra `stream`). A missing shard is an error.
+
+**What a shard holds.** Members whose names agree up to the first dot of the last part are one sample, and that is its
+key; what follows the dot is the field. Members of a sample usually stand together, picture first; they need not.
+
+    KEY.jpg   the picture: .jpg .jpeg .png .webp or any other extension of a picture; one a sample
+    KEY.cls   the label, UTF-8: an index (`7`) or a name (`cat`)
+    KEY.json  or in its stead an object with `label`, `class` or `cls`, an index or a name;
+              with or without .cls, `group` and `split` where wanted, in all samples or in none
+
+A key occurs once in a shard, and may occur again in another: a row's path is `SHARD/KEY.jpg`. Other fields
+(`seg.png`, `txt`) are left aside and counted. A picture without a label, a label without a picture, a second picture
+in a sample: errors.
+
+**Class names.** Indices get their names from `classnames.txt`, `classes.txt` (one name a line, from index 0),
+`classnames.json` or `classes.json` (a list, or an object of index: name or name: index) beside the shards or in the
+folder above; else the number is the name.
+
+**Splits.** From `split` in the JSON; else from the shard's name, of which one word says it (`train-0001.tar`,
+`imagenet-validation-63.tar`), else from its folder's (`train/0001.tar`). Where all shards are of one split, as when
+`train-{0..9}.tar` is all that was given, the names say nothing: the split is drawn.
+
+Only headers and labels are read here; of a shard on a server no picture is fetched. Must not open a picture.
+"""
+
+import json
+import os
+import posixpath
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from sightline.data.archive import TarStore
+from sightline.data.dataset import SPLIT_NAMES, Dataset, encode_labels
+from sightline.data.formats._common import check_classes, count, few, is_picture
+from sightline.data.formats._shard_index import (
+    JSON_FIELD,
+    LABEL_FIELD,
+    ShardIndex,
+    index_shard,
+    key_and_field,
+)
+from sightline.data.formats._shard_names import common_folder, expand, is_pattern, is_url, local_files, split_of
+from sightline.data.shards import LocalShards, ShardImages, Shards
+from sightline.data.store import FolderStore, Store, SubStore
+from sightline.data.tar import BlockReader
+from sightline.errors import DataError, nearest
+
+CLASS_FILES = ("classnames.txt", "classes.txt", "classnames.json", "classes.json")
+LOCAL_BLOCK = 4 << 10  # small members next to each other are one read
+NUM_THREADS = 16  # shards indexed at a time; the threads wait for the disk or the network
+
+__all__ = ["is_pattern", "read", "read_pattern", "recognises"]
+
+
+def recognises(store: Store) -> int:
+    """2 for shards without pictures beside them, 3 for one tar whose pictures have label members."""
+    if isinstance(store, TarStore):
+        return 3 if _is_shard(store.names()) else 0
+    names = store.names()
+    return 2 if _folder_of(store) and any(map(_is_tar, names)) and not any(map(is_picture, names)) else 0
+
+
+def read(store: Store, entry: str | None) -> Dataset:
+    """The samples of all shards in a folder, or of one tar. Raises DataError with the shard and the member."""
+    if isinstance(store, TarStore):
+        return _dataset(store.location, [str(store.path)], str(store.path.parent))
+    folder = _folder_of(store)
+    assert folder is not None, "recognised without a folder"
+    shards = [name for name in store.names() if _is_tar(name)]
+    others = [n for n in store.names() if not _is_tar(n) and posixpath.basename(n) not in CLASS_FILES]
+    notes = [f"left aside {count(others, 'file')}: no shards (*.tar)"] if others else []
+    return _dataset(store.location, [str(folder / name) for name in shards], str(folder), notes)
+
+
+def read_pattern(text: str) -> Dataset:
+    """The samples of the shards that a pattern names, or several joined by `::`. Raises DataError."""
+    shards = [name for pattern in text.split("::") for name in _named(pattern)]
+    repeated = [name for name, times in Counter(shards).items() if times > 1]
+    if repeated:
+        raise DataError(f"{text}: shards named more than once: {few(repeated, 20)}")
+    return _dataset(text, shards, common_folder(shards))
+
+
+def source_of(text: str) -> str:
+    """The pattern with local parts made absolute, so that it can be opened again from any folder."""
+    return "::".join(p if is_url(p) else os.path.abspath(os.path.expanduser(p)) for p in text.split("::"))
+
+
+def _named(pattern: str) -> list[str]:
+    return expand(pattern) if is_url(pattern) else local_files(pattern)
+
+
+def _is_tar(name: str) -> bool:
+    return name.lower().endswith(".tar")
+
+
+def _is_shard(names: Sequence[str]) -> bool:
+    """Whether the members of a tar are samples: a picture with a label of the same key."""
+    divided = [key_and_field(name) for name in names]
+    labelled = {key for key, what in divided if what in (LABEL_FIELD, JSON_FIELD)}
+    return any(key in labelled for name, (key, _) in zip(names, divided, strict=True) if is_picture(name))
+
+
+def _folder_of(store: Store) -> Path | None:
+    """The folder behind a store, or None where it is an archive."""
+    if isinstance(store, FolderStore):
+        return store.root
+    outer = _folder_of(store.store) if isinstance(store, SubStore) else None
+    return outer / store.prefix if outer and isinstance(store, SubStore) else None
+
+
+def _dataset(location: str, shards: Sequence[str], folder: str, notes: Sequence[str] = ()) -> Dataset:
+    """`shards` are paths or URLs, all below `folder`."""
+    compressed = [s for s in shards if not s.lower().endswith(".tar")]
+    if compressed:
+        raise DataError(
+            f"{location}: {count(compressed, 'shard')} compressed as a whole, so that no picture can be read by its "
+            "place; unpack to .tar (pictures are compressed already)"
+        )
+    names = [shard.removeprefix(folder).lstrip("/" + os.sep) for shard in shards]
+    source, indices = _indexed(shards)
+    return _joined(location, names, source, indices, _class_names(folder), notes)
+
+
+def _indexed(shards: Sequence[str]) -> tuple[Shards, list[ShardIndex]]:
+    with ThreadPoolExecutor(NUM_THREADS) as pool:
+        return LocalShards(shards), list(pool.map(_local_index, shards))
+
+
+def _local_index(path: str) -> ShardIndex:
+    try:
+        with open(path, "rb", buffering=0) as file:
+
+            def read(offset: int, size: int) -> bytes:
+                file.seek(offset)
+                return file.read(size)
+
+            length = os.fstat(file.fileno()).st_size
+            return index_shard(BlockReader(read, length, LOCAL_BLOCK), length, path)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+
+
+def _joined(
+    location: str,
+    shards: Sequence[str],
+    source: Shards,
+    indices: Sequence[ShardIndex],
+    class_names: tuple[str, dict[int, str]] | None,
+    notes: Sequence[str],
+) -> Dataset:
+    """One table of all shards; `shards` are their names below the folder."""
+    paths = [f"{shard}/{name}" for shard, index in zip(shards, indices, strict=True) for name in index.names]
+    if not paths:
+        raise DataError(f"{location}: no samples in {count(shards, 'shard')}")
+    lengths = [len(index.names) for index in indices]
+    written = list(chain.from_iterable(index.labels for index in indices))
+    labels = _named_labels(written, paths, class_names)
+    splits, split_notes = _splits(location, shards, indices)
+    groups = _all_or_none([g for index in indices for g in index.groups], paths, "group")
+    check_classes(location, labels, splits)
+    label_indices, classes = encode_labels(labels)
+    images = ShardImages(
+        source,
+        np.repeat(np.arange(len(shards), dtype=np.int32), lengths),
+        np.array(list(chain.from_iterable(index.offsets for index in indices)), np.int64),
+        np.array(list(chain.from_iterable(index.sizes for index in indices)), np.int64),
+    )
+    return Dataset(
+        location=location,
+        format="webdataset",
+        images=images,
+        paths=paths,
+        labels=label_indices,
+        classes=classes,
+        groups=groups,
+        splits=splits,
+        notes=(*notes, *split_notes, *_notes(shards, indices, classes, class_names)),
+    )
+
+
+def _named_labels(
+    written: Sequence[int | str], paths: Sequence[str], class_names: tuple[str, dict[int, str]] | None
+) -> list[str]:
+    """Label names a row: an index through the class names where there are any, else as written."""
+    if class_names is None:
+        return [str(label) for label in written]
+    file, names = class_names
+    known, labels = set(names.values()), list[str]()
+    for label, path in zip(written, paths, strict=True):
+        if isinstance(label, int) and label in names:
+            labels.append(names[label])
+        elif str(label) in known:
+            labels.append(str(label))
+        elif isinstance(label, int):
+            raise DataError(f"{path}: class {label}, but {file} names {len(names)}, {min(names)} to {max(names)}")
+        else:
+            raise DataError(f"{path}: {nearest(label, sorted(known), f'class (by {file})')}")
+    return labels
+
+
+def _splits(
+    location: str, shards: Sequence[str], indices: Sequence[ShardIndex]
+) -> tuple[list[str] | None, tuple[str, ...]]:
+    """A split a row, or None, and what is to be said of it."""
+    paths = [f"{shard}/{name}" for shard, index in zip(shards, indices, strict=True) for name in index.names]
+    written = _all_or_none([s for index in indices for s in index.splits], paths, "split")
+    if written is not None:
+        for split, path in zip(written, paths, strict=True):
+            if split.strip().lower() not in SPLIT_NAMES:
+                raise DataError(f"{path}: {nearest(split, SPLIT_NAMES, 'split')}")
+        return [SPLIT_NAMES[split.strip().lower()] for split in written], ()
+    said = [split_of(shard) for shard in shards]
+    found = {split for split in said if split is not None}
+    silent = [shard for shard, split in zip(shards, said, strict=True) if split is None]
+    if not found:
+        return None, ()
+    if silent:
+        named = next(shard for shard, split in zip(shards, said, strict=True) if split is not None)
+        raise DataError(
+            f"{location}: {named} says its split, but {count(silent, 'shard')} not; "
+            "name them alike (train-..., val-...)"
+        )
+    if len(found) == 1:
+        return None, (f"all shards are named {found.pop()}, which therefore is not taken for a split",)
+    return [str(split) for split, index in zip(said, indices, strict=True) for _ in index.names], ()
+
+
+def _all_or_none(values: list[str], paths: Sequence[str], what: str) -> list[str] | None:
+    """The values, or None where no sample has one. Raises DataError where only some have."""
+    if not any(values):
+        return None
+    without = [path for path, value in zip(paths, values, strict=True) if not value]
+    if without:
+        raise DataError(f"{count(without, 'sample')} without {what}, which others have in their .json; add it to all")
+    return values
+
+
+def _notes(
+    shards: Sequence[str],
+    indices: Sequence[ShardIndex],
+    classes: Sequence[str],
+    class_names: tuple[str, dict[int, str]] | None,
+) -> list[str]:
+    notes, fields = [], Counter[str]()
+    for index in indices:
+        fields.update(index.left_aside)
+    if fields:
+        notes.append(f"left aside in the shards: {few([f'{n} x {what}' for what, n in fields.most_common()], 8)}")
+    unmarked = [shard for shard, index in zip(shards, indices, strict=True) if not index.has_end_mark]
+    if unmarked:
+        notes.append(
+            f"{count(unmarked, 'shard')} without the end mark of a tar: it may have been cut off between two samples"
+        )
+    empty = [shard for shard, index in zip(shards, indices, strict=True) if not index.names]
+    if empty:
+        notes.append(f"{count(empty, 'shard')} without any sample")
+    unused = sorted(set(class_names[1].values()) - set(classes)) if class_names else []
+    if unused and class_names:
+        notes.append(f"{count(unused, 'class name')} of {class_names[0]} without a picture")
+    return notes
+
+
+def _class_names(folder: str) -> tuple[str, dict[int, str]] | None:
+    """The file that names the classes, and index -> name; None where there is no such file. Raises DataError."""
+    for place in (folder, posixpath.dirname(folder)):
+        for name in CLASS_FILES:
+            path = os.path.join(place, name)
+            if os.path.isfile(path):
+                return name, _read_class_names(path, Path(path).read_bytes())
+    return None
+
+
+def _read_class_names(where: str, data: bytes) -> dict[int, str]:
+    try:
+        text = data.decode("utf-8-sig")
+        found = json.loads(text) if where.endswith(".json") else text.rstrip().splitlines()
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: not readable as class names: {error}") from error
+    if isinstance(found, list):
+        found = dict(enumerate(found))
+    elif isinstance(found, dict) and all(isinstance(v, int) for v in found.values()):
+        found = {index: name for name, index in found.items()}
+    try:
+        names = {int(index): name.strip() for index, name in found.items()}
+    except (AttributeError, ValueError) as error:
+        raise DataError(f"{where}: expected a list of names, or an object of index: name or name: index") from error
+    twice = [name for name, times in Counter(names.values()).items() if times > 1]
+    if twice or "" in names.values() or not names:
+        what = f"the same name for two classes: {few(twice, 20)}" if twice else "an empty name"
+        raise DataError(f"{where}: {what}; classes are told apart by their names")
+    return names
