@@ -1,0 +1,94 @@
+"""What a writer gets. Comes in: a Dataset; goes out: its pictures as encoded files, one after the other.
+
+Encoded pictures are handed on byte for byte; arrays become PNG, which is lossless and is decoded again on the spot to
+see that it is. A bounded number waits at a time, so that memory stays flat. Must not know where they are written to.
+"""
+
+import io
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sightline.data.dataset import Dataset
+from sightline.data.decode import EXTENSIONS, FORMATS, PictureError, decode, read_header
+from sightline.data.scan import in_threads, reason_or
+from sightline.errors import BadPicturesError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture: its row and path in the data set it comes from, its file, and what is known about it.
+
+    suffix  of the file by its kind, `.jpg`; what the original's name ends in where that is a picture's
+    named   whether `path` is a file's name rather than a place in an array
+    """
+
+    row: int
+    path: str
+    data: bytes
+    suffix: str
+    named: bool
+    label: int
+    class_name: str
+    split: str | None
+    group: str | None
+
+
+def samples(dataset: Dataset) -> Iterator[Sample]:
+    """Every row, in order. Raises BadPicturesError at the end, for all pictures whose file could not be had."""
+    bad: dict[str, str] = {}
+
+    def fetch(row: int) -> Sample:
+        return _sample(dataset, row)
+
+    for row, found in enumerate(in_threads(reason_or(fetch), range(len(dataset)))):
+        if isinstance(found, str):
+            bad[dataset.paths[row]] = found
+        elif not bad:
+            yield found
+    if bad:
+        raise BadPicturesError(bad)
+
+
+def _sample(dataset: Dataset, row: int) -> Sample:
+    path = dataset.paths[row]
+    data = dataset.images.encoded(row)
+    written = posixpath.splitext(path)[1].lower()
+    named = written in EXTENSIONS and not path.endswith("]")
+    if data is None:
+        data, suffix = _png(dataset.images.pixels(row)), ".png"
+    else:
+        suffix = written if named else _suffix(data)
+    label = int(dataset.labels[row])
+    return Sample(
+        row=row,
+        path=path,
+        data=data,
+        suffix=suffix,
+        named=named,
+        label=label,
+        class_name=dataset.classes[label],
+        split=None if dataset.splits is None else dataset.splits[row],
+        group=None if dataset.groups is None else dataset.groups[row],
+    )
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    """uint8 (H, W, 1 or 3) -> PNG, of which it is seen that it decodes to the same."""
+    file = io.BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
+    data = file.getvalue()
+    assert np.array_equal(decode(data), pixels), "a PNG that does not decode to what was encoded"
+    return data
+
+
+def _suffix(data: bytes) -> str:
+    """By content, for a picture without a name. Raises PictureError where it is none."""
+    name = read_header(data).format
+    if name not in FORMATS:
+        raise PictureError(f"no file name, and of the kind {name}, which has no extension here")
+    return FORMATS[name][0]

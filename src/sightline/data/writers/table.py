@@ -1,0 +1,47 @@
+"""A table and its pictures: `OUT/table.csv` with `path,label[,split][,group]`, and `OUT/pictures/`."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from sightline.data.dataset import Dataset
+from sightline.data.formats._common import few
+from sightline.data.writers._names import FileNames, why_unsafe, write_file
+from sightline.data.writers._samples import Sample
+from sightline.errors import DataError
+
+TABLE, PICTURES = "table.csv", "pictures"
+PICTURES_A_FOLDER = 1000  # of those that had no folder; file managers and some file systems are slow past that
+
+
+def lost(dataset: Dataset) -> dict[str, str]:
+    return {}
+
+
+def check(dataset: Dataset) -> None:
+    """Raises DataError for names that read as empty cells, or hold a NUL."""
+    for what, names in (("class", dataset.classes), ("group", sorted(set(dataset.groups or ())))):
+        bad = [repr(name) for name in names if not name.strip() or "\0" in name]
+        if bad:
+            raise DataError(f"{dataset.location}: a table cannot hold the {what} {few(bad)}; give it a name")
+
+
+def write(dataset: Dataset, samples: Iterable[Sample], out: Path) -> list[str]:
+    with FileNames(out) as names, (out / TABLE).open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(
+            ("path", "label", *(("split",) if dataset.splits else ()), *(("group",) if dataset.groups else ()))
+        )
+        for sample in samples:
+            name = names.name(_folder(sample), sample)
+            write_file(out, name, sample.data)
+            table.writerow((name, sample.class_name, *(v for v in (sample.split, sample.group) if v is not None)))
+    return names.notes()
+
+
+def _folder(sample: Sample) -> str:
+    """The folders that the picture lay in, if every system takes them; else numbered ones."""
+    above = sample.path.split("/")[:-1] if sample.named else []
+    if above and not any(why_unsafe(part) for part in above):
+        return "/".join((PICTURES, *above))
+    return f"{PICTURES}/{sample.row // PICTURES_A_FOLDER:04d}"
