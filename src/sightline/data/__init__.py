@@ -13,7 +13,7 @@ from sightline.data.store import FileStore, Store, SubStore, is_archive, open_st
 from sightline.errors import DataError, nearest
 from sightline.registry import Registry
 
-__all__ = ["FORMATS", "Dataset", "open_dataset"]
+__all__ = ["FORMATS", "Dataset", "names_shards", "open_dataset"]
 
 FORMATS = Registry("sightline.data.formats", "format", ("recognises", "read"))
 MIN_EVIDENCE = 2  # from here on a format knows its own; below, it is the fallback
@@ -29,8 +29,8 @@ def open_dataset(data: str | Path) -> Dataset:
     if path.exists():
         found = _read(open_store(path)) if path.is_dir() or is_archive(path) else _read_file(path)
         return dataclasses.replace(found, source=str(path.resolve()))
-    webdataset = FORMATS.get("webdataset")
-    if webdataset.is_pattern(str(data)):
+    if names_shards(str(data)):
+        webdataset = FORMATS.get("webdataset")
         streamed: Dataset = webdataset.read_pattern(str(data))
         return dataclasses.replace(streamed, source=webdataset.source_of(str(data)))
     torchvision = FORMATS.get("torchvision")
@@ -41,6 +41,12 @@ def open_dataset(data: str | Path) -> Dataset:
     if path.name == str(data) and not path.suffix:  # it may have been meant as a name
         message += f", and no data set of torchvision's: {nearest(str(data), torchvision.NAMES, 'name')}"
     raise DataError(message)
+
+
+def names_shards(text: str) -> bool:
+    """Whether a text can only be meant as shards: a URL, or tars with braces or stars in their name."""
+    found: bool = FORMATS.get("webdataset").is_pattern(text)
+    return found
 
 
 def _read_file(path: Path) -> Dataset:
