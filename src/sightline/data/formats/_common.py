@@ -3,9 +3,12 @@
 Must not know any one format.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from sightline.data.decode import EXTENSIONS
+from sightline.data.names import Names
 from sightline.errors import DataError, nearest
 
 NUM_SHOWN = 3
@@ -23,6 +26,12 @@ EXPECTED = (
 def is_picture(name: str) -> bool:
     """Whether the extension is a picture's."""
     return name.lower().endswith(_SUFFIXES)
+
+
+def parted(names: Names, test: Callable[[str], bool]) -> tuple[Names, Names]:
+    """The names that pass a test, and the rest."""
+    passed = np.fromiter(map(test, names), bool, len(names))
+    return (names if passed.all() else names.take(np.flatnonzero(passed))), names.take(np.flatnonzero(~passed))
 
 
 def few(items: Sequence[str], num_shown: int = NUM_SHOWN) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sightline.data.dataset import SPLIT_NAMES, Dataset, FileImages, encode_labels
 from sightline.data.formats._common import check_classes, count, few, is_picture
+from sightline.data.names import Names, Repeated
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError, nearest
 
@@ -52,7 +53,7 @@ def read(store: Store, entry: str | None) -> Dataset:
     _check_columns(table)
     _check_filled(table)
     folder = posixpath.dirname(name)
-    paths = [_resolve(folder, path) for path in table.columns["path"]]
+    paths = Names(_resolve(folder, path) for path in table.columns["path"])
     _check_unique(table, paths)
     labels, splits = table.columns["label"], _splits(table)
     check_classes(table.where, labels, splits)
@@ -64,7 +65,7 @@ def read(store: Store, entry: str | None) -> Dataset:
         paths=paths,
         labels=indices,
         classes=classes,
-        groups=table.columns.get("group"),
+        groups=Repeated(table.columns["group"]) if "group" in table.columns else None,
         splits=splits,
         notes=_notes(table, paths, store.names() if entry is None else ()),
     )
@@ -220,7 +221,7 @@ def _check_unique(table: _Table, paths: Sequence[str]) -> None:
         raise DataError(f"{table.where}: listed more than once: {few(repeated, 20)}; keep one row for each")
 
 
-def _splits(table: _Table) -> list[str] | None:
+def _splits(table: _Table) -> Repeated | None:
     if "split" not in table.columns:
         return None
     written = table.columns["split"]
@@ -228,7 +229,7 @@ def _splits(table: _Table) -> list[str] | None:
     for value in sorted(v for v, split in known.items() if split is None):
         lines = [line for line, v in zip(table.lines, written, strict=True) if v == value]
         raise DataError(f"{table.where}, {few(lines)}: {nearest(value, SPLIT_NAMES, 'split')}")
-    return [split for value in written if (split := known[value]) is not None]
+    return Repeated(split for value in written if (split := known[value]) is not None)
 
 
 def _notes(table: _Table, paths: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
