@@ -82,8 +82,7 @@ def test_every_store_lists_and_reads_the_same(kind: str, tmp_path: Path) -> None
     assert store.empty_folders() == ["nothing", "nothing/below"]
     with pytest.raises(FileNotFoundError):
         store.read("a/3.png")
-    store.names().clear()
-    assert store.names() == IN_ORDER, "the list is the caller's own"
+    assert not hasattr(store.names(), "clear"), "no caller can change the store's own list"
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar.gz"])
@@ -169,9 +168,9 @@ def test_both_ways_to_index_a_tar_agree(tmp_path: Path, shared: Path) -> None:
     for path in (make_tar(tmp_path / "a.tar"), shared / "data/cifar10_jpg.tar.gz"):
         with _uncompressed(path) as file:
             start = time.perf_counter()
-            plain = _plain_index(file)
+            plain = list(_plain_index(file))
             plain_s = time.perf_counter() - start
-            assert plain == _full_index(file)
+            assert plain == list(_full_index(file))
             full_s = time.perf_counter() - start - plain_s
     assert plain is not None and len(plain) >= 60_000
     assert plain_s < full_s, "the faster way must be the faster one"

@@ -106,7 +106,6 @@ def _has_structure(store: Store) -> bool:
     """False for the pictures of a single class, which are no data set without the folder around them."""
     if _best_format(store)[0] >= MIN_EVIDENCE:
         return True
-    pictures = [name for name in store.names() if is_picture(name)]
-    tops = {name.split("/")[0] for name in pictures if "/" in name}
-    direct = any("/" not in name for name in pictures)
-    return not direct and (len(tops) > 1 or any(top.lower() in SPLIT_NAMES for top in tops))
+    tops = {name.partition("/")[:2] for name in store.names() if is_picture(name)}  # with a slash if it is a folder
+    direct = any(not slash for _, slash in tops)
+    return not direct and (len(tops) > 1 or any(top.lower() in SPLIT_NAMES for top, _ in tops))

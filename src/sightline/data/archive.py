@@ -20,12 +20,17 @@ import threading
 import weakref
 import zipfile
 import zlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
-from sightline.data.names import as_text, is_visible, natural_key
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.names import Names, as_text, is_visible
+from sightline.data.store import file_stamp
 from sightline.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,65 +49,96 @@ MAX_LINKS = 40  # from link to link, as Linux allows
 BLOCK = 512  # POSIX.1-1988 (ustar): headers and files start at multiples of this
 
 
+# What is kept of a member of a zip: APPNOTE 4.3.12.
+ZIP_MEMBER = np.dtype(
+    [("offset", "<i8"), ("packed", "<i8"), ("size", "<i8"), ("crc", "<u4"), ("method", "<u2"), ("flags", "<u2")]
+)
+
+
+class _Members:
+    """Name -> what is known of a member, in a row of an array each; of a name that occurs twice, the last."""
+
+    def __init__(self, names: Names, rows: NDArray[Any]) -> None:
+        order = names.natural_order()
+        ordered = names.take(order)
+        twice = {a for a, b in pairwise(ordered) if a == b}
+        if twice:
+            last = {name: i for i, name in enumerate(ordered) if name in twice}
+            keep = np.array([name not in last or last[name] == i for i, name in enumerate(ordered)])
+            order, ordered = order[keep], ordered.take(np.flatnonzero(keep))
+        self.names, self.rows = ordered, rows[order]
+
+    def of(self, name: str) -> Any:
+        """Its row. Raises FileNotFoundError."""
+        position = self.names.find(name)
+        if position is None:
+            raise FileNotFoundError(f"no such file in the archive: {name}")
+        return self.rows[position]
+
+
 class ZipStore:
     """Members of a zip file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.location = as_text(str(path))
+        self._stamp = file_stamp(path)
         with _plain_errors(path), zipfile.ZipFile(path) as archive:
-            members = {_zip_name(info): info for info in archive.infolist()}
-        self._members = {n: i for n, i in members.items() if not n.endswith("/") and is_visible(n)}
-        self._folders = [n.rstrip("/") for n in members if n.endswith("/") and is_visible(n.rstrip("/"))]
+            infos = archive.infolist()
+        named = [(name, info) for info in infos if is_visible((name := _zip_name(info)).rstrip("/"))]
+        self._folders = [name.rstrip("/") for name, _ in named if name.endswith("/")]
+        files = [(name, info) for name, info in named if not name.endswith("/")]
+        rows = [(i.header_offset, i.compress_size, i.file_size, i.CRC, i.compress_type, i.flag_bits) for _, i in files]
+        self._members = _Members(Names(name for name, _ in files), np.array(rows, ZIP_MEMBER))
         self._ranges = _Ranges(path.open("rb"))
 
-    def names(self) -> list[str]:
-        return list(self._names)
+    def names(self) -> Names:
+        return self._members.names
 
-    def empty_folders(self) -> list[str]:
-        return _without_files(self._folders, self._names)
+    def empty_folders(self) -> Names:
+        return _without_files(self._folders, self._members.names)
+
+    def stamp(self, name: str) -> str:
+        return self._stamp
 
     def read(self, name: str) -> bytes:
-        if name not in self._members:
-            raise FileNotFoundError(f"no such file in the archive: {name}")
-        info = self._members[name]
-        if info.flag_bits & 1:
-            raise OSError("encrypted in the archive; unpack it first")
+        info = self._readable(name)
         try:
-            data = self._unpack(info)
+            data = self._unpack(name, info)
         except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError) as error:
             raise OSError(f"damaged in the archive: {error}") from error
-        if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+        if len(data) != info["size"] or zlib.crc32(data) != info["crc"]:
             raise OSError("damaged in the archive: its checksum does not match")
         return data
 
     def open(self, name: str) -> IO[bytes]:
-        if name not in self._members:
-            raise FileNotFoundError(f"no such file in the archive: {name}")
-        info = self._members[name]
-        if info.flag_bits & 1:
-            raise OSError("encrypted in the archive; unpack it first")
-        if info.compress_type == zipfile.ZIP_STORED:
-            lengths = LOCAL_HEADER.unpack(self._ranges.read(info.header_offset, LOCAL_HEADER.size))
-            start = info.header_offset + LOCAL_HEADER.size + sum(lengths)
-            return io.BufferedReader(_Range(self._ranges, start, info.file_size))
+        info = self._readable(name)
+        if info["method"] == zipfile.ZIP_STORED:
+            return io.BufferedReader(_Range(self._ranges, self._start(info), int(info["size"])))
         try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(info) as packed:
+            with zipfile.ZipFile(self.path) as archive, archive.open(_zip_info(archive, name)) as packed:
                 return _unpacked(packed)
         except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError) as error:
             raise OSError(f"damaged in the archive: {error}") from error
 
-    def _unpack(self, info: zipfile.ZipInfo) -> bytes:
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            with zipfile.ZipFile(self.path) as archive:  # slow, and rare: bzip2 or LZMA inside a zip
-                return archive.read(info)
-        lengths = LOCAL_HEADER.unpack(self._ranges.read(info.header_offset, LOCAL_HEADER.size))
-        data = self._ranges.read(info.header_offset + LOCAL_HEADER.size + sum(lengths), info.compress_size)
-        return data if info.compress_type == zipfile.ZIP_STORED else zlib.decompress(data, -zlib.MAX_WBITS)
+    def _readable(self, name: str) -> Any:
+        info = self._members.of(name)
+        if info["flags"] & 1:
+            raise OSError("encrypted in the archive; unpack it first")
+        return info
 
-    @cached_property
-    def _names(self) -> list[str]:
-        return sorted(self._members, key=natural_key)
+    def _start(self, info: Any) -> int:
+        """Where a member's data begin, behind its local header."""
+        offset = int(info["offset"])
+        lengths = LOCAL_HEADER.unpack(self._ranges.read(offset, LOCAL_HEADER.size))
+        return offset + LOCAL_HEADER.size + int(sum(lengths))
+
+    def _unpack(self, name: str, info: Any) -> bytes:
+        if info["method"] not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            with zipfile.ZipFile(self.path) as archive:  # slow, and rare: bzip2 or LZMA inside a zip
+                return archive.read(_zip_info(archive, name))
+        data = self._ranges.read(self._start(info), int(info["packed"]))
+        return data if info["method"] == zipfile.ZIP_STORED else zlib.decompress(data, -zlib.MAX_WBITS)
 
 
 class TarStore:
@@ -111,37 +147,31 @@ class TarStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.location = as_text(str(path))
+        self._stamp = file_stamp(path)
         with _plain_errors(path):
             file = _uncompressed(path)
             self._ranges = _Ranges(file)
-            index = _plain_index(file) or _full_index(file)
-        self._members = {n: r for n, r in index.items() if not n.endswith("/") and is_visible(n)}
-        self._folders = [n.rstrip("/") for n in index if n.endswith("/") and is_visible(n.rstrip("/"))]
+            self._members, self._folders = _tar_members(file)
 
-    def names(self) -> list[str]:
-        return list(self._names)
+    def names(self) -> Names:
+        return self._members.names
 
-    def empty_folders(self) -> list[str]:
-        return _without_files(self._folders, self._names)
+    def empty_folders(self) -> Names:
+        return _without_files(self._folders, self._members.names)
+
+    def stamp(self, name: str) -> str:
+        return self._stamp
 
     def read(self, name: str) -> bytes:
-        if name not in self._members:
-            raise FileNotFoundError(f"no such file in the archive: {name}")
-        offset, size = self._members[name]
+        offset, size = map(int, self._members.of(name))
         data = self._ranges.read(offset, size)
         if len(data) != size:
             raise OSError("the archive ends inside this file")
         return data
 
     def open(self, name: str) -> IO[bytes]:
-        if name not in self._members:
-            raise FileNotFoundError(f"no such file in the archive: {name}")
-        offset, size = self._members[name]
+        offset, size = map(int, self._members.of(name))
         return io.BufferedReader(_Range(self._ranges, offset, size))
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return sorted(self._members, key=natural_key)
 
 
 class _Ranges:
@@ -202,6 +232,10 @@ def _plain_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _zip_info(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    return next(info for info in reversed(archive.infolist()) if _zip_name(info) == name)
+
+
 def _zip_name(info: zipfile.ZipInfo) -> str:
     """A member's name; a folder's ends in a slash."""
     name = info.filename
@@ -213,13 +247,13 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
     return as_text(name)
 
 
-def _without_files(folders: Iterable[str], names: Iterable[str]) -> list[str]:
+def _without_files(folders: Iterable[str], names: Iterable[str]) -> Names:
     """Those folders that hold no file at any depth."""
     filled = set()
     for name in names:
         while (name := posixpath.dirname(name)) and name not in filled:
             filled.add(name)
-    return sorted({f for f in folders if f not in filled}, key=natural_key)
+    return Names({f for f in folders if f not in filled}).sorted()
 
 
 def _uncompressed(path: Path) -> IO[bytes]:
@@ -245,33 +279,64 @@ def _unpacked(packed: IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile) -
     return unpacked
 
 
-def _plain_index(file: IO[bytes]) -> dict[str, tuple[int, int]] | None:
-    """Name -> (offset, size) of a tar of plain files and folders; None where it holds anything else.
+def _tar_members(file: IO[bytes]) -> tuple[_Members, list[str]]:
+    """The visible files of a tar, each with (offset, size), and the folders that it names."""
+    try:
+        found = _collected(_plain_index(file))
+        if len(found[0].names):
+            return found
+    except _NotPlainError:
+        pass
+    return _collected(_full_index(file))
+
+
+def _collected(entries: Iterable[tuple[str, int, int]]) -> tuple[_Members, list[str]]:
+    folders, ranges = list[str](), array("q")
+
+    def files() -> Iterator[str]:
+        for name, offset, size in entries:
+            if not is_visible(name.rstrip("/")):
+                continue
+            if name.endswith("/"):
+                folders.append(name.rstrip("/"))
+            else:
+                ranges.extend((offset, size))
+                yield name
+
+    names = Names(files())
+    return _Members(names, np.frombuffer(ranges, np.int64).reshape(-1, 2)), folders
+
+
+class _NotPlainError(Exception):
+    """A tar holds more than plain files and folders, or is damaged."""
+
+
+def _plain_index(file: IO[bytes]) -> Iterator[tuple[str, int, int]]:
+    """Name, offset and size of the members of a tar of plain files and folders; _NotPlainError at anything else.
 
     The usual case, ten times as fast as tarfile (0.4 s against 3.8 s for 60,000 members).
     """
-    index: dict[str, tuple[int, int]] = {}
     offset, length, long_name = 0, file.seek(0, os.SEEK_END), b""
     while True:
         file.seek(offset)
         header = file.read(BLOCK)
         if len(header) == BLOCK and not any(header):
-            return index
+            return
         size = _checked_size(header)
         if size is None or (start := offset + BLOCK) + size > length:
-            return None
+            raise _NotPlainError
         kind = header[156:157]
         if kind == b"x":
             records = pax_records(file.read(size))
             if not PLAIN_PAX_KEYS.issuperset(records):
-                return None
+                raise _NotPlainError
             long_name = records.get(b"path", b"")
         elif kind in (b"0", b"\0", b"5"):
             name = (long_name or short_name(header)).decode("utf-8", "surrogateescape")
-            index[_tar_name(name, kind == b"5")] = (start, size)
+            yield _tar_name(name, kind == b"5"), start, size
             long_name = b""
         else:
-            return None
+            raise _NotPlainError
         offset = start + -(-size // BLOCK) * BLOCK
 
 
@@ -308,8 +373,8 @@ def pax_records(data: bytes) -> dict[bytes, bytes]:
     return records
 
 
-def _full_index(file: IO[bytes]) -> dict[str, tuple[int, int]]:
-    """Name -> (offset, size) of any tar; links are entries of their own for the file they point to."""
+def _full_index(file: IO[bytes]) -> Iterator[tuple[str, int, int]]:
+    """Name, offset and size of the members of any tar; links are entries of their own for the file they point to."""
     file.seek(0)
     index: dict[str, tuple[int, int]] = {}
     links: dict[str, str] = {}
@@ -327,7 +392,7 @@ def _full_index(file: IO[bytes]) -> dict[str, tuple[int, int]]:
             target = links.get(target, target)
         if target in index:
             index[name] = index[target]
-    return index
+    return ((name, offset, size) for name, (offset, size) in index.items())
 
 
 def _tar_name(name: str, is_folder: bool) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.decode import Header, decode, read_header, read_picture
+from sightline.data.names import Names, Repeated
 from sightline.data.names import natural_key as natural_key
 from sightline.data.store import Store
 from sightline.errors import DataError
@@ -175,16 +176,16 @@ class Dataset:
     def without(self, rows: Iterable[int], note: str) -> "Dataset":
         """The same data set less some rows; `note` says why."""
         gone = set(rows)
-        keep = [row for row in range(len(self)) if row not in gone]
+        keep = np.array([row for row in range(len(self)) if row not in gone], np.intp)
         return Dataset(
             location=self.location,
             format=self.format,
             images=_Rows(self.images, keep),
-            paths=[self.paths[row] for row in keep],
+            paths=_taken(self.paths, keep),
             labels=self.labels[keep],
             classes=self.classes,
-            groups=None if self.groups is None else [self.groups[row] for row in keep],
-            splits=None if self.splits is None else [self.splits[row] for row in keep],
+            groups=None if self.groups is None else _taken(self.groups, keep),
+            splits=None if self.splits is None else _taken(self.splits, keep),
             notes=(*self.notes, note),
             source=self.source,
         )
@@ -195,19 +196,19 @@ class _Rows:
     """Some of the rows of other images."""
 
     images: Images
-    rows: Sequence[int]
+    rows: NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
-        return self.images.pixels(self.rows[row], min_side)
+        return self.images.pixels(int(self.rows[row]), min_side)
 
     def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
-        return self.images.read(self.rows[row], min_side)
+        return self.images.read(int(self.rows[row]), min_side)
 
     def size(self, row: int) -> tuple[int, int]:
-        return self.images.size(self.rows[row])
+        return self.images.size(int(self.rows[row]))
 
     def encoded(self, row: int) -> bytes | None:
         return self.images.encoded(self.rows[row])
@@ -230,8 +231,15 @@ def shuffled(seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int
     return np.random.default_rng((seed, epoch)).permutation(rows)[part[0] :: part[1]]
 
 
-def encode_labels(names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _taken(column: Sequence[str], rows: NDArray[np.intp]) -> Sequence[str]:
+    return column.take(rows) if isinstance(column, Names | Repeated) else [column[row] for row in rows]
+
+
+def encode_labels(names: Iterable[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Label names a row -> (indices (N,), class names in natural order)."""
-    classes = tuple(sorted(set(names), key=natural_key))
+    column = names if isinstance(names, Repeated) else Repeated(names)
+    present = {column.values[code] for code in np.unique(column.codes)}
+    classes = tuple(sorted(present, key=natural_key))
     index = {name: i for i, name in enumerate(classes)}
-    return np.array([index[name] for name in names], dtype=np.int64), classes
+    numbers = np.array([index.get(value, -1) for value in column.values], np.int64)
+    return numbers[column.codes], classes

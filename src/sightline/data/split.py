@@ -6,6 +6,7 @@ fixed seed. Uses labels and groups alone, never pixels. Must not know networks o
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,11 @@ SEED = 0
 class Split:
     """A split name a row, and a sentence on how it came about."""
 
-    names: NDArray[np.str_]
+    names: NDArray[Any]  # kept as numpy's StringDType: 16 bytes a row, where "<U11" takes 44
     rule: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", np.asarray(self.names).astype(np.dtypes.StringDType()))
 
     def rows(self, name: str) -> NDArray[np.intp]:
         """Row numbers of one split, ascending."""

@@ -5,11 +5,12 @@ notice files that arrive later. Reading is safe from several threads. Must not k
 """
 
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Protocol
 
-from sightline.data.names import as_text, is_visible, natural_key
+from sightline.data.names import Names, as_text, is_visible
 from sightline.errors import DataError
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -20,11 +21,11 @@ class Store(Protocol):
 
     location: str
 
-    def names(self) -> list[str]:
-        """All file names below the root, in natural order; the caller's own list."""
+    def names(self) -> Names:
+        """All file names below the root, in natural order."""
         ...
 
-    def empty_folders(self) -> list[str]:
+    def empty_folders(self) -> Names:
         """Folders without a file at any depth, in natural order, as far as the store records folders."""
         ...
 
@@ -37,6 +38,10 @@ class Store(Protocol):
 
         For files too large to hold. What is compressed inside an archive is unpacked to a temporary file first.
         """
+        ...
+
+    def stamp(self, name: str) -> str:
+        """A text that is another one as soon as the file is: its size and times, or those of the archive around it."""
         ...
 
 
@@ -66,11 +71,11 @@ class FolderStore:
         self.location = as_text(str(root))
         self._unprintable: dict[str, str] = {}  # name as listed -> as the file system has it
 
-    def names(self) -> list[str]:
-        return list(self._listing[0])
+    def names(self) -> Names:
+        return self._listing[0]
 
-    def empty_folders(self) -> list[str]:
-        return list(self._listing[1])
+    def empty_folders(self) -> Names:
+        return self._listing[1]
 
     def read(self, name: str) -> bytes:
         with self.open(name) as file:
@@ -82,34 +87,34 @@ class FolderStore:
         except ValueError as error:  # a NUL inside the name
             raise OSError(str(error)) from error
 
-    @cached_property
-    def _listing(self) -> tuple[list[str], list[str]]:
-        files: list[str] = []
-        empty: list[str] = []
-        self._walk("", files, empty, above=())
-        return sorted(files, key=natural_key), sorted(empty, key=natural_key)
+    def stamp(self, name: str) -> str:
+        return file_stamp(os.path.join(self.root, self._unprintable.get(name, name)))
 
-    def _walk(self, prefix: str, files: list[str], empty: list[str], above: tuple[str, ...]) -> None:
-        """Collects what lies below the folder `prefix`; `above`: the real paths of the folders around it."""
+    @cached_property
+    def _listing(self) -> tuple[Names, Names]:
+        empty: list[str] = []
+        files = Names(self._walk("", empty, above=())).sorted()
+        return files, Names(empty).sorted()
+
+    def _walk(self, prefix: str, empty: list[str], above: tuple[str, ...]) -> Iterator[str]:
+        """The files below the folder `prefix`; `above`: the real paths of the folders around it."""
         folder = os.path.join(self.root, prefix)
         real = os.path.realpath(folder)
         if real in above:  # a link that points back up
             return
-        num_before = len(files)
-        try:
-            with os.scandir(folder) as found:
-                entries = [entry for entry in found if is_visible(entry.name)]
-        except OSError as error:
-            raise DataError(f"{as_text(folder)}: this folder cannot be listed: {error.strerror}") from error
-        for entry in entries:
+        is_empty = True
+        for entry in _visible_entries(folder):
             if entry.is_dir():
-                self._walk(f"{prefix}{entry.name}/", files, empty, (*above, real))
+                for name in self._walk(f"{prefix}{entry.name}/", empty, (*above, real)):
+                    is_empty = False
+                    yield name
             elif entry.is_file() or entry.is_symlink():  # a dangling link is listed: its read() fails by name
                 name = as_text(prefix + entry.name)
                 if name != prefix + entry.name:
                     self._unprintable[name] = prefix + entry.name
-                files.append(name)
-        if len(files) == num_before and prefix:
+                is_empty = False
+                yield name
+        if is_empty and prefix:
             empty.append(as_text(prefix.rstrip("/")))
 
 
@@ -121,17 +126,20 @@ class FileStore:
         self.name = path.name
         self.location = self.folder.location
 
-    def names(self) -> list[str]:
-        return [self.name]
+    def names(self) -> Names:
+        return Names([self.name])
 
-    def empty_folders(self) -> list[str]:
-        return []
+    def empty_folders(self) -> Names:
+        return Names()
 
     def read(self, name: str) -> bytes:
         return self.folder.read(name)
 
     def open(self, name: str) -> IO[bytes]:
         return self.folder.open(name)
+
+    def stamp(self, name: str) -> str:
+        return self.folder.stamp(name)
 
 
 class SubStore:
@@ -141,11 +149,11 @@ class SubStore:
         self.store, self.prefix = store, prefix
         self.location = store.location
 
-    def names(self) -> list[str]:
-        return list(self._names)
+    def names(self) -> Names:
+        return self._names
 
-    def empty_folders(self) -> list[str]:
-        return self._below(self.store.empty_folders())
+    def empty_folders(self) -> Names:
+        return self.store.empty_folders().without_prefix(self.prefix)
 
     def read(self, name: str) -> bytes:
         return self.store.read(self.prefix + name)
@@ -153,9 +161,27 @@ class SubStore:
     def open(self, name: str) -> IO[bytes]:
         return self.store.open(self.prefix + name)
 
-    @cached_property
-    def _names(self) -> list[str]:
-        return self._below(self.store.names())
+    def stamp(self, name: str) -> str:
+        return self.store.stamp(self.prefix + name)
 
-    def _below(self, names: list[str]) -> list[str]:
-        return [name.removeprefix(self.prefix) for name in names if name.startswith(self.prefix)]
+    @cached_property
+    def _names(self) -> Names:
+        return self.store.names().without_prefix(self.prefix)
+
+
+def _visible_entries(folder: str) -> Iterator["os.DirEntry[str]"]:
+    """One by one, for a folder may hold a million. Raises DataError if it cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry for entry in entries if is_visible(entry.name))
+    except OSError as error:
+        raise DataError(f"{as_text(folder)}: this folder cannot be listed: {error.strerror}") from error
+
+
+def file_stamp(path: str | Path) -> str:
+    """Size and times of a file. The time of the last change of its entry finds a copy that kept the other one."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError) as error:
+        return f"unreadable: {error}"
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"

@@ -4,10 +4,13 @@ Must not know any one format.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.decode import EXTENSIONS
+from sightline.data.names import Names
 from sightline.data.store import Store
 from sightline.errors import DataError, nearest
 
@@ -51,6 +54,12 @@ def split_of(name: str) -> str | None:
             if word in SPLIT_WORDS:
                 return SPLIT_WORDS[word]
     return None
+
+
+def parted(names: Names, test: Callable[[str], bool]) -> tuple[Names, Names]:
+    """The names that pass a test, and the rest."""
+    passed = np.fromiter(map(test, names), bool, len(names))
+    return (names if passed.all() else names.take(np.flatnonzero(passed))), names.take(np.flatnonzero(~passed))
 
 
 def few(items: Sequence[str], num_shown: int = NUM_SHOWN) -> str:

@@ -13,6 +13,7 @@ from typing import IO
 
 from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.formats._common import few, read_bytes
+from sightline.data.names import Repeated
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError, nearest
 
@@ -70,7 +71,7 @@ def read_table(store: Store, name: str) -> Table:
     return table
 
 
-def splits_of(table: Table) -> list[str] | None:
+def splits_of(table: Table) -> Repeated | None:
     """The column `split` in the house's names, or None where there is none. Raises DataError for an unknown one."""
     if "split" not in table.columns:
         return None
@@ -79,7 +80,7 @@ def splits_of(table: Table) -> list[str] | None:
     for value in sorted(v for v, split in known.items() if split is None):
         lines = [line for line, v in zip(table.lines, written, strict=True) if v == value]
         raise DataError(f"{table.where}, {few(lines)}: {nearest(value, SPLIT_NAMES, 'split')}")
-    return [split for value in written if (split := known[value]) is not None]
+    return Repeated(split for value in written if (split := known[value]) is not None)
 
 
 def check_unique(where: str, paths: Sequence[str], lines: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.dataset import ArrayImages, Dataset, natural_key
+from sightline.data.names import Names, Repeated
 from sightline.data.store import Store
 from sightline.errors import DataError
 
@@ -72,16 +73,16 @@ def read(store: Store, entry: str | None) -> Dataset:
         location=store.location,
         format="cifar",
         images=ArrayImages(np.concatenate([images for images, _ in batches.values()])),
-        paths=[f"{name}[{i}]" for name, size in sizes.items() for i in range(size)],
+        paths=Names(f"{name}[{i}]" for name, size in sizes.items() for i in range(size)),
         labels=new_index[written].astype(np.int64),
         classes=tuple(classes[i] for i in order),
-        splits=["train" if name in files[0] else "test" for name, size in sizes.items() for _ in range(size)],
+        splits=Repeated("train" if name in files[0] else "test" for name, size in sizes.items() for _ in range(size)),
         notes=_notes(layout, files[0]),
     )
 
 
 def _layout(names: Sequence[str]) -> _Layout | None:
-    present = set(names)
+    present = {name for name in names if "/" not in name}
     return next((x for x in LAYOUTS if x.names_file in present and _matching(names, x.train)), None)
 
 

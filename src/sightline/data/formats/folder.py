@@ -7,7 +7,8 @@ left aside is said in its notes. Must not open a picture.
 from collections.abc import Sequence
 
 from sightline.data.dataset import SPLIT_NAMES, Dataset, FileImages, encode_labels
-from sightline.data.formats._common import EXPECTED, check_classes, count, few, is_picture
+from sightline.data.formats._common import EXPECTED, check_classes, count, few, is_picture, parted
+from sightline.data.names import Repeated
 from sightline.data.store import Store
 from sightline.errors import DataError
 
@@ -20,17 +21,17 @@ def recognises(store: Store) -> int:
 def read(store: Store, entry: str | None) -> Dataset:
     """The pictures of the class folders. Raises DataError for none, one class, or an empty one."""
     names = store.names()
-    pictures = [name for name in names if is_picture(name)]
+    pictures, others = parted(names, is_picture)
     if not pictures:
         found = count(names, "file") if names else "nothing"
         raise DataError(f"{store.location}: no pictures. Found: {found}.\n{EXPECTED}")
     depth = 2 if _is_split(pictures) else 1  # folders above a picture, its class folder included
-    rows = [name for name in pictures if _in_class(name, depth)]
+    rows, beside = parted(pictures, lambda name: _in_class(name, depth))
     if not rows:
         raise DataError(_no_classes(store.location, pictures, depth))
     _check_filled(store, depth)
-    labels = [name.split("/")[depth - 1] for name in rows]
-    splits = [SPLIT_NAMES[name.split("/")[0].lower()] for name in rows] if depth == 2 else None
+    labels = Repeated(name.split("/")[depth - 1] for name in rows)
+    splits = Repeated(SPLIT_NAMES[_top(name).lower()] for name in rows) if depth == 2 else None
     check_classes(store.location, labels, splits)
     indices, classes = encode_labels(labels)
     return Dataset(
@@ -41,7 +42,7 @@ def read(store: Store, entry: str | None) -> Dataset:
         labels=indices,
         classes=classes,
         splits=splits,
-        notes=_notes(names, pictures, rows, depth),
+        notes=_notes(others, beside, depth),
     )
 
 
@@ -85,11 +86,8 @@ def _check_filled(store: Store, depth: int) -> None:
         )
 
 
-def _notes(names: Sequence[str], pictures: Sequence[str], rows: Sequence[str], depth: int) -> tuple[str, ...]:
+def _notes(others: Sequence[str], beside: Sequence[str], depth: int) -> tuple[str, ...]:
     """What was left aside, a sentence each."""
-    others = [name for name in names if not is_picture(name)]
-    taken = set(rows)
-    beside = [name for name in pictures if name not in taken]
     place = "outside train, val and test, or beside" if depth == 2 else "beside"
     notes = []
     if others:

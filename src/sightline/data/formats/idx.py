@@ -7,6 +7,7 @@ http://yann.lecun.com/exdb/mnist/. Must not know which data set it is: classes a
 import math
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from sightline.data.dataset import SPLIT_NAMES, ArrayImages, Dataset
 from sightline.data.formats._arrays import with_channels
 from sightline.data.formats._common import few
+from sightline.data.names import Names, Repeated
 from sightline.data.store import Store
 from sightline.errors import DataError
 
@@ -49,19 +51,19 @@ def read(store: Store, entry: str | None) -> Dataset:
     if len(set(shapes.values())) > 1:
         raise DataError(f"{store.location}: pictures of different sizes (H, W, C): {shapes}")
     values, labels = np.unique(np.concatenate([part.labels for part in parts]), return_inverse=True)
-    splits = [split for part in parts if (split := part.split) for _ in range(len(part.labels))]
+    splits = Repeated(split for part in parts if (split := part.split) for _ in range(len(part.labels)))
     return Dataset(
         location=store.location,
         format="idx",
         images=ArrayImages(np.concatenate([part.images for part in parts])),
-        paths=[f"{part.name}[{i}]" for part in parts for i in range(len(part.labels))],
+        paths=Names(f"{part.name}[{i}]" for part in parts for i in range(len(part.labels))),
         labels=labels.astype(np.int64),
         classes=tuple(str(value) for value in values),
         splits=splits if len(splits) == len(labels) else None,
     )
 
 
-def _image_names(names: list[str]) -> dict[str, str | None]:
+def _image_names(names: Sequence[str]) -> dict[str, str | None]:
     """Files of pictures at the root -> the split they are; a file both gzipped and not counts once."""
     found: dict[str, str | None] = {}
     for name in names:
@@ -82,7 +84,7 @@ def _check_one_set(location: str, found: dict[str, str | None]) -> None:
             )
 
 
-def _read_part(store: Store, name: str, split: str | None, names: list[str]) -> _Part:
+def _read_part(store: Store, name: str, split: str | None, names: Sequence[str]) -> _Part:
     labels_name = _labels_name(name, names)
     if labels_name is None:
         raise DataError(f"{store.location}: {name} has no file of labels beside it")
@@ -96,7 +98,7 @@ def _read_part(store: Store, name: str, split: str | None, names: list[str]) -> 
     return _Part(name, split, images, labels)
 
 
-def _labels_name(name: str, names: list[str]) -> str | None:
+def _labels_name(name: str, names: Sequence[str]) -> str | None:
     plain = re.sub(r"images([-.])idx[34]", r"labels\1idx1", name.removesuffix(".gz"), flags=re.IGNORECASE)
     return next((n for n in (plain, f"{plain}.gz") if n in names), None)
 

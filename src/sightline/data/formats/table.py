@@ -22,6 +22,7 @@ from sightline.data.formats._table import (
     read_table,
     splits_of,
 )
+from sightline.data.names import Names, Repeated
 from sightline.data.store import Store
 from sightline.errors import DataError
 
@@ -58,13 +59,13 @@ def read(store: Store, entry: str | None) -> Dataset:
         paths=paths,
         labels=indices,
         classes=classes,
-        groups=table.columns.get("group"),
+        groups=Repeated(table.columns["group"]) if "group" in table.columns else None,
         splits=splits,
         notes=(*unused_columns(table), *_unlisted(paths, store.names() if entry is None else ())),
     )
 
 
-def resolve_paths(table: Table, folder: str) -> list[str]:
+def resolve_paths(table: Table, folder: str) -> Names:
     """The column `path` as names in the store, relative to `folder`. Raises DataError for addresses on the web."""
     written = table.columns["path"]
     remote = [f"{line} ({path})" for path, line in zip(written, table.lines, strict=True) if URL.match(path)]
@@ -73,7 +74,7 @@ def resolve_paths(table: Table, folder: str) -> list[str]:
             f"{table.where}: {few(remote)}: addresses on the web are not fetched; download the pictures and "
             "write their paths"
         )
-    return [_resolve(folder, path) for path in written]
+    return Names(_resolve(folder, path) for path in written)
 
 
 def unused_columns(table: Table) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from sightline.data.dataset import Dataset, encode_labels
 from sightline.data.decode import Header, PictureError, decode, read_header, read_picture, to_pixels
+from sightline.data.names import Names, Repeated
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError, nearest
 
@@ -124,10 +125,10 @@ def read_by_name(name: str) -> Dataset:
         location=f"torchvision:{found}",
         format="torchvision",
         images=_TorchvisionImages(tuple(parts.values())),
-        paths=[f"{split or found}[{i}]" for split, size in sizes.items() for i in range(size)],
+        paths=Names(f"{split or found}[{i}]" for split, size in sizes.items() for i in range(size)),
         labels=indices,
         classes=classes,
-        splits=None if "" in sizes else [split for split, size in sizes.items() for _ in range(size)],
+        splits=None if "" in sizes else Repeated(split for split, size in sizes.items() for _ in range(size)),
     )
 
 
