@@ -6,6 +6,7 @@ once, page by page, to an unnamed temporary file. Safe from threads. Must not kn
 
 import tempfile
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ class ParquetImages:
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         self._lock = threading.Lock()
         self._file_locks = [threading.Lock() for _ in files]
-        self._open: OrderedDict[int, tuple[IO[bytes], Any]] = OrderedDict()
+        self._open: OrderedDict[int, _OpenFile] = OrderedDict()
         self._cache: OrderedDict[int, _Group] = OrderedDict()
 
     def __len__(self) -> int:
@@ -78,9 +79,9 @@ class ParquetImages:
             if (cached := self._cached(index)) is not None:
                 return cached
             with self._errors(file, group):
-                parquet = self._parquet(file)
+                opened = self._opened(file)
                 large = self.files[file].group_bytes[group] > MAX_GROUP_BYTES
-                found = _unpacked(parquet, group, self.column) if large else _held(parquet, group, self.column)
+                found = (_unpacked if large else _held)(opened.parquet, group, self.column)
         with self._lock:
             self._cache[index] = found
             while len(self._cache) > 1 and sum(g.num_bytes for g in self._cache.values()) > CACHE_BYTES:
@@ -97,20 +98,18 @@ class ParquetImages:
                 self._cache.move_to_end(index)
             return found
 
-    def _parquet(self, file: int) -> Any:
-        """The open file; its own lock is held. Files out of use are dropped, and closed by their last reader."""
+    def _opened(self, file: int) -> "_OpenFile":
+        """The open file; its own lock is held. One that is out of use is closed when its last reader lets go."""
         with self._lock:
             if file in self._open:
                 self._open.move_to_end(file)
-                return self._open[file][1]
-        name = self.files[file].name
-        handle = self.store.open(name)
-        parquet = parquet_file(handle, f"{self.store.location}/{name}")
+                return self._open[file]
+        opened = _OpenFile(self.store, self.files[file].name)
         with self._lock:
-            self._open[file] = (handle, parquet)
+            self._open[file] = opened
             while len(self._open) > NUM_OPEN:
                 self._open.popitem(last=False)
-        return parquet
+        return opened
 
     @contextmanager
     def _errors(self, file: int, group: int) -> Iterator[None]:
@@ -119,6 +118,15 @@ class ParquetImages:
             yield
         except (DataError, OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
             raise PictureError(f"damaged in {self.files[file].name}, row group {group}: {error}") from error
+
+
+class _OpenFile:
+    """A file and pyarrow's reader of it, closed when this goes."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        handle = store.open(name)
+        weakref.finalize(self, handle.close)
+        self.parquet = parquet_file(handle, f"{store.location}/{name}")
 
 
 class _Group:
@@ -131,6 +139,8 @@ class _Group:
         self._arrays, self._file, self._offsets = arrays, file, offsets
         self._ends = np.cumsum([len(array) for array in arrays])
         self._lock = threading.Lock()
+        if file is not None:
+            weakref.finalize(self, file.close)
         self.num_bytes = sum(int(array.nbytes) for array in arrays)
 
     def picture(self, row: int) -> bytes | None:

@@ -61,7 +61,7 @@ class _Shards:
     def add(self, sample: Sample) -> None:
         if self._tar is None or self._num_bytes + len(sample.data) > SHARD_BYTES:
             self._next()
-        facts = {"path": sample.path, "class": sample.class_name, "split": sample.split, "group": sample.group}
+        facts = {"path": sample.path, "class_name": sample.class_name, "split": sample.split, "group": sample.group}
         told = {key: value for key, value in facts.items() if value is not None}
         key = f"{sample.row:09d}"
         self._add(key + sample.suffix, sample.data)
