@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline.data.augment import AUGMENTATIONS, Draw, View, framed
+from sightline.data.augment import Draw, View, augmented
 from sightline.data.dataset import Dataset
 from sightline.data.mixing import MIXINGS, mix
 from sightline.data.preprocess import Pixels, Preprocessing
@@ -78,14 +78,11 @@ class Batches:
 
     def _augmented(self, view: View, rows: NDArray[np.intp], epoch: int) -> Batch:
         draw = Draw(self.seed, epoch, rows.astype(np.int64))
-        for name in self.augmentations:
-            if name not in MIXINGS:
-                view = AUGMENTATIONS.get(name).augment(view, draw)
-        images, labels = framed(view).images, torch.from_numpy(self.dataset.labels[rows])
+        names = [name for name in self.augmentations if name not in self._mixings]
+        images, labels = augmented(view, draw, names), torch.from_numpy(self.dataset.labels[rows])
         if not self._mixings:
             return Batch(images, labels, rows)
-        draw = Draw(self.seed, epoch, draw.indices[:-1])
-        mixed, shares = mix(self._mixings, images[:-1], images[1:], draw)
+        mixed, shares = mix(self._mixings, images[:-1], images[1:], draw.part(slice(-1)))
         return Batch(mixed, labels[:-1], rows[:-1], labels[1:], torch.from_numpy(shares).float())
 
     def _remembered(self, rows: NDArray[np.intp]) -> View:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.augment import Draw, View, framed
-from sightline.data.augment._ops import some
+from sightline.data.augment._ops import either, some
 
 MAY_CHANGE_LABEL = False  # what is left of a picture is of its class
 CHANCE = 0.5
@@ -22,9 +22,9 @@ def augment(view: View, draw: Draw) -> View:
     chosen = (draw.uniform("erasing")[:, 0] < CHANCE) & (boxes[:, 2] > 0)
 
     def erase(images: Tensor, rows: NDArray[np.intp]) -> Tensor:
-        total = (images * 1).sum((2, 3), keepdim=True, dtype=torch.int64)
+        total = images.to(torch.int32).sum((2, 3), keepdim=True, dtype=torch.int64)
         mean = (total / images[0, 0].numel()).round().to(images.dtype)  # (n, C, 1, 1)
-        return torch.where(inside(boxes[rows], images), mean, images)
+        return either(inside(boxes[rows], images), mean, images)
 
     return view.replaced(some(view.images, chosen, erase))
 

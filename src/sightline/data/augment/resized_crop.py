@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from sightline.data.augment import Draw, View
-from sightline.data.augment._ops import finished
+from sightline.data.augment._ops import finished, planar
 
 MAY_CHANGE_LABEL = False
 # Share of the picture's area. Below a third small objects leave the crop; ImageNet's 0.08 is for 300 epochs.
@@ -23,10 +23,10 @@ def augment(view: View, draw: Draw) -> View:
     # A processor has a kernel for uint8, four times as fast as the one for float32; other devices have the latter.
     source = images if images.device.type == "cpu" else images.float()
     crops = [
-        F.interpolate(picture[None, :, y : y + h, x : x + w], view.frame, mode="bilinear", antialias=True)
-        for picture, (y, x, h, w) in zip(source, _boxes(view.sizes, draw).tolist(), strict=True)
+        F.interpolate(source[n : n + 1, :, y : y + h, x : x + w], view.frame, mode="bilinear", antialias=True)
+        for n, (y, x, h, w) in enumerate(_boxes(view.sizes, draw).tolist())
     ]
-    done = torch.cat(crops)
+    done = torch.cat([planar(crop) for crop in crops])
     return view.replaced(done if done.dtype == images.dtype else finished(done, images.dtype))
 
 

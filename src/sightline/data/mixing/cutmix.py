@@ -1,12 +1,11 @@
 """CutMix (Yun et al., 2019): a rectangle of another picture, and as much of its label as it covers."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.augment import Draw
-from sightline.data.augment._ops import Floats, every, planar
+from sightline.data.augment._ops import Floats, either, every, planar
 from sightline.data.augment.erasing import inside
 
 
@@ -17,7 +16,7 @@ def mix(images: Tensor, partners: Tensor, draw: Draw) -> tuple[Tensor, Floats]:
 
     def paste(part: Tensor, rows: NDArray[np.intp]) -> Tensor:
         others = partners[int(rows[0]) : int(rows[-1]) + 1]
-        return torch.where(inside(boxes[rows], part), others, part)
+        return either(inside(boxes[rows], part), others, part)
 
     return every(images, paste), 1 - boxes[:, 2] * boxes[:, 3] / (height * width)
 
