@@ -6,25 +6,33 @@ of workers nor the memory at hand changes what is learned. Must not know network
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline.data.augment import AUGMENTATIONS, Draw, View, framed
+from sightline.data.augment import Draw, View, augmented
 from sightline.data.dataset import Dataset
+from sightline.data.mixing import MIXINGS, mix
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.scan import in_threads
 
 
 @dataclass(frozen=True)
 class Batch:
-    """images uint8 or float32 0..255 (N, C, height, width), labels int64 (N,), rows int64 (N,) of the data set."""
+    """images uint8 or float32 0..255 (N, C, height, width), labels int64 (N,), rows int64 (N,) of the data set.
+
+    Where pictures are mixed: the labels of their partners, int64 (N,), and the shares, float32 (N,), that the pictures
+    keep of their own labels.
+    """
 
     images: Tensor
     labels: Tensor
     rows: NDArray[np.int64]
+    partner_labels: Tensor | None = None
+    shares: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -49,13 +57,21 @@ class Batches:
         """The batches of one epoch, from number `start` on."""
         order = self.dataset.order(self.seed, epoch, self.rows, self.part)
         size = self.batch_size
-        return self._batches([order[i * size : (i + 1) * size] for i in range(start, len(self))], epoch)
+        return self._batches([self._chunk(order, i * size) for i in range(start, len(self))], epoch)
 
     def in_order(self, epoch: int) -> Iterator[Batch]:
         """All rows once, unshuffled, with the augmentations that `epoch` has."""
-        return self._batches(
-            [self.rows[i : i + self.batch_size] for i in range(0, len(self.rows), self.batch_size)], epoch
-        )
+        return self._batches([self._chunk(self.rows, i) for i in range(0, len(self.rows), self.batch_size)], epoch)
+
+    def _chunk(self, order: NDArray[np.intp], start: int) -> NDArray[np.intp]:
+        """The rows of a batch; where pictures are mixed one more, the partner of the last."""
+        end = min(start + self.batch_size, len(order))
+        partner = [order[end % len(order)]] if self._mixings else []
+        return np.append(order[start:end], partner).astype(np.intp)
+
+    @cached_property
+    def _mixings(self) -> tuple[str, ...]:
+        return tuple(name for name in self.augmentations if name in MIXINGS)
 
     def _batches(self, chunks: list[NDArray[np.intp]], epoch: int) -> Iterator[Batch]:
         views = map(self._remembered, chunks) if self.canvases is not None else self._decoded(chunks)
@@ -63,9 +79,12 @@ class Batches:
 
     def _augmented(self, view: View, rows: NDArray[np.intp], epoch: int) -> Batch:
         draw = Draw(self.seed, epoch, rows.astype(np.int64))
-        for name in self.augmentations:
-            view = AUGMENTATIONS.get(name).augment(view, draw)
-        return Batch(framed(view).images, torch.from_numpy(self.dataset.labels[rows]), rows)
+        names = [name for name in self.augmentations if name not in self._mixings]
+        images, labels = augmented(view, draw, names), torch.from_numpy(self.dataset.labels[rows])
+        if not self._mixings:
+            return Batch(images, labels, rows)
+        mixed, shares = mix(self._mixings, images[:-1], images[1:], draw.part(slice(-1)))
+        return Batch(mixed, labels[:-1], rows[:-1], labels[1:], torch.from_numpy(shares).float())
 
     def _remembered(self, rows: NDArray[np.intp]) -> View:
         """Canvases that `scan` kept; an array of equal pictures is indexed at once."""

@@ -141,18 +141,33 @@ def loss_of(
     plan: Plan,
     weights: Tensor | None,
 ) -> Tensor:
-    """Cross-entropy of a batch, that of auxiliary heads added with their weights."""
+    """Cross-entropy of a batch, that of auxiliary heads added with their weights.
+
+    A mixed picture's is that of its own label and of its partner's, in their shares (Zhang et al., 2018).
+    """
     device = next(network.parameters()).device
     images = normalised(batch.images.to(device), preprocessing, plan.channels_last)
-    labels = batch.labels.to(device)
     weights = None if weights is None else weights.to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
         logits, auxiliary = network.training_logits(images)
 
-    def cross_entropy(logits: Tensor) -> Tensor:
-        return F.cross_entropy(logits.float(), labels, weights, label_smoothing=recipe.label_smoothing)
-
-    loss = cross_entropy(logits)
+    loss = _cross_entropy(logits.float(), batch, recipe.label_smoothing, weights)
     for aux_logits, share in auxiliary:
-        loss = loss + share * cross_entropy(aux_logits)
+        loss = loss + share * _cross_entropy(aux_logits.float(), batch, recipe.label_smoothing, weights)
     return loss
+
+
+def _cross_entropy(logits: Tensor, batch: Batch, smoothing: float, weights: Tensor | None) -> Tensor:
+    """The mean over a batch, each label counting as much as its class weighs."""
+    labels = batch.labels.to(logits.device)
+    if batch.partner_labels is None or batch.shares is None:
+        return F.cross_entropy(logits, labels, weights, label_smoothing=smoothing)
+    partners, shares = batch.partner_labels.to(logits.device), batch.shares.to(logits.device)
+    own, other = (
+        F.cross_entropy(logits, truth, weights, label_smoothing=smoothing, reduction="none")
+        for truth in (labels, partners)
+    )
+    losses = shares * own + (1 - shares) * other
+    if weights is None:
+        return losses.mean()
+    return losses.sum() / (shares * weights[labels] + (1 - shares) * weights[partners]).sum()

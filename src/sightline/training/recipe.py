@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sightline.data.augment import AUGMENTATIONS
+from sightline.data.mixing import MIXINGS
 from sightline.data.scan import Survey
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, nearest
 
 SMALL_SIDE = 64  # pixels; up to here pictures are trained at their own size by a small network
 
@@ -29,7 +30,7 @@ class Recipe:
     warmup           share of the steps in which the rate rises
     label_smoothing  probability taken from the true class and spread over all (Szegedy et al., 2015)
     class_weights    balanced: each class weighs the same in the loss, however many pictures it has
-    augment          augmentations, always on, in order
+    augment          augmentations, always on, in order; those that mix pictures come last, wherever they stand
     augment_if_safe  augmentations that might change a label: switched on once the selection split shows not
     patience         epochs without a better selection loss after which training stops; 0: never
     keep             last: the final weights; best: those of the epoch with the best selection loss
@@ -66,8 +67,16 @@ class Recipe:
         for name, (value, low, high) in bounds.items():
             if not low <= value <= high:
                 raise ConfigError(f"{name} = {value}: must lie between {low} and {high}")
+        known = [*AUGMENTATIONS.names(), *MIXINGS.names()]
         for name in (*self.augment, *self.augment_if_safe):
-            AUGMENTATIONS.check(name)
+            if name not in known:
+                raise ConfigError(nearest(name, known, "augmentation"))
+        for name in self.augment_if_safe:
+            if name in MIXINGS:
+                raise ConfigError(
+                    f"augment_if_safe: {name} mixes the labels along with the pictures, so there is no label that "
+                    "it could do harm to; name it in augment"
+                )
         for names in (self.augment, self.augment_if_safe):
             if len(set(names)) < len(names):
                 raise ConfigError(f"augment: {', '.join(names)}: a name stands there twice")

@@ -8,6 +8,7 @@ workers or a resumed run change nothing.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 AUGMENTATIONS = Registry("sightline.data.augment", "augmentation", ("augment", "MAY_CHANGE_LABEL"))
+
+
+# Numbers augmented at once, so that a part's intermediate results stay in the cache: 10 canvases of 256 px.
+PART = 2**21
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,28 @@ class View:
     sizes: NDArray[np.int64]
     frame: tuple[int, int]
 
+    def part(self, rows: slice) -> View:
+        """Some of the pictures."""
+        return replace(self, images=self.images[rows], sizes=self.sizes[rows])
+
     def replaced(self, images: Tensor) -> View:
         """The same batch with other pixels, which fill the frame."""
         assert images.shape[2:] == self.frame, f"{tuple(images.shape)} does not fill the frame {self.frame}"
         return replace(self, images=images, sizes=np.full_like(self.sizes, self.frame))
+
+
+def augmented(view: View, draw: Draw, names: Sequence[str]) -> Tensor:
+    """The named augmentations, one after another: (N, C, height, width) of the frame."""
+    import torch
+
+    size = max(1, PART // view.images[0].numel())
+    done = []
+    for start in range(0, len(view.images), size):
+        part, own = view.part(slice(start, start + size)), draw.part(slice(start, start + size))
+        for name in names:
+            part = AUGMENTATIONS.get(name).augment(part, own)
+        done.append(framed(part).images)
+    return done[0] if len(done) == 1 else torch.cat(done)
 
 
 def framed(view: View) -> View:
@@ -60,6 +83,10 @@ class Draw:
     seed: int
     epoch: int
     indices: NDArray[np.int64]  # (N,)
+
+    def part(self, rows: slice) -> Draw:
+        """Of some of the samples."""
+        return replace(self, indices=self.indices[rows])
 
     def uniform(self, purpose: str, count: int = 1) -> NDArray[np.float64]:
         """(N, count) numbers in [0, 1)."""

@@ -1,8 +1,7 @@
 """Mirror left and right, each picture with probability one half."""
 
-import torch
-
 from sightline.data.augment import Draw, View, framed
+from sightline.data.augment._ops import some
 
 MAY_CHANGE_LABEL = True
 
@@ -10,6 +9,5 @@ MAY_CHANGE_LABEL = True
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape."""
     view = framed(view)
-    mirrored = torch.from_numpy(draw.uniform("flip")[:, 0] < 0.5)
-    images = torch.where(mirrored[:, None, None, None], view.images.flip(3), view.images)
-    return view.replaced(images)
+    mirrored = draw.uniform("flip")[:, 0] < 0.5
+    return view.replaced(some(view.images, mirrored, lambda images, rows: images.flip(3)))

@@ -15,11 +15,11 @@ def augment(view: View, draw: Draw) -> View:
     reach = [max(1, int(SHARE * side)) for side in view.frame]
     shifts = draw.uniform("pad_crop", 2) * (2 * np.array(reach) + 1)  # (N, 2)
     rows, columns = (
-        torch.from_numpy((np.arange(side) + np.floor(shifts[:, [axis]]) - reach[axis]).astype(np.int64)).clamp_(
-            0, side - 1
-        )
+        torch.from_numpy((np.arange(side) + np.floor(shifts[:, [axis]]) - reach[axis]).astype(np.int64))
+        .clamp_(0, side - 1)
+        .to(view.images.device)
         for axis, side in enumerate(view.frame)
     )  # (N, H), (N, W)
-    sample = torch.arange(len(view.images))[:, None, None]
+    sample = torch.arange(len(view.images), device=view.images.device)[:, None, None]
     shifted = view.images.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None, :]]  # (N, H, W, C)
     return view.replaced(shifted.permute(0, 3, 1, 2))

@@ -1,0 +1,52 @@
+"""Random erasing (Zhong et al., 2020): in every second picture a rectangle takes on the picture's mean colour."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sightline.data.augment import Draw, View, framed
+from sightline.data.augment._ops import either, some
+
+MAY_CHANGE_LABEL = False  # what is left of a picture is of its class
+CHANCE = 0.5
+AREA = (0.02, 0.33)  # share of the picture
+MAX_ASPECT = 3.3
+NUM_TRIES = 10  # rectangles drawn, of which the first that fits is taken
+
+
+def augment(view: View, draw: Draw) -> View:
+    """(N, C, H, W) -> same shape."""
+    view = framed(view)
+    boxes = _boxes(view.frame, draw)
+    chosen = (draw.uniform("erasing")[:, 0] < CHANCE) & (boxes[:, 2] > 0)
+
+    def erase(images: Tensor, rows: NDArray[np.intp]) -> Tensor:
+        total = images.to(torch.int32).sum((2, 3), keepdim=True, dtype=torch.int64)
+        mean = (total / images[0, 0].numel()).round().to(images.dtype)  # (n, C, 1, 1)
+        return either(inside(boxes[rows], images), mean, images)
+
+    return view.replaced(some(view.images, chosen, erase))
+
+
+def inside(boxes: NDArray[np.int64], images: Tensor) -> Tensor:
+    """Top, left, height and width (n, 4) -> whether a pixel lies in its picture's box, (n, 1, H, W)."""
+    top, left, height, width = torch.from_numpy(boxes).to(images.device).T[:, :, None]
+    rows, columns = (torch.arange(side, device=images.device) for side in images.shape[2:])
+    down = (rows >= top) & (rows < top + height)  # (n, H)
+    across = (columns >= left) & (columns < left + width)  # (n, W)
+    both: Tensor = down[:, None, :, None] & across[:, None, None, :]
+    return both
+
+
+def _boxes(frame: tuple[int, int], draw: Draw) -> NDArray[np.int64]:
+    """(N, 4): top, left, height, width; height 0 where none of the tries fits."""
+    numbers = draw.uniform("erasing boxes", 2 * NUM_TRIES + 2)
+    area = frame[0] * frame[1] * (AREA[0] + (AREA[1] - AREA[0]) * numbers[:, :NUM_TRIES])
+    aspect = np.exp((2 * numbers[:, NUM_TRIES:-2] - 1) * np.log(MAX_ASPECT))
+    heights, widths = np.round(np.sqrt(area * aspect)), np.round(np.sqrt(area / aspect))  # (N, NUM_TRIES)
+    fits = (heights < frame[0]) & (widths < frame[1])
+    first = (np.arange(len(fits)), fits.argmax(1))
+    height, width = heights[first] * fits.any(1), widths[first]
+    top, left = (np.floor(numbers[:, -2] * (frame[0] - height + 1)), np.floor(numbers[:, -1] * (frame[1] - width + 1)))
+    return np.stack([top, left, height, width], 1).astype(np.int64)

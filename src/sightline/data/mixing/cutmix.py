@@ -1,0 +1,34 @@
+"""CutMix (Yun et al., 2019): a rectangle of another picture, and as much of its label as it covers."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sightline.data.augment import Draw
+from sightline.data.augment._ops import Floats, either, every, planar
+from sightline.data.augment.erasing import inside
+
+
+def mix(images: Tensor, partners: Tensor, draw: Draw) -> tuple[Tensor, Floats]:
+    """(N, C, H, W) and its partners -> mixed, and the share (N,) of each picture's own label."""
+    height, width = images.shape[2:]
+    boxes, partners = _boxes(height, width, draw), planar(partners)
+
+    def paste(part: Tensor, rows: NDArray[np.intp]) -> Tensor:
+        others = partners[int(rows[0]) : int(rows[-1]) + 1]
+        return either(inside(boxes[rows], part), others, part)
+
+    return every(images, paste), 1 - boxes[:, 2] * boxes[:, 3] / (height * width)
+
+
+def _boxes(height: int, width: int, draw: Draw) -> NDArray[np.int64]:
+    """(N, 4): top, left, height, width. Before it is cut off at the edges a box covers a uniform share."""
+    share, down, right = draw.uniform("cutmix", 3).T
+    half = 0.5 * np.sqrt(share)
+    edges = []
+    for side, at in ((height, down), (width, right)):
+        middle, reach = np.floor(at * side), np.floor(half * side)
+        start = np.maximum(middle - reach, 0)
+        edges.append((start, np.minimum(middle + reach, side) - start))
+    (top, box_height), (left, box_width) = edges
+    return np.stack([top, left, box_height, box_width], 1).astype(np.int64)
