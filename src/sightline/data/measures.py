@@ -113,4 +113,4 @@ def _blur(grey: Pixels) -> NDArray[np.float64]:
 def _energy(differences: NDArray[np.int16]) -> NDArray[np.float64]:
     """(n, h, w) -> the sum of squares of each, (n,)."""
     flat = differences.reshape(len(differences), -1).astype(np.float32)
-    return np.einsum("np,np->n", flat, flat).astype(np.float64)
+    return np.asarray(np.einsum("np,np->n", flat, flat), np.float64)
