@@ -66,10 +66,21 @@ class Checked:
         """The pictures that are better left out, path -> reason: what `--quarantine` writes."""
         reasons: dict[int, str] = {}
         for finding in self.findings:
-            of_row = _remark_of_row(finding)
+            why = self._reasons(finding)
             for row in finding.leave_out:
-                reasons.setdefault(row, f"{finding.kind}: {of_row.get(row) or finding.title}")
+                reasons.setdefault(row, f"{finding.kind}: {why[row]}")
         return {self.dataset.paths[row]: reasons[row] for row in sorted(reasons)}
+
+    def _reasons(self, finding: Finding) -> dict[int, str]:
+        """Why each row that a finding leaves out is: its remark, or which picture it is a copy of."""
+        paths, remarks = self.dataset.paths, finding.remarks or ("",) * len(finding.groups)
+        left_out = set(finding.leave_out)
+        reasons = {}
+        for group, remark in zip(finding.groups, remarks, strict=True):
+            kept = [row for row in group if row not in left_out] or list(group)
+            for row in left_out.intersection(group):
+                reasons[row] = remark or f"as {paths[next(other for other in kept if other != row)]}"
+        return reasons
 
     def quarantine(self) -> str:
         """`left_out` as the text of a list that `sightline train --exclude` reads."""
@@ -160,12 +171,6 @@ def check_kinds(names: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             raise ConfigError(nearest(name, known, "finding"))
-
-
-def _remark_of_row(finding: Finding) -> dict[int, str]:
-    if not finding.remarks:
-        return {}
-    return {row: remark for group, remark in zip(finding.groups, finding.remarks, strict=True) for row in group}
 
 
 def _class_counts(dataset: Dataset, evidence: Evidence) -> dict[str, dict[str, int]]:

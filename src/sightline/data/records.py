@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.decode import Header
+from sightline.data.duplicates import SIGNATURE_BYTES, signatures
 from sightline.data.measures import MEASURES, measure
 from sightline.data.preprocess import Pixels
 
@@ -26,7 +27,8 @@ HEADER = [
     ("taken_s", "<i8"),  # EXIF's time of exposure, seconds since 1970 as if in UTC; 0: not known
 ]
 # The hash is BLAKE2b of the pixels and their shape; zeros where the picture cannot be read.
-RECORD = np.dtype([("hash", "V16"), *HEADER, *MEASURES.descr])
+# The signature is what `duplicates` tells near copies by.
+RECORD = np.dtype([("hash", "V16"), *HEADER, *MEASURES.descr, ("signature", "u1", (SIGNATURE_BYTES,))])
 
 
 def records_of(headers: Sequence[Header], images: Sequence[Pixels]) -> NDArray[np.void]:
@@ -35,6 +37,7 @@ def records_of(headers: Sequence[Header], images: Sequence[Pixels]) -> NDArray[n
     records["hash"] = np.array([pixel_hash(image) for image in images], "V16")
     for name, _ in HEADER:
         records[name] = [getattr(header, name) for header in headers]
+    records["signature"] = signatures(images)
     measures = measure(images)
     for name in MEASURES.names or ():
         records[name] = measures[name]

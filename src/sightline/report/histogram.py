@@ -1,6 +1,5 @@
-"""How many pictures have which value. Comes in: values; goes out: the places of bars. Knows neither colours nor markup."""
+"""How many pictures have which value. Comes in: values; goes out: the places of bars. Knows no colours."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +23,14 @@ class Histogram:
 
 
 def histogram(
-    title: str, unit: str, values: NDArray[np.generic], spread: Sequence[float] | None = None
+    title: str, unit: str, values: NDArray[np.generic], spread: tuple[float, float] | None = None
 ) -> Histogram | None:
     """Bars over (N,) values; over `spread`, low and high, where it is given. None where all values are one."""
     numbers = np.asarray(values, np.float64)
     if not len(numbers) or numbers.min() == numbers.max():
         return None
-    marks = ticks(*(spread or (float(numbers.min()), float(np.quantile(numbers, 0.995)))), about=4)
+    low, high = spread or (float(numbers.min()), float(np.quantile(numbers, 0.995)))
+    marks = ticks(low, high, about=4)
     low, high = marks[0], marks[-1]
     counts, edges = np.histogram(numbers.clip(low, high), NUM_BINS, (low, high))
     scale = (WIDTH - 2 * LEFT) / (high - low)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sightline.data.checks._clusters import same_hash
 from sightline.data.dataset import Dataset
+from sightline.data.duplicates import near_pairs
 from sightline.data.split import Split
 from sightline.registry import Registry
 
@@ -88,6 +89,7 @@ class Evidence:
     @cached_property
     def near_pairs(self) -> NDArray[np.int64]:
         """(P, 2) rows, i < j, that look alike but are not the same pixels."""
-        if "signature" not in (self.records.dtype.names or ()):
-            return np.empty((0, 2), np.int64)
-        raise NotImplementedError
+        rows = np.flatnonzero(self.readable)
+        pairs = rows[near_pairs(np.ascontiguousarray(self.records["signature"][rows]))]  # (P, 2)
+        hashes = self.records["hash"]
+        return np.asarray(pairs[hashes[pairs[:, 0]] != hashes[pairs[:, 1]]], np.int64)

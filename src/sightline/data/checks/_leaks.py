@@ -37,7 +37,7 @@ def leaks(evidence: Evidence, clusters: Sequence[Rows], is_near: bool) -> list[F
     found = []
     for own in (True, False):
         for test in (True, False):
-            chosen = [clusters[i] for i in np.flatnonzero((is_own == own) & (is_test == test))]
+            chosen = [clusters[i] for i in np.flatnonzero((is_own == own) & (is_test == test)).tolist()]
             if chosen:
                 found.append((_test if test else _selection)(evidence, chosen, names, own, is_near))
     return found
@@ -50,7 +50,7 @@ def _test(
     tested = int((names[rows] == "test").sum())
     total = int((names == "test").sum())
     whose = "the data's own split" if is_own else "the split that training would draw"
-    look = "look almost like" if is_near else "show the very pixels of"
+    look = _look(tested, is_near)
     title = (
         f"{pictures(tested, 'test')} of {total:,} ({share(tested, total)}) {look} {plural(tested, 'one', 'ones')} "
         f"outside the test, in {whose}."
@@ -76,25 +76,28 @@ def _selection(
     rows = np.concatenate(clusters)
     held_out = int((names[rows] != "train").sum())
     whose = "the data's own split" if is_own else "the split that training would draw"
-    look = "look almost like" if is_near else "show the very pixels of"
+    look = _look(held_out, is_near)
     return Finding(
         kind="near_leak" if is_near else "leak",
         severity="warning" if is_own and not is_near else "note",
         title=f"{pictures(held_out)} of val or calibration {look} ones of train, or of each other, in {whose}.",
-        effect="What is selected by them, as the number of epochs, flatters what learns by heart. The test is not touched.",
+        effect="What is selected by them, as the number of epochs, flatters what learns by heart. The test does not "
+        "suffer.",
         advice="Leave out the copies." if not is_near else "Mend it where there are many.",
         groups=as_groups(clusters),
         leave_out=_left_out(clusters, names, is_own, is_near),
     )
 
 
+def _look(count: int, is_near: bool) -> str:
+    verb = plural(count, "looks", "look") if is_near else plural(count, "shows", "show")
+    return f"{verb} almost like" if is_near else f"{verb} the very pixels of"
+
+
 def _left_out(clusters: Sequence[Rows], names: NDArray[np.str_], is_own: bool, is_near: bool) -> tuple[int, ...]:
     """The side that trains, in a split that is given; all copies but one, where it is drawn."""
     if is_own:
-        kept = [_held_out(cluster, names) for cluster in clusters]
-        return tuple(
-            int(row) for cluster, keep in zip(clusters, kept, strict=True) for row in cluster if row not in keep
-        )
+        return tuple(row for cluster in clusters for row in sorted(set(cluster.tolist()) - _held_out(cluster, names)))
     return () if is_near else tuple(int(row) for cluster in clusters for row in cluster[1:])
 
 

@@ -29,6 +29,12 @@ def find(evidence: Evidence) -> list[Finding]:
     return found
 
 
+def serious(evidence: Evidence) -> list[str]:
+    """What falsifies a test, a sentence each, for those who train without having checked."""
+    errors = [finding for finding in find(evidence) if finding.severity == "error"]
+    return [f"{finding.title} `sightline check` shows which, and lists what to leave out." for finding in errors]
+
+
 def _contradiction(clusters: list[np.ndarray]) -> Finding:
     rows = sorted(int(row) for cluster in clusters for row in cluster)
     return Finding(
@@ -50,8 +56,8 @@ def _duplicate(clusters: list[np.ndarray]) -> Finding:
         severity="warning",
         title=f"{pictures(len(extra))} {plural(len(extra), 'is a copy', 'are copies')} of another in the same class "
         "and part.",
-        effect="A picture that is there twice weighs twice, in training and in the test's figures, whose intervals then "
-        "look surer than they are.",
+        effect="A picture that is there twice weighs twice, in training and in the test's figures, whose intervals "
+        "then look surer than they are.",
         advice="Leave out all copies but one.",
         groups=as_groups(clusters),
         leave_out=tuple(extra),

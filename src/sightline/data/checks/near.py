@@ -55,8 +55,8 @@ def _duplicate(pairs: np.ndarray) -> Finding:
         kind="near_duplicate",
         severity="note",
         title=f"{pictures(num)} {plural(num, 'looks', 'look')} almost like another in the same class and part.",
-        effect="They add little that is new, so the data are smaller than they seem; in the test they make the interval "
-        "look surer than it is.",
+        effect="They add little that is new, so the data are smaller than they seem; in the test they make the "
+        "interval look surer than it is.",
         advice="Nothing, where they are few. Where they are frames of films or series of one scene, say so in a "
         "column `group`.",
         groups=as_groups(clusters),

@@ -21,7 +21,7 @@ def find(evidence: Evidence) -> list[Finding]:
         Finding(
             kind="orientation",
             severity="note",
-            title=f"{pictures(len(rows))} {plural(len(rows), 'lies', 'lie')} turned or mirrored in the file; EXIF says how.",
+            title=f"{pictures(len(rows))} {plural(len(rows), 'lies', 'lie')} turned or mirrored in the file: EXIF.",
             effect="None here: they are turned upright before anything sees them. Tools that ignore EXIF see them on "
             "their side, in training or, worse, only in use.",
             advice="Other tools on the same pictures: turn the pixels once (exiftran, jpegtran) in a copy of the data.",

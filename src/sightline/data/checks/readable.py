@@ -23,8 +23,7 @@ def find(evidence: Evidence) -> list[Finding]:
                 title=f"{pictures(len(corrupt))} cannot be read.",
                 effect="Training stops at the first look. Other tools crash in the middle of an epoch, or put a black "
                 "picture or a neighbour in the place of each.",
-                advice=f"Fetch {plural(len(corrupt), 'it', 'them')} again, or leave {plural(len(corrupt), 'it', 'them')} "
-                "out.",
+                advice="Fetch again what can be fetched, and leave out the rest.",
                 groups=single(corrupt),
                 remarks=tuple(reasons[row] for row in corrupt),
                 leave_out=tuple(corrupt),

@@ -23,7 +23,7 @@ KINDS = {"group": "pictures that belong together, and that a random split parts"
 COUNTER = re.compile(r"(.*?)(\d+)")
 SECONDS = 10  # between two pictures of one series
 MOST_AT_ONCE = 50  # pictures of one second: a clock that stands, and no series
-STEPS = 3  # between the numbers of two pictures of one burst
+FEWEST_NEIGHBOURS, NUM_SIGMA = 5, 4  # of alike pictures that follow each other, and how far beyond chance
 FEWEST_SERIES = 8
 FEWEST_IN_SERIES = 0.25  # share of the pictures
 ALIKE = 0.3  # share of the variance of light, within a class, that lies between series and not within them
@@ -48,10 +48,10 @@ def find(evidence: Evidence) -> list[Finding]:
         Finding(
             kind="group",
             severity="warning",
-            title=f"{pictures(sum(len(c) for c in series))} come in {len(series):,} series (such as that of {example}); "
-            f"{whose} puts {num:,} of {total:,} test pictures ({share(num, total)}) beside training pictures of theirs.",
-            effect="Neighbours of a series differ in little but noise. The test then asks what was learned by heart, and "
-            "tells nothing of the next object, patient or place.",
+            title=f"{pictures(sum(map(len, series)))} come in {len(series):,} series (that of {example}, say); "
+            f"{whose} puts {num:,} of {total:,} test pictures ({share(num, total)}) beside others that train.",
+            effect="Neighbours of a series differ in little but noise. The test then asks what was learned by "
+            "heart, and tells nothing of the next object, patient or place.",
             advice="Say which pictures belong together in a table with the columns path,label,group: groups are never "
             "parted. If they are independent after all, leave it.",
             groups=as_groups(parted),
@@ -118,10 +118,17 @@ def _by_time(evidence: Evidence) -> NDArray[np.int64]:
 
 
 def _by_burst(evidence: Evidence, keys: NDArray[np.int64], numbers: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Pairs that look alike and whose numbers follow each other under the same name."""
-    first, second = evidence.near_pairs.T
-    follows = (keys[first] == keys[second]) & (np.abs(numbers[first] - numbers[second]) <= STEPS)
-    return evidence.near_pairs[follows]
+    """Pairs that look alike and follow each other in the numbers under one name, if that is commoner than chance."""
+    order = np.lexsort((numbers, keys))
+    rank = np.empty(len(keys), np.int64)
+    rank[order] = np.arange(len(keys))
+    of_name = evidence.near_pairs[keys[evidence.near_pairs[:, 0]] == keys[evidence.near_pairs[:, 1]]]
+    follows = np.abs(rank[of_name[:, 0]] - rank[of_name[:, 1]]) == 1
+    chance = 2 / np.bincount(keys)[keys[of_name[:, 0]]]  # of n pictures, n - 1 of n (n - 1) / 2 pairs are neighbours
+    spread = np.sqrt((chance * (1 - chance)).sum())
+    if follows.sum() < FEWEST_NEIGHBOURS or follows.sum() - chance.sum() < NUM_SIGMA * spread:
+        return np.empty((0, 2), np.int64)
+    return np.asarray(of_name[follows], np.int64)
 
 
 def _by_name(evidence: Evidence, keys: NDArray[np.int64]) -> list[Rows]:

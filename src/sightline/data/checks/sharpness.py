@@ -7,10 +7,11 @@ from sightline.data.checks._words import pictures, plural, single
 from sightline.data.checks.exposure import BLANK_STD
 
 KINDS = {"blurred": "a picture far less sharp than the others"}
-# Sigma of the blur, in pixels of the picture as measured (short side at most 512). Both must be passed: a picture is
-# blurred by what people see, and blurred beside others of these data.
-BLURRED = 2.0
-TIMES_MEDIAN = 3.0
+# Width of the edges in pixels, as `measures` tells it. Both must be passed: a picture is blurred by what people see,
+# and blurred beside the others. Half of all photographs lie at 0.5 to 0.6. Of those blurred by a Gaussian of 2 pixels
+# and saved as JPEG again, nine of ten pass 1.0; of 3,600 photographs as they are 7 do, which are shaken or soft.
+BLURRED = 1.0
+TIMES_MEDIAN = 1.8
 
 
 def find(evidence: Evidence) -> list[Finding]:

@@ -48,10 +48,10 @@ def _finding(evidence: Evidence, k: int, what: str, rows: list[int]) -> Finding:
     return Finding(
         kind="shortcut",
         severity="warning",
-        title=f"{what[0].upper()}{what[1:]}: {len(rows):,} of {total:,} pictures of {name!r} ({share(len(rows), total)}) "
-        "have it, and hardly any other class.",
-        effect="What made the files differs between the classes, and leaves traces in the pixels (compression, scaling, "
-        "borders) that are easier to learn than the thing itself. The test has them too; the world has not.",
+        title=f"{len(rows):,} of {total:,} pictures of {name!r} ({share(len(rows), total)}) have {what}, and "
+        "hardly any of another class.",
+        effect="What made the files differs between the classes, and leaves traces in the pixels (compression, "
+        "scaling, borders) that are easier to learn than the thing itself. The test has them too; the world has not.",
         advice="Find where the class came from; bring all pictures through the same conversion.",
         groups=single(rows),
     )

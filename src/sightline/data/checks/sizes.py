@@ -33,8 +33,8 @@ def _tiny(evidence: Evidence) -> list[Finding]:
             kind="tiny",
             severity="warning",
             title=f"{pictures(len(rows))} {plural(len(rows), 'is', 'are')} tiny beside the others.",
-            effect=f"Most have a short side of {usual:.0f} pixels. Blown up to the size of the rest these are mush, and "
-            "a thumbnail is often the copy of a picture that is there in full.",
+            effect=f"Most have a short side of {usual:.0f} pixels. Blown up to the size of the rest these are mush, "
+            "and a thumbnail is often the copy of a picture that is there in full.",
             advice="Fetch the pictures in full, or leave these out.",
             groups=single(rows),
             remarks=tuple(f"{width[row]}x{height[row]}" for row in rows),
