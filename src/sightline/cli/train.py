@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", metavar="FILE", help="a TOML file with values of the recipe")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one value of the recipe")
     parser.add_argument("--skip-bad", action="store_true", help="leave out unreadable pictures, and say so")
+    parser.add_argument("--exclude", metavar="FILE", help="leave out the pictures of this list (sightline check)")
     parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores)")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")
 
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         out=Path(args.out) if args.out else None,
         fold=_fold(args.fold) if args.fold else None,
         skip_bad=args.skip_bad,
+        exclude=Path(args.exclude) if args.exclude else None,
         num_workers=args.workers,
         tensorboard=args.tensorboard,
         command=as_text(shlex.join(["sightline", *args.words])),

@@ -1,15 +1,13 @@
 """From an Evaluation to what the report shows of it: class rows, confusion matrix, example pictures."""
 
-import io
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from sightline.data.dataset import Dataset
 from sightline.evaluate import Evaluation
 from sightline.metrics import confusion
 from sightline.report.facts import ClassRow, Example
+from sightline.report.thumbnail import thumbnail
 
 NUM_EXAMPLES = 12
 THUMBNAIL_SIDE = 256  # pixels; a card is some 220 wide
@@ -42,20 +40,7 @@ def examples(tested: Evaluation, dataset: Dataset) -> tuple[tuple[Example, ...],
             truth=dataset.classes[tested.labels[i]],
             predicted=dataset.classes[best[i]],
             probability=float(sureness[i]),
-            image=_thumbnail(dataset, row),
+            image=thumbnail(dataset, row, THUMBNAIL_SIDE),
         )
 
     return tuple(example(int(i)) for i in mistakes), tuple(example(int(i)) for i in hits)
-
-
-def _thumbnail(dataset: Dataset, row: int) -> bytes:
-    """A JPEG, or a PNG where the picture is so small that JPEG would blur it."""
-    pixels = dataset.images.pixels(row, THUMBNAIL_SIDE)
-    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    buffer = io.BytesIO()
-    if max(picture.size) <= 64:
-        picture.save(buffer, "PNG")
-    else:
-        picture.save(buffer, "JPEG", quality=75)
-    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The page a training leaves. Comes in: Facts; goes out: one HTML file's text that needs nothing but itself.
+"""The pages of a training and of a check. Comes in: facts; goes out: one HTML file's text that needs nothing else.
 
 Must not know torch, files or networks. Names of classes and paths are hostile: the template escapes all of
 them, and a content security policy lets no script run but the page's own and nothing be loaded.
@@ -10,7 +10,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.report import chart, words
+from sightline.report import chart, histogram, words
+from sightline.report.check_facts import CheckFacts, Shown
 from sightline.report.facts import ClassRow, Example, Facts
 
 if TYPE_CHECKING:
@@ -24,18 +25,13 @@ PAIRS_SHOWN_MANY = 24  # where there are no numbers to look at
 
 def render_report(facts: Facts) -> str:
     """`facts` as one self-contained page: no fonts, scripts, styles or pictures from elsewhere."""
-    from markupsafe import Markup
-
     many = len(facts.classes) > MAX_NUMBERED
-    script = Path(__file__).with_name("report.js").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         _environment()
         .get_template("report.html")
         .render(
             facts=facts,
-            script=Markup(script),
-            script_digest=Markup(digest),
+            **_script(),
             many=many,
             rows=weakest_first(facts.class_rows),
             meaning=words.meaning(facts),
@@ -48,6 +44,22 @@ def render_report(facts: Facts) -> str:
             marked=len(facts.history) <= chart.MAX_MARKED,
         )
     )
+
+
+def render_check(facts: CheckFacts) -> str:
+    """What a check found, as one self-contained page."""
+    largest = max(sum(of_part.values()) for of_part in facts.counts.values())
+    template = _environment().get_template("check.html")
+    return template.render(facts=facts, headline=facts.headline, largest=max(largest, 1), **_script())
+
+
+def _script() -> dict[str, str]:
+    """The page's script, and the digest by which its policy lets that run and no other."""
+    from markupsafe import Markup
+
+    script = Path(__file__).with_name("report.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return {"script": Markup(script), "script_digest": Markup(digest)}
 
 
 def weakest_first(rows: tuple[ClassRow, ...]) -> list[ClassRow]:
@@ -65,7 +77,8 @@ def _shares(facts: Facts) -> list[list[float]]:
     return shares
 
 
-def _data_uri(example: Example) -> str:
+def _data_uri(example: Example | Shown) -> str:
+    assert example.image is not None
     return f"data:{example.media_type};base64,{base64.b64encode(example.image).decode()}"
 
 
@@ -98,5 +111,5 @@ def _environment() -> "Environment":
         "data_uri": _data_uri,
         "anchor": _anchor,
     }
-    environment.globals |= {"chart": chart, "few": words.FEW_PICTURES, "longest": LONGEST_NAME}
+    environment.globals |= {"chart": chart, "histogram": histogram, "few": words.FEW_PICTURES, "longest": LONGEST_NAME}
     return environment

@@ -114,10 +114,6 @@ def _facts(run: Run, trained: Trained, table: Table, tested: Evaluation, command
         notes.append(f"Training was stopped by Ctrl-C after {outcome.num_steps:,} of {trained.num_steps:,} steps.")
     if outcome.stopped_by_patience:
         notes.append(f"Training stopped after {outcome.num_steps:,} steps: the selection loss no longer fell.")
-    trained_on = set(hexadecimal(table.records[parts.rows("train")]))
-    num_seen = sum(digest in trained_on for digest in tested.hashes)
-    if num_seen:
-        notes.append(f"{num_seen} test pictures show the very pixels of training pictures; the figures flatter.")
     mistakes, hits = examples(tested, dataset)
     return Facts(
         title=table.name,

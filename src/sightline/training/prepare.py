@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data import open_dataset
+from sightline.data.checks import Evidence
+from sightline.data.checks.exact import serious
 from sightline.data.dataset import Dataset
+from sightline.data.exclude import without_listed
 from sightline.data.preprocess import Pixels, Preprocessing, centre_crop
 from sightline.data.records import RECORD
 from sightline.data.scan import scan
@@ -49,9 +52,13 @@ class Table:
         return name.split(".")[0].rstrip("-_") or "data"
 
 
-def open_table(data: str | Path | Dataset, fold: tuple[int, int] | None, progress: Progress) -> Table:
-    """Open and split; only names and labels are read."""
+def open_table(
+    data: str | Path | Dataset, fold: tuple[int, int] | None, exclude: Path | None, progress: Progress
+) -> Table:
+    """Open, leave out what the list `exclude` names, and split; only names and labels are read."""
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
+    if exclude is not None:
+        dataset = without_listed(dataset, exclude)
     for note in dataset.notes:
         progress.say(note)
     parts = split(dataset, fold=fold)
@@ -83,6 +90,7 @@ def decode(
         dataset, parts = dataset.without(bad_rows, notes[-1]), replace(parts, names=parts.names[keep])
         records = records[keep]
         canvases = [canvases[row] for row in keep] if canvases is not None else None
+    notes += serious(Evidence(dataset, records, parts=parts))
     for note in notes[len(table.notes) :]:
         progress.say(note)
     if found.bad:

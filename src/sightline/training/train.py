@@ -37,6 +37,7 @@ class Options:
     out       the run folder; must not exist, or be empty. None: the next free `runs/NAME`
     fold      (i, k): the i-th of k cross-validation splits
     skip_bad  leave out pictures that cannot be read, and say so, rather than stop
+    exclude   a list of pictures to leave out, as `sightline check --quarantine` writes it
     command   how this training was started, for the report
     """
 
@@ -45,6 +46,7 @@ class Options:
     out: Path | None = None
     fold: tuple[int, int] | None = None
     skip_bad: bool = False
+    exclude: Path | None = None
     num_workers: int | None = None
     tensorboard: bool = False
     command: str = "sightline.train(...)"
@@ -72,7 +74,7 @@ def train(
     started, progress, options = time.perf_counter(), progress or Silent(), options or Options()
     settings = dict(settings or {})
     check(settings)
-    table = prepare.open_table(data, options.fold, progress)
+    table = prepare.open_table(data, options.fold, options.exclude, progress)
     look = survey(table.dataset, table.parts.rows("train"))
 
     # From here on torch is needed; what went wrong before, went wrong quickly.

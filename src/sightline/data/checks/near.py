@@ -1,0 +1,63 @@
+"""Near copies: the same picture saved, scaled or retouched anew; the next frame of a film."""
+
+import numpy as np
+
+from sightline.data.checks import Evidence, Finding
+from sightline.data.checks._clusters import connected
+from sightline.data.checks._leaks import as_groups, leaks
+from sightline.data.checks._words import pictures, plural
+
+KINDS = {
+    "near_contradiction": "almost the same picture under different classes",
+    "near_leak": "almost the same picture on both sides of a split",
+    "near_duplicate": "almost the same picture twice on one side of a split, in one class",
+}
+
+
+def find(evidence: Evidence) -> list[Finding]:
+    pairs, names, labels = evidence.near_pairs, evidence.split_names, evidence.dataset.labels
+    if not len(pairs):
+        return []
+    first, second = pairs.T
+    apart = labels[first] != labels[second]
+    leaking = np.zeros(len(pairs), bool) if names is None else names[first] != names[second]
+    found = []
+    if apart.any():
+        found.append(_contradiction(pairs[apart]))
+    if names is not None:
+        tests = leaking & ((names[first] == "test") | (names[second] == "test"))
+        for chosen in (tests, leaking & ~tests):  # else a chain of likenesses would draw one into the other
+            found += leaks(evidence, connected(pairs[chosen]), is_near=True)
+    rest = pairs[~apart & ~leaking]
+    if len(rest):
+        found.append(_duplicate(rest))
+    return found
+
+
+def _contradiction(pairs: np.ndarray) -> Finding:
+    clusters = connected(pairs)
+    num = sum(len(cluster) for cluster in clusters)
+    return Finding(
+        kind="near_contradiction",
+        severity="warning",
+        title=f"{pictures(num)} {plural(num, 'looks', 'look')} almost like one of another class.",
+        effect="Either a label is wrong, or what tells the classes apart is too small a part of the picture to be seen "
+        "at its size.",
+        advice="Look at each pair: correct the label, or see that the difference is large enough for the network.",
+        groups=as_groups(clusters),
+    )
+
+
+def _duplicate(pairs: np.ndarray) -> Finding:
+    clusters = connected(pairs)
+    num = sum(len(cluster) - 1 for cluster in clusters)
+    return Finding(
+        kind="near_duplicate",
+        severity="note",
+        title=f"{pictures(num)} {plural(num, 'looks', 'look')} almost like another in the same class and part.",
+        effect="They add little that is new, so the data are smaller than they seem; in the test they make the "
+        "interval look surer than it is.",
+        advice="Nothing, where they are few. Where they are frames of films or series of one scene, say so in a "
+        "column `group`.",
+        groups=as_groups(clusters),
+    )

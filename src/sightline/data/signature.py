@@ -1,0 +1,95 @@
+"""Pictures -> perceptual signatures: what two copies of one picture have nearly in common. Comes in: decoded pictures
+of any sizes; goes out: uint8 (N, SIGNATURE_BYTES).
+
+A signature is the picture squashed to 16x16 grey values by averaging areas, its brightness and contrast taken out,
+followed by the mean colour and the contrast that were taken out:
+
+    bytes 0-255    128 + 127 x (grey - mean) / largest deviation, row by row; 128 throughout if the picture is blank
+    bytes 256-258  mean red, green, blue
+    byte 259       standard deviation of the 16x16 grey values in quarters of a level, 255 at most; 0 if blank
+    bytes 260-263  zeros, so that rows are whole 8-byte words
+
+All sums are of whole numbers small enough to be exact in floating point, so that a picture's signature does not
+depend on the pictures beside it, on the number of threads, or on the processor. Must not know files, rows or torch.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sightline.data.preprocess import Pixels
+
+SIDE = 16  # 12 and more frequencies a side told planted copies no better, 24x24 thumbnails neither
+NUM_CELLS = SIDE * SIDE
+COLOUR = slice(NUM_CELLS, NUM_CELLS + 3)
+CONTRAST = NUM_CELLS + 3
+SIGNATURE_BYTES = NUM_CELLS + 8
+# Below this standard deviation, in grey levels, the rounding of the pixels and JPEG's noise are what is seen.
+BLANK_STD = 1.0
+# Larger pictures are averaged down to this side by Pillow first. 255 x 64 x 64 < 2**24: exact in float32.
+MAX_SIDE = 64
+LUMA = np.array([77, 150, 29])  # ITU-R 601 in 256ths
+
+
+def signatures(images: Sequence[Pixels]) -> NDArray[np.uint8]:
+    """Signatures uint8 (N, SIGNATURE_BYTES) of pictures uint8 (H, W, 1 or 3) of any sizes; N may be 0."""
+    found = np.zeros((len(images), SIGNATURE_BYTES), np.uint8)
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    small = [_at_most(image, MAX_SIDE) for image in images]
+    for row, image in enumerate(small):
+        by_shape.setdefault(image.shape, []).append(row)
+    for rows in by_shape.values():
+        found[rows] = _signatures_of_one_shape(np.stack([small[row] for row in rows]))
+    return found
+
+
+def is_blank(signatures: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which signatures (N, SIGNATURE_BYTES) are of pictures without any contrast, (N,)."""
+    blank: NDArray[np.bool_] = signatures[:, CONTRAST] == 0
+    return blank
+
+
+def _at_most(image: Pixels, side: int) -> Pixels:
+    """uint8 (H, W, C) -> (min(H, side), min(W, side), C), areas averaged."""
+    height, width, channels = image.shape
+    if max(height, width) <= side:
+        return image
+    picture = Image.fromarray(image[:, :, 0] if channels == 1 else image)
+    size = (min(width, side), min(height, side))
+    scaled = np.asarray(picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0))
+    return scaled if channels == 3 else scaled[:, :, None]
+
+
+def _signatures_of_one_shape(images: Pixels) -> NDArray[np.uint8]:
+    """uint8 (N, H, W, C) -> (N, SIGNATURE_BYTES)."""
+    num, height, width, channels = images.shape
+    sums = _area_weights(height) @ images.reshape(num, height, width * channels).astype(np.float32)
+    across = np.kron(_area_weights(width).T, np.eye(channels, dtype=np.float32))  # (W C, SIDE C)
+    sums = (sums.reshape(num * SIDE, width * channels) @ across).reshape(num, NUM_CELLS, channels)
+    cells = sums.astype(np.int64)  # (N, NUM_CELLS, C), a grey level = height x width
+    level = height * width
+    grey = cells @ LUMA if channels == 3 else cells[:, :, 0] * 256  # a level = 256 height x width
+    deviation = grey * NUM_CELLS - grey.sum(axis=1, keepdims=True)  # a level = 256 NUM_CELLS height x width
+    largest = np.abs(deviation).max(axis=1, keepdims=True)
+    normalised = np.rint(deviation * (127 / np.maximum(largest, 1))).astype(np.int64)  # -127..127
+    # The standard deviation from whole numbers again: the normalised ones.
+    std = np.sqrt((normalised**2).sum(axis=1) / NUM_CELLS) * (largest[:, 0] / (127 * 256 * NUM_CELLS * level))
+    is_blank = std < BLANK_STD
+    found = np.zeros((num, SIGNATURE_BYTES), np.uint8)
+    found[:, :NUM_CELLS] = np.where(is_blank[:, None], 128, 128 + normalised)
+    found[:, COLOUR] = (cells.sum(axis=1) + NUM_CELLS * level // 2) // (NUM_CELLS * level)
+    found[:, CONTRAST] = np.where(is_blank, 0, np.minimum(np.rint(4 * std), 255))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _area_weights(side: int) -> NDArray[np.float32]:
+    """(SIDE, side): how much of each pixel lies in each cell, whole numbers that sum to `side` over a cell."""
+    pixel = np.arange(side) * SIDE
+    cell = np.arange(SIDE)[:, None] * side
+    overlap = np.minimum(cell + side, pixel + SIDE) - np.maximum(cell, pixel)
+    weights: NDArray[np.float32] = np.maximum(overlap, 0).astype(np.float32)
+    return weights

@@ -1,0 +1,22 @@
+"""A picture of a data set, small enough for a page. Comes in: a Dataset and a row; goes out: bytes of a PNG or JPEG."""
+
+import io
+
+from PIL import Image
+
+from sightline.data.dataset import Dataset
+
+SHARP_SIDE = 64  # pixels; JPEG would blur a picture this small
+
+
+def thumbnail(dataset: Dataset, row: int, side: int) -> bytes:
+    """At most `side` pixels a side, never blown up. Raises PictureError or OSError if it cannot be read."""
+    pixels = dataset.images.pixels(row, side)
+    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    picture.thumbnail((side, side))
+    buffer = io.BytesIO()
+    if max(picture.size) <= SHARP_SIDE:
+        picture.save(buffer, "PNG")
+    else:
+        picture.save(buffer, "JPEG", quality=75)
+    return buffer.getvalue()
