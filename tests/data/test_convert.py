@@ -223,7 +223,7 @@ def test_shards_and_row_groups_are_bounded(tmp_path: Path, monkeypatch: pytest.M
         "classnames.txt",
         *(f"test-{i:06d}.tar" for i in range(2)),
         *(f"train-{i:06d}.tar" for i in range(3)),
-    ]  # fmt: skip
+    ]
     assert names_in(tmp_path / "parquet") == [
         "README.md",
         *(f"data/test-{i:05d}-of-00002.parquet" for i in range(2)),
