@@ -1,8 +1,9 @@
 """Train a network on labelled pictures and leave a run: weights, report, model card.
 
-DATA is a folder (root/class/picture.jpg, or root/{train,val,test}/class/...), a table (CSV, TSV or Parquet with
-the columns path,label[,split,group]), MNIST IDX or CIFAR files, a zip or tar of any of these, or the name of a
-torchvision data set. Defaults are chosen from the data and printed; every value of the recipe can be set:
+DATA is a folder (root/class/picture.jpg, or root/{train,val,test}/class/...), a table (CSV, TSV, JSON Lines or
+Parquet with the columns path,label[,split,group]), a Hugging Face image folder or Parquet, COCO, Pascal VOC, a NumPy
+archive, MNIST IDX or CIFAR files, WebDataset shards, a zip or tar of any of these, or the name of a torchvision data
+set. Defaults are chosen from the data and printed; every value of the recipe can be set:
 
   sightline train photos/ --weights pretrained --model resnet18
   sightline train photos/ --minutes 10

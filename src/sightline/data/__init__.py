@@ -16,6 +16,7 @@ from sightline.registry import Registry
 __all__ = ["FORMATS", "Dataset", "names_shards", "open_dataset"]
 
 FORMATS = Registry("sightline.data.formats", "format", ("recognises", "read"))
+Evidence = tuple[int, ModuleType]  # how sure a format is, and the format
 MIN_EVIDENCE = 2  # from here on a format knows its own; below, it is the fallback
 
 
@@ -64,13 +65,13 @@ def _read_file(path: Path) -> Dataset:
 
 
 def _read(store: Store) -> Dataset:
-    inner, notes = _unwrapped(store)
-    dataset: Dataset = _best_format(inner)[1].read(inner, None)
+    inner, notes, (_, module) = _unwrapped(store)
+    dataset: Dataset = module.read(inner, None)
     return dataclasses.replace(dataset, notes=(*notes, *dataset.notes))
 
 
-def _best_format(store: Store) -> tuple[int, ModuleType]:
-    """The strongest evidence and the format that has it. Raises DataError where two are equally sure."""
+def _best_format(store: Store) -> Evidence:
+    """The strongest evidence. Raises DataError where two formats are equally sure."""
     found = [(FORMATS.get(name).recognises(store), name) for name in FORMATS.names()]
     strength = max(evidence for evidence, _ in found)
     names = [name for evidence, name in found if evidence == strength]
@@ -82,30 +83,29 @@ def _best_format(store: Store) -> tuple[int, ModuleType]:
     return strength, FORMATS.get(names[0])
 
 
-def _unwrapped(store: Store) -> tuple[Store, tuple[str, ...]]:
-    """The store below the folders that wrap everything, and what was left aside beside them."""
-    if _best_format(store)[0] >= MIN_EVIDENCE:
-        return store, ()
+def _unwrapped(store: Store) -> tuple[Store, tuple[str, ...], Evidence]:
+    """The store below the folders that wrap everything, what was left aside beside them, and its format."""
+    outer = store, (), _best_format(store)
+    if outer[2][0] >= MIN_EVIDENCE:
+        return outer
     names = store.names()
     tops = {name.split("/")[0] for name in names if "/" in name}
     files = [name for name in names if "/" not in name]
     if len(tops) != 1 or any(is_picture(name) for name in files):
-        return store, ()
+        return outer
     (top,) = tops
     if top.lower() in SPLIT_NAMES or any(f.count("/") == 0 for f in store.empty_folders()):
-        return store, ()
-    inner, notes = _unwrapped(SubStore(store, f"{top}/"))
-    if not _has_structure(inner):
-        return store, ()
+        return outer
+    inner, notes, evidence = _unwrapped(SubStore(store, f"{top}/"))
+    if evidence[0] < MIN_EVIDENCE and not _has_classes(inner):
+        return outer
     if files:
         notes = (f"left aside {count(files, 'file')}: beside the folder {top}", *notes)
-    return inner, notes
+    return inner, notes, evidence
 
 
-def _has_structure(store: Store) -> bool:
+def _has_classes(store: Store) -> bool:
     """False for the pictures of a single class, which are no data set without the folder around them."""
-    if _best_format(store)[0] >= MIN_EVIDENCE:
-        return True
     tops = {name.partition("/")[:2] for name in store.names() if is_picture(name)}  # with a slash if it is a folder
     direct = any(not slash for _, slash in tops)
     return not direct and (len(tops) > 1 or any(top.lower() in SPLIT_NAMES for top, _ in tops))

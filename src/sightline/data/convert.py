@@ -62,8 +62,18 @@ def convert(
     part.mkdir(parents=True)
     try:
         digests = np.zeros(len(dataset), DIGEST)
-        tracked = progress(samples(dataset), len(dataset), "writing")
-        notes += writer.write(dataset, _noting(tracked, digests), part)
+        num_arrays = 0
+
+        def noted() -> Iterator[Sample]:
+            nonlocal num_arrays
+            for sample in progress(samples(dataset), len(dataset), "writing"):
+                digests[sample.row] = _digest(sample.data, sample.class_name, sample.split, sample.group)
+                num_arrays += sample.from_array
+                yield sample
+
+        notes += writer.write(dataset, noted(), part)
+        if num_arrays:
+            notes.append(f"{num_arrays:,} arrays are written as PNG, which is lossless")
         _check_equal(dataset, digests, part, to)
         part.rename(out)
     except BaseException:
@@ -90,9 +100,6 @@ def _reduced(dataset: Dataset, writer: ModuleType) -> tuple[Dataset, list[str]]:
     if empty:
         notes.append(f"{count(empty, 'class')} without a picture not written: no picture names it")
     used = np.flatnonzero(dataset.counts())
-    arrays = sum(dataset.images.encoded(row) is None for row in (0, len(dataset) - 1))
-    if arrays:
-        notes.append("arrays are written as PNG, which is lossless")
     return dataclasses.replace(
         dataset,
         labels=np.searchsorted(used, dataset.labels).astype(np.int64),
@@ -104,13 +111,6 @@ def _reduced(dataset: Dataset, writer: ModuleType) -> tuple[Dataset, list[str]]:
 
 def _class_names(dataset: Dataset) -> list[str]:
     return [dataset.classes[label] for label in dataset.labels]
-
-
-def _noting(written: Iterable[Sample], digests: NDArray[np.void]) -> Iterator[Sample]:
-    """The samples, each entered into `digests` on its way."""
-    for sample in written:
-        digests[sample.row] = _digest(sample.data, sample.class_name, sample.split, sample.group)
-        yield sample
 
 
 def _digest(data: bytes, class_name: str, split: str | None, group: str | None) -> tuple[int, int]:

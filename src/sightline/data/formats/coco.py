@@ -67,9 +67,9 @@ def read(store: Store, entry: str | None) -> Dataset:
 def _candidates(store: Store) -> list[str]:
     """JSON files at the root, in `annotations` or in a folder named as a split, that begin as COCO's do."""
     found = []
-    for name in store.names():
+    for name in (name for name in store.names() if name.lower().endswith(".json")):
         folder = posixpath.dirname(name)
-        if name.lower().endswith(".json") and (folder in ("", "annotations") or ("/" not in folder and split_of(name))):
+        if folder in ("", "annotations") or ("/" not in folder and split_of(name)):
             try:
                 with store.open(name) as file:
                     head = file.read(HEAD_BYTES)

@@ -51,7 +51,8 @@ def read(store: Store, entry: str | None) -> Dataset:
 
 
 def _metadata(names: Sequence[str]) -> list[str]:
-    return [name for name in names if posixpath.basename(name).lower() in METADATA]
+    possible = (name for name in names if name.lower().endswith(METADATA))
+    return [name for name in possible if posixpath.basename(name).lower() in METADATA]
 
 
 def _labelled(store: Store, names: Sequence[str]) -> list[str]:

@@ -87,6 +87,8 @@ def _years(names: Sequence[str]) -> list[str]:
 
 
 def _layout(names: Sequence[str]) -> _Layout:
+    if not any(name.endswith(".xml") for name in names):
+        return _Layout({}, {}, False)
     in_folders = {n: _stem(n, True) for n in names if n.startswith(f"{ANNOTATIONS}/") and n.endswith(".xml")}
     beside = not in_folders
     pictures: dict[str, list[str]] = {}

@@ -23,8 +23,9 @@ from sightline.errors import BadPicturesError
 class Sample:
     """One picture: its row and path in the data set it comes from, its file, and what is known about it.
 
-    suffix  of the file by its kind, `.jpg`; what the original's name ends in where that is a picture's
-    named   whether `path` is a file's name rather than a place in an array
+    suffix      of the file by its kind, `.jpg`; what the original's name ends in where that is a picture's
+    named       whether `path` is a file's name rather than a place in an array
+    from_array  whether the file was made here
     """
 
     row: int
@@ -32,6 +33,7 @@ class Sample:
     data: bytes
     suffix: str
     named: bool
+    from_array: bool
     label: int
     class_name: str
     split: str | None
@@ -57,6 +59,7 @@ def samples(dataset: Dataset) -> Iterator[Sample]:
 def _sample(dataset: Dataset, row: int) -> Sample:
     path = dataset.paths[row]
     data = dataset.images.encoded(row)
+    from_array = data is None
     written = posixpath.splitext(path)[1].lower()
     named = written in EXTENSIONS and not path.endswith("]")
     if data is None:
@@ -70,6 +73,7 @@ def _sample(dataset: Dataset, row: int) -> Sample:
         data=data,
         suffix=suffix,
         named=named,
+        from_array=from_array,
         label=label,
         class_name=dataset.classes[label],
         split=None if dataset.splits is None else dataset.splits[row],
