@@ -9,6 +9,7 @@ from types import ModuleType
 
 from sightline.data.dataset import SPLIT_NAMES, Dataset
 from sightline.data.formats._common import count, is_picture
+from sightline.data.slices import with_slices
 from sightline.data.store import FolderStore, Store, SubStore, is_archive, open_store
 from sightline.errors import DataError, nearest
 from sightline.registry import Registry
@@ -55,13 +56,12 @@ def _read_file(path: Path) -> Dataset:
             f"{path}: not a folder, an archive (zip, tar) or a table (CSV, TSV, Parquet); "
             "give the folder that holds the pictures"
         )
-    found: Dataset = table.read(FolderStore(path.parent), path.name)
-    return found
+    return with_slices(table.read(FolderStore(path.parent), path.name))
 
 
 def _read(store: Store) -> Dataset:
     inner, notes = _unwrapped(store)
-    dataset: Dataset = _best_format(inner)[1].read(inner, None)
+    dataset = with_slices(_best_format(inner)[1].read(inner, None))
     return dataclasses.replace(dataset, notes=(*notes, *dataset.notes))
 
 

@@ -49,7 +49,8 @@ DEFLATED, META_BYTES = b"1.2.840.10008.1.2.1.99", 1 << 16
 GROUP_LENGTH = b"\x02\0\0\0UL\4\0"  # the first element of the meta header; four bytes of length follow
 MAX_INFLATED = 1 << 30  # bytes of a deflated file; more than the largest picture that is read
 GREY = ("MONOCHROME1", "MONOCHROME2")
-COLOUR_SPACES = ("YBR_PARTIAL_420", "YBR_PARTIAL_422", "YBR_FULL", "YBR_FULL_422", "HSV", "ARGB", "CMYK", "XYB")
+COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+NOT_READ = ("YBR_PARTIAL_420", "YBR_PARTIAL_422", "HSV", "ARGB", "CMYK", "XYB")  # PS3.3, C.7.6.3.1.2
 WARNERS = r"pydicom|openjpeg|pylibjpeg"
 
 _lock = threading.Lock()
@@ -139,12 +140,19 @@ def _stored(dataset: "Dataset", header: Header) -> tuple[NDArray[np.generic], st
     """The first frame as stored, (H, W) or (H, W, 3), and its photometric interpretation then."""
     if not any(name in dataset for name in PIXEL_TAGS):
         raise PictureError("a DICOM file without pixels: it is cut off before them, or holds a report or a plan")
+    photometric = dataset.get("PhotometricInterpretation")
+    if photometric not in (*GREY, *COLOUR):  # a damaged file may hold any text there
+        known = photometric if photometric in NOT_READ else "unknown"
+        raise PictureError(f"a DICOM file whose colour space is {known}, which is not read")
     decoder, syntax = _decoder(dataset)
     try:
         array, facts = decoder.as_array(dataset, index=0)
     except Exception as error:  # of decoders written in C, of pydicom, of numpy
         kind = type(error).__name__
-        raise PictureError(f"damaged DICOM: its pixels ({syntax}) cannot be decoded, or are cut off ({kind})") from None
+        raise PictureError(
+            f"DICOM pixels ({syntax}, {header.bits} bits) that cannot be decoded ({kind}): damaged, cut off, or of a "
+            "kind that its decoder does not know"
+        ) from None
     if array.shape[:2] != (header.height, header.width) or array.ndim not in (2, 3):
         raise PictureError(f"damaged DICOM: pixels of shape {array.shape}, not {header.height}x{header.width}")
     return array, str(facts["photometric_interpretation"])
@@ -184,12 +192,7 @@ def _pixels(dataset: "Dataset", stored: NDArray[np.generic], photometric: str) -
         return _eight_bits(colours, 8 * colours.dtype.itemsize)
     if photometric == "RGB" and stored.ndim == 3:
         return _eight_bits(stored, _whole(dataset, "BitsStored"))
-    raise PictureError(f"a DICOM file of the colour space {_known(photometric)}, which is not read")
-
-
-def _known(photometric: str) -> str:
-    """The name of a colour space, if it is one: a damaged file may hold any text there."""
-    return photometric if photometric in COLOUR_SPACES else "(unknown)"
+    raise PictureError("damaged DICOM: its colour space and its channels do not fit")
 
 
 def _eight_bits(colours: NDArray[np.generic], bits: int) -> NDArray[np.uint8]:
@@ -210,7 +213,7 @@ def _grey(dataset: "Dataset", stored: NDArray[np.float64]) -> NDArray[np.float64
     voi = _group(dataset, "FrameVOILUTSequence", "WindowCenter")
     if "VOILUTSequence" in voi and len(voi.VOILUTSequence):
         table, bits = _table(voi.VOILUTSequence[0], _is_signed(dataset))
-        return table(rescaled) * (255.0 / (2**bits - 1))
+        return np.asarray(table(rescaled) * (255.0 / (2**bits - 1)), np.float64)
     centre, width = _first(voi, "WindowCenter"), _first(voi, "WindowWidth")
     if centre is not None and width is not None:
         return 255.0 * window(rescaled, centre, width, str(voi.get("VOILUTFunction") or "LINEAR"))

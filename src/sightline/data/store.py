@@ -66,9 +66,13 @@ class FolderStore:
         return list(self._listing[1])
 
     def read(self, name: str) -> bytes:
+        return self.read_start(name, -1)
+
+    def read_start(self, name: str, num_bytes: int) -> bytes:
+        """The first bytes of a file, all of them for -1."""
         try:
             with open(os.path.join(self.root, self._unprintable.get(name, name)), "rb") as file:
-                return file.read()
+                return file.read(num_bytes)
         except ValueError as error:  # a NUL inside the name
             raise OSError(str(error)) from error
 

@@ -5,11 +5,12 @@ Must not know any one format.
 
 from collections.abc import Sequence
 
+from sightline.data import nifti
 from sightline.data.decode import EXTENSIONS
 from sightline.errors import DataError, nearest
 
 NUM_SHOWN = 3
-_SUFFIXES = tuple(EXTENSIONS)
+_SUFFIXES = (*EXTENSIONS, *nifti.EXTENSIONS)  # a volume's rows become slices later
 EXPECTED = (
     "Expected one of:\n"
     "  folder/<class>/*.jpg, one folder a class\n"
