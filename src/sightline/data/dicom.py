@@ -67,7 +67,8 @@ def read_picture(data: bytes) -> tuple[Header, NDArray[np.uint8]]:
     header = _header(dataset, data)
     stored, photometric = _stored(dataset, header)
     try:
-        return header, _pixels(dataset, stored, photometric)
+        with np.errstate(over="ignore", invalid="ignore"):  # damaged scales may be anything; the result is checked
+            return header, _pixels(dataset, stored, photometric)
     except PictureError:
         raise
     except Exception as error:  # tables and windows hold anything in damaged files
@@ -184,6 +185,8 @@ def _decoder(dataset: "Dataset") -> "tuple[Decoder, str]":
 def _pixels(dataset: "Dataset", stored: NDArray[np.generic], photometric: str) -> NDArray[np.uint8]:
     if photometric in GREY:
         grey = _grey(dataset, stored.astype(np.float64))
+        if not np.isfinite(grey).all():
+            raise PictureError("DICOM pixels that are no numbers, or that are scaled to none (NaN or infinite)")
         return as_pixels(255.0 - grey if photometric == "MONOCHROME1" else grey)
     if photometric == "PALETTE COLOR":
         from pydicom.pixels.processing import apply_color_lut
@@ -207,8 +210,6 @@ def _eight_bits(colours: NDArray[np.generic], bits: int) -> NDArray[np.uint8]:
 
 def _grey(dataset: "Dataset", stored: NDArray[np.float64]) -> NDArray[np.float64]:
     """Stored values (H, W) -> greys 0..255, before MONOCHROME1 is inverted."""
-    if not np.isfinite(stored).all():
-        raise PictureError("DICOM pixels that are not numbers (NaN or infinite)")
     rescaled = _modality(dataset, stored)
     voi = _group(dataset, "FrameVOILUTSequence", "WindowCenter")
     if "VOILUTSequence" in voi and len(voi.VOILUTSequence):

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 def stretched(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
     """Values with `low` at 0 and `high` at 255, clipped. A constant picture is black."""
-    scale = 255.0 / (high - low) if high > low else 0.0
-    return np.asarray(np.clip((values - low) * scale, 0.0, 255.0), np.float64)
+    if not low < high:
+        return np.zeros(values.shape)
+    return np.asarray((np.clip(values, low, high) - low) / (high - low) * 255.0, np.float64)
 
 
 def as_pixels(greys: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -56,7 +56,8 @@ class Volume:
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
         """One slice, (H, W, 1)."""
-        values = np.asarray(self.voxels[index], np.float64) * self.slope + self.intercept
+        with np.errstate(over="ignore", invalid="ignore"):  # a damaged header may scale by anything
+            values = np.asarray(self.voxels[index], np.float64) * self.slope + self.intercept
         return as_pixels(stretched(np.where(np.isfinite(values), values, self.low), self.low, self.high))
 
 
@@ -145,8 +146,11 @@ def _window(stored: NDArray[np.generic], slope: float, intercept: float) -> tupl
     inside = finite[finite > finite.min()] if slope >= 0 else finite[finite < finite.max()]
     if not inside.size:
         return 0.0, 0.0
-    ends = np.percentile(inside[:: 1 + inside.size // MAX_SAMPLED], PERCENTILES).astype(np.float64) * slope + intercept
-    return float(ends.min()), float(ends.max())
+    with np.errstate(over="ignore", invalid="ignore"):
+        ends = (
+            np.percentile(inside[:: 1 + inside.size // MAX_SAMPLED], PERCENTILES).astype(np.float64) * slope + intercept
+        )
+    return (float(ends.min()), float(ends.max())) if np.isfinite(ends).all() else (0.0, 0.0)
 
 
 def _unpacked(data: bytes, num_bytes: int) -> bytes:
