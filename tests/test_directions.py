@@ -35,7 +35,7 @@ ALLOWED["cli"] = {*ALLOWED["classifier"], "classifier"}
 # Slow to import, or not always installed.
 INSIDE_FUNCTIONS = {
     "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",
-    "fsspec", "aiohttp", "pydicom", "nibabel",
+    "fsspec", "aiohttp", "pydicom", "imagecodecs", "nibabel",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from types import ModuleType
 
 from sightline.data.dataset import SPLIT_NAMES, Dataset
 from sightline.data.formats._common import count, is_picture
+from sightline.data.slices import with_slices
 from sightline.data.store import FileStore, Store, SubStore, is_archive, open_store
 from sightline.errors import DataError, nearest
 from sightline.registry import Registry
@@ -60,13 +61,12 @@ def _read_file(path: Path) -> Dataset:
                 f"{path}: not a folder, an archive (zip, tar), a table (CSV, TSV, JSON Lines, Parquet) or a NumPy "
                 "archive (.npz) of pictures; give the folder that holds the pictures"
             )
-    found: Dataset = module.read(store, path.name)
-    return found
+    return with_slices(module.read(store, path.name))
 
 
 def _read(store: Store) -> Dataset:
     inner, notes, (_, module) = _unwrapped(store)
-    dataset: Dataset = module.read(inner, None)
+    dataset = with_slices(module.read(inner, None))
     return dataclasses.replace(dataset, notes=(*notes, *dataset.notes))
 
 

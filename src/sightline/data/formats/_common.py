@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from sightline.data import nifti
 from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.decode import EXTENSIONS
 from sightline.data.names import Names
@@ -17,7 +18,7 @@ from sightline.errors import DataError, nearest
 NUM_SHOWN = 3
 SPLIT_WORDS = {**SPLIT_NAMES, "eval": "test", "evaluation": "test"}
 SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}.*")  # data/train-00000-of-00002.parquet
-_SUFFIXES = tuple(EXTENSIONS)
+_SUFFIXES = (*EXTENSIONS, *nifti.EXTENSIONS)  # a volume's rows become slices later
 EXPECTED = (
     "Expected one of:\n"
     "  folder/<class>/*.jpg, one folder a class\n"
