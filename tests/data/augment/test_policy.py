@@ -90,6 +90,7 @@ def test_every_operation_is_as_likely_and_signs_are_even(name: str, num_steps: i
         assert abs(float(signs.mean())) < 0.03 and set(signs) == {-1.0, 1.0}
     if num_steps == 2:
         assert abs((calls[0][0] == calls[1][0]).mean() - 1 / 14) < 0.01  # the steps are independent
+        assert abs((calls[0][2] == calls[1][2]).mean() - 1 / 2) < 0.015
         assert all((shares == 0.3).all() for _, shares, _ in calls)
 
 
