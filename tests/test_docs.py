@@ -23,6 +23,8 @@ from PIL import Image, ImageDraw
 import sightline
 from sightline import errors
 from sightline.cli import COMMANDS, command_parser, main
+from sightline.data.augment import AUGMENTATIONS
+from sightline.data.mixing import MIXINGS
 from sightline.data.scan import Survey
 from sightline.training.recipe import Recipe, choose
 
@@ -402,5 +404,13 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}, target
 
 
-def test_the_picture_is_small() -> None:
-    assert 0 < (PROJECT / "docs/images/report.png").stat().st_size < 300_000
+def test_the_pictures_are_small() -> None:
+    for picture in (PROJECT / "docs/images").glob("*.png"):
+        assert 0 < picture.stat().st_size < 300_000
+
+
+def test_every_augmentation_is_on_its_page_and_says_truly_whether_it_may_change_labels() -> None:
+    text = (PROJECT / "docs/augment.md").read_text("utf-8").partition("## All of them")[2]
+    documented = dict(re.findall(r"^\| `(\w+)` \|.*\| ([a-z ]+) \|$", text, re.MULTILINE))
+    expected = {name: ("no", "yes")[AUGMENTATIONS.get(name).MAY_CHANGE_LABEL] for name in AUGMENTATIONS.names()}
+    assert documented == expected | dict.fromkeys(MIXINGS.names(), "it mixes it")

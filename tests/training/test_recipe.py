@@ -59,6 +59,8 @@ def test_flags_win_over_set_and_set_over_the_file() -> None:
         ("epochs=-1", "must lie between"),
         ("learning_rate=nan", "must lie between"),
         ("augment=['flipp']", "Did you mean flip"),
+        ("augment=['mixip']", "Did you mean mixup"),
+        ("augment_if_safe=['flip', 'cutmix']", "cutmix mixes the labels along with the pictures.*name it in augment"),
         ("epochs", "key=value"),
         ("size=5000", "must lie between"),
     ],

@@ -13,6 +13,7 @@ from sightline import Classifier
 from sightline.classifier import from_arrays
 from sightline.errors import TrainingError
 from sightline.predictor import Predictor
+from sightline.training.progress import Silent
 from sightline.training.safe import is_safe
 from sightline.training.train import Options, train
 
@@ -30,6 +31,16 @@ def bars(num: int, seed: int = 0, side: int = 28) -> tuple[np.ndarray, list[str]
             picture[:, at : at + 2] = 250
         labels.append("lying" if i % 2 else "standing")
     return pictures, labels
+
+
+class Lines(Silent):
+    """Remembers what a training says."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
 
 
 FAST = {"epochs": 3, "batch_size": 16, "learning_rate": 0.1, "model.width": 8}
@@ -130,6 +141,27 @@ def test_flip_is_switched_on_for_bars_and_off_for_arrows(tmp_path: Path) -> None
         picture[:] = np.linspace(0, 200, 28)[:: 1 if i % 2 else -1] + picture // 5
     run = train(from_arrays(pictures, labels), FAST | {"epochs": 6}, Options(out=tmp_path / "arrows"))
     assert "flip" not in (run.path / "report.html").read_text().split("Augmentation")[1][:200]
+
+
+def test_turns_are_tried_as_flips_are(tmp_path: Path) -> None:
+    """A quarter turn makes a lying bar a standing one, a mirror image does not."""
+    settings = FAST | {"epochs": 6, "augment_if_safe": ["quarter_turns", "vertical_flip", "rotation"]}
+    progress = Lines()
+    run = train(from_arrays(*bars(600)), settings, Options(out=tmp_path / "run"), progress)
+    verdicts = {name: line for line in progress.lines for name in settings["augment_if_safe"] if line.startswith(name)}
+    assert verdicts["quarter_turns"].endswith("left off")
+    assert verdicts["vertical_flip"].endswith("switched on")
+    assert "vertical_flip" in (run.path / "report.html").read_text().split("Augmentation")[1][:200]
+
+
+@pytest.mark.parametrize("weights", ["none", "balanced"])
+def test_mixed_pictures_teach(weights: str, tmp_path: Path) -> None:
+    settings = FAST | {"epochs": 8, "augment": ["pad_crop", "mixup", "cutmix"], "class_weights": weights}
+    run = train(from_arrays(*bars(300)), settings, Options(out=tmp_path / "run"))
+    assert json.loads((run.path / "metrics.json").read_text())["accuracy"] > 0.85
+    again = train(from_arrays(*bars(300)), settings, Options(out=tmp_path / "again", num_workers=3))
+    first, second = (load_file(p.path / "model.safetensors") for p in (run, again))
+    assert all(torch.equal(first[k], second[k]) for k in first)
 
 
 def test_the_safety_test_by_hand() -> None:

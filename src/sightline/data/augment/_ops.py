@@ -41,18 +41,20 @@ def by_group(
     images = planar(images)
     size = max(1, BLOCK // max(1, images[0].numel()))
     parts, places = [], []
-    for group in np.unique(groups):
-        members = np.flatnonzero(groups == group)
-        operation = operations.get(group.item())
-        for rows in [members] if operation is None else np.split(members, range(size, len(members), size)):
+    for group in dict.fromkeys(groups.tolist()):
+        members, operation = np.flatnonzero(groups == group), operations.get(group)
+        for start in range(0, len(members), len(members) if operation is None else size):
+            rows = members[start : start + size] if operation is not None else members
             part = images if len(rows) == len(images) else images.index_select(0, _rows(rows, images))
             parts.append(part if operation is None else operation(part, rows))
             places.append(rows)
-    done = parts[0] if len(parts) == 1 else torch.cat(parts)
+    if len(parts) == 1:
+        return parts[0]
     order = np.concatenate(places)
-    if (np.diff(order) > 0).all():
-        return done
-    return done.index_select(0, _rows(np.argsort(order), images))
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    done = torch.cat(parts)
+    return done if back[0] == 0 and (back[1:] > back[:-1]).all() else done.index_select(0, _rows(back, images))
 
 
 def every(images: Tensor, operation: Callable[[Tensor, NDArray[np.intp]], Tensor]) -> Tensor:

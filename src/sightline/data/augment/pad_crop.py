@@ -20,6 +20,9 @@ def augment(view: View, draw: Draw) -> View:
         .to(view.images.device)
         for axis, side in enumerate(view.frame)
     )  # (N, H), (N, W)
-    sample = torch.arange(len(view.images), device=view.images.device)[:, None, None]
-    shifted = view.images.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None, :]]  # (N, H, W, C)
+    n, channels, height, width = view.images.shape
+    pixels = view.images.permute(0, 2, 3, 1).reshape(-1, channels)
+    first = height * torch.arange(n, device=view.images.device)[:, None]
+    places = ((first + rows) * width)[:, :, None] + columns[:, None, :]  # (N, H, W) in all the batch's pixels
+    shifted = pixels.index_select(0, places.view(-1)).view(n, height, width, channels)
     return view.replaced(shifted.permute(0, 3, 1, 2))
