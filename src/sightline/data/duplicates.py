@@ -24,16 +24,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.alignment import explained
-from sightline.data.candidates import BOXES, Cell, candidates, cells
+from sightline.data.candidates import BOXES, SCALE, Candidates, candidates, index
 from sightline.data.signature import COLOUR, CONTRAST, SIGNATURE_BYTES, is_blank, signatures
 
 __all__ = ["SIGNATURE_BYTES", "groups", "near_pairs", "signatures"]
 
-MIN_EXPLAINED = 0.90
+MIN_EXPLAINED = 0.88
+# Where mean colour or contrast differ by more than a planted copy's did, the picture may have been adjusted: then more
+# is asked of its shape, since a dark ship before a bright sea is like many others in shape alone.
+MIN_EXPLAINED_ADJUSTED = 0.92
+MIN_LIKENESS_ADJUSTED = 0.94
 MAX_COLOUR_DIFFERENCE = 48  # grey levels, of the channel that differs most
 MAX_CONTRAST_RATIO = 1.6
 MAX_BLANK_DIFFERENCE = 3  # grey levels, between two blank pictures
 BLANKS_COMPARED = 32
+BLOCK = 1024  # candidate pairs at a time
 
 Pairs = NDArray[np.int64]
 NONE: Pairs = np.zeros((0, 2), np.int64)
@@ -50,8 +55,7 @@ def near_pairs(signatures: NDArray[np.uint8]) -> Pairs:
     rows = firsts[~blank]
     if len(rows) > 1:
         kept = signatures if len(rows) == len(signatures) else signatures[rows]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found += [rows[pairs] for pairs in pool.map(lambda cell: _pairs_of_cell(kept, cell), cells(kept))]
+        found.append(rows[_copies(kept, candidates(index(kept)))])
     return np.unique(np.concatenate(found), axis=0)
 
 
@@ -90,21 +94,28 @@ def _blank_pairs(signatures: NDArray[np.uint8], rows: NDArray[np.int64]) -> Pair
     return np.concatenate(found)
 
 
-def _pairs_of_cell(signatures: NDArray[np.uint8], cell: Cell) -> Pairs:
-    """The near-duplicates that one cell finds, (P, 2), first < second."""
-    found = candidates(signatures, cell)
-    found = found[_could_be(signatures, found.first, found.second)]
-    first, second = signatures[found.first], signatures[found.second]
-    share = explained(first, second, BOXES[found.box], found.is_mirrored)
-    pairs = np.stack([found.first, found.second], axis=1)[share >= MIN_EXPLAINED]
-    return np.sort(pairs, axis=1)
+def _copies(signatures: NDArray[np.uint8], pairs: Candidates) -> NDArray[np.int32]:
+    """Those of the candidates that are copies, (P, 2), first < second."""
+
+    def is_copy(start: int) -> NDArray[np.bool_]:
+        block = pairs[slice(start, start + BLOCK)]
+        first, second = signatures[block.first], signatures[block.second]
+        is_alike = _alike(first, second)
+        possible = np.nonzero(is_alike | (block.likeness >= MIN_LIKENESS_ADJUSTED * SCALE**2))[0]
+        share = np.zeros(len(first), np.float32)
+        share[possible] = explained(
+            first[possible], second[possible], BOXES, block.box[possible], block.is_mirrored[possible]
+        )
+        return share >= np.where(is_alike, MIN_EXPLAINED, MIN_EXPLAINED_ADJUSTED)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        which = [np.zeros(0, np.bool_), *pool.map(is_copy, range(0, len(pairs.first), BLOCK))]
+    return np.sort(np.stack([pairs.first, pairs.second], axis=1)[np.concatenate(which)], axis=1)
 
 
-def _could_be(signatures: NDArray[np.uint8], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether mean colour and contrast agree, (P,)."""
-    colour = np.abs(signatures[first, COLOUR].astype(np.int64) - signatures[second, COLOUR]).max(axis=1)
-    a, b = signatures[first, CONTRAST].astype(np.float32), signatures[second, CONTRAST].astype(np.float32)
-    likely: NDArray[np.bool_] = (colour <= MAX_COLOUR_DIFFERENCE) & (
-        np.maximum(a, b) <= MAX_CONTRAST_RATIO * np.minimum(a, b)
-    )
-    return likely
+def _alike(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether mean colour and contrast agree, for signatures (P, SIGNATURE_BYTES): (P,)."""
+    a, b = first[:, COLOUR].astype(np.float32), second[:, COLOUR].astype(np.float32)
+    is_near: NDArray[np.bool_] = np.abs(a - b).max(axis=1) <= MAX_COLOUR_DIFFERENCE
+    a, b = first[:, CONTRAST].astype(np.float32), second[:, CONTRAST].astype(np.float32)
+    return is_near & (np.maximum(a, b) <= MAX_CONTRAST_RATIO * np.minimum(a, b))

@@ -17,17 +17,16 @@ from numpy.typing import NDArray
 from sightline.data.signature import SIDE
 
 Floats = NDArray[np.float32]
-WEIGHT = 0.5
 EDGES = np.linspace(0, 1, SIDE + 1, dtype=np.float32)
 
 
-def frequencies(num_frequencies: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+def frequencies(num_frequencies: int, exponent: float) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
     """Rows k, columns l and weights (D,) of the coefficients that are kept; even l first, then odd l."""
     rows, columns = np.indices((num_frequencies, num_frequencies))
     radius = np.hypot(rows, columns)
     kept = (radius > 0) & (radius < num_frequencies)
     order = np.argsort(columns[kept] % 2, kind="stable")
-    return rows[kept][order], columns[kept][order], (radius[kept][order] ** WEIGHT).astype(np.float32)
+    return rows[kept][order], columns[kept][order], (radius[kept][order] ** exponent).astype(np.float32)
 
 
 def along_a_side(num_frequencies: int, start: Floats, end: Floats) -> tuple[Floats, Floats, Floats]:
@@ -49,9 +48,9 @@ def along_a_side(num_frequencies: int, start: Floats, end: Floats) -> tuple[Floa
 ROOT2 = np.float32(np.sqrt(2))
 
 
-def projection(num_frequencies: int, box: tuple[float, float, float, float]) -> Floats:
+def projection(num_frequencies: int, exponent: float, box: tuple[float, float, float, float]) -> Floats:
     """(SIDE * SIDE, D): thumbnails (N, SIDE * SIDE) @ this are the coefficients of `box` = top, bottom, left, right."""
-    rows, columns, weights = frequencies(num_frequencies)
+    rows, columns, weights = frequencies(num_frequencies, exponent)
     bounds = np.array(box, np.float32)[:, None]
     down, across = (along_a_side(num_frequencies, *bounds[i : i + 2])[0][0] for i in (0, 2))
     waves: Floats = down[rows][:, :, None] * across[columns][:, None, :] * weights[:, None, None]  # (D, SIDE, SIDE)
