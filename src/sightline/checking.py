@@ -21,7 +21,7 @@ from sightline.data.checks import CHECKS, SEVERITIES, Evidence, Finding
 from sightline.data.dataset import Dataset
 from sightline.data.exclude import as_list
 from sightline.data.scan import Read, scan
-from sightline.data.split import Split, split
+from sightline.data.split import split
 from sightline.data.summary import Summary, summarise
 from sightline.errors import ConfigError, DataError, nearest
 
@@ -129,7 +129,7 @@ class Checked:
 def check(
     data: str | Path | Dataset,
     num_workers: int | None = None,
-    progress: Callable[[Iterator[Read], int], Iterable[Read]] = lambda results, total: results,
+    progress: Callable[[Iterator[Read], int], Iterable[Read]] | None = None,
 ) -> Checked:
     """Read every picture of a data set once and say what is wrong with them.
 
@@ -138,20 +138,17 @@ def check(
     """
     started = time.perf_counter()
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
-    found = scan(dataset, None, num_workers, progress)
+    found = scan(dataset, None, num_workers, progress or (lambda results, total: results))
     evidence = gather(dataset, found.records, found.bad)
     return Checked(findings_of(evidence), evidence, time.perf_counter() - started)
 
 
 def gather(dataset: Dataset, records: np.ndarray, bad: dict[str, str]) -> Evidence:
     """The evidence, with the split that training would use, or why it would refuse."""
-    parts: Split | None = None
-    refusal = ""
     try:
-        parts = split(dataset)
+        return Evidence(dataset, records, bad, split(dataset))
     except DataError as error:
-        refusal = str(error)
-    return Evidence(dataset, records, bad, parts, refusal)
+        return Evidence(dataset, records, bad, None, str(error))
 
 
 def findings_of(evidence: Evidence, checks: Sequence[str] | None = None) -> tuple[Finding, ...]:

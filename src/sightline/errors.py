@@ -10,7 +10,8 @@
     └── MissingExtraError     9    an optional package is absent
 
 The number is the exit code of the command line. Besides these: 0 success, 1 an error of Sightline's own,
-2 a mistyped command, 3 some of the inputs of `predict` failed (each has its line), 130 stopped by Ctrl-C.
+2 a mistyped command, 3 some of the inputs of `predict` failed (each has its line), 10 `check` found what --fail-on
+names, 130 stopped by Ctrl-C.
 """
 
 from collections.abc import Iterable

@@ -46,9 +46,8 @@ def without_listed(dataset: Dataset, path: Path) -> Dataset:
     if len(listed) == len(dataset):
         raise DataError(f"--exclude {path} names every picture of {dataset.location}")
     noun = "picture" if len(listed) == 1 else "pictures"
-    return dataset.without(
-        (row_of[name] for name in listed), f"{len(listed):,} {noun} left out as listed in {path.name}"
-    )
+    note = f"{len(listed):,} {noun} left out, as {path.name} says"
+    return dataset.without((row_of[name] for name in listed), note)
 
 
 def _nearest(name: str, dataset: Dataset) -> str:

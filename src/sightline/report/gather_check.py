@@ -139,8 +139,8 @@ def _histograms(evidence: Evidence) -> tuple[Histogram, ...]:
         histogram("Short side", "pixels", np.minimum(height, width)),
         histogram("Width by height", "", width / np.maximum(height, 1)),
         histogram("Brightness", "of 255", records["mean"], (0.0, 255.0)),
-        histogram("Contrast", "of 255 (standard deviation)", records["std"]),
-        histogram("Width of edges", "pixels (more: less sharp)", records["blur"]),
+        histogram("Contrast", "standard deviation", records["std"]),
+        histogram("Width of edges", "pixels", records["blur"]),
         histogram("File size", "kB", records["num_bytes"] / 1000),
     )
     return tuple(one for one in drawn if one is not None)

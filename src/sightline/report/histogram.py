@@ -31,7 +31,9 @@ def histogram(
         return None
     low, high = spread or (float(numbers.min()), float(np.quantile(numbers, 0.995)))
     marks = ticks(low, high, about=4)
-    low, high = marks[0], marks[-1]
+    if spread is None:
+        low, high = marks[0], marks[-1]
+    marks = [mark for mark in marks if low <= mark <= high]
     counts, edges = np.histogram(numbers.clip(low, high), NUM_BINS, (low, high))
     scale = (WIDTH - 2 * LEFT) / (high - low)
     tall = (HEIGHT - TOP - BOTTOM) / counts.max()

@@ -60,7 +60,7 @@ def _test(
         mend = "Give pictures of one scene the same name in a column `group` of a table: groups are never parted."
     return Finding(
         kind="near_leak" if is_near else "leak",
-        severity="warning" if is_near and not is_own else "error",
+        severity="warning" if is_near else "error",
         title=title,
         effect="The network is examined on what it has learned by heart: the accuracy is too high by up to this share, "
         "and no one notices before use.",

@@ -40,8 +40,8 @@ def find(evidence: Evidence) -> list[Finding]:
                 severity="warning" if len(small) < len(counts) else "note",
                 title=f"{len(small):,} {plural(len(small), 'class has', 'classes have')} fewer than {FEW} pictures: "
                 f"{few(small)}.",
-                effect="About three of a class are tested. One picture more or less moves its recall by 33 points, and "
-                "there is little to learn from.",
+                effect="One picture in seven is tested: three of a class or fewer, so that one of them moves its "
+                "recall by 33 points; and there is little to learn from.",
                 advice="Add pictures; or measure with `--fold`, so that every picture is tested once.",
             )
         )
