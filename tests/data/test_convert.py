@@ -80,7 +80,6 @@ def test_arrays_become_png_by_their_number(tmp_path: Path) -> None:
     done = convert(tmp_path / "in", tmp_path / "out", "folder")
     assert done.notes == ("18 arrays are written as PNG, which is lossless",)
     assert names_in(tmp_path / "out")[:2] == ["test/10/000000014.png", "test/10/000000017.png"]
-    assert done.dataset.location == str(tmp_path / "out")
 
 
 def test_what_was_left_aside_is_said_here_too(tmp_path: Path) -> None:
@@ -135,14 +134,14 @@ def test_classes_that_cannot_be_folders(classes: tuple[str, str], message: str, 
         convert(root, tmp_path / "out", "folder")
     assert os.listdir(tmp_path) == ["in"]
     for to in HOLD_ANY_NAME:
-        assert set(convert(root, tmp_path / to, to).dataset.classes) == set(classes)
+        assert set(open_dataset(convert(root, tmp_path / to, to).out).classes) == set(classes)
 
 
 def test_classes_that_are_numbers_out_of_order(tmp_path: Path) -> None:
     """The index in WebDataset's `.cls` is 0 and 1, the names are 3 and 7."""
     root = table_of(tmp_path / "in", [("1.png", "7"), ("2.png", "3")])
     for to in WRITERS.names():
-        assert convert(root, tmp_path / to, to).dataset.classes == ("3", "7")
+        assert open_dataset(convert(root, tmp_path / to, to).out).classes == ("3", "7")
 
 
 @pytest.mark.parametrize("name", ["a\nb", " a"])
@@ -151,7 +150,7 @@ def test_classes_that_are_no_line_of_text(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be a line of classnames.txt; rename it"):
         convert(root, tmp_path / "out", "webdataset")
     for to in ("table", "parquet"):
-        assert name in convert(root, tmp_path / to, to).dataset.classes
+        assert name in open_dataset(convert(root, tmp_path / to, to).out).classes
 
 
 def test_file_names_that_clash_or_are_unfit_are_recorded(tmp_path: Path) -> None:
@@ -200,7 +199,7 @@ def test_a_table_keeps_folders_and_numbers_what_points_outside(tmp_path: Path) -
 def test_pictures_without_a_name_get_one_by_their_content(tmp_path: Path) -> None:
     root = table_of(tmp_path / "in", [("one", "a"), ("two.dat", "b")])
     done = convert(root, tmp_path / "out", "folder")
-    assert sorted(done.dataset.paths) == ["a/000000000.png", "b/000000001.png"]
+    assert sorted(open_dataset(done.out).paths) == ["a/000000000.png", "b/000000001.png"]
     (root / "one").write_bytes(b"no picture")
     with pytest.raises(BadPicturesError, match="one: not a picture"):
         convert(root, tmp_path / "again", "folder")
@@ -246,9 +245,11 @@ def test_hugging_face_has_no_single_split_train(tmp_path: Path) -> None:
     make_folder([p for p in one_set() if p.split == "train"], tmp_path / "in")
     assert set(open_dataset(tmp_path / "in").splits or ()) == {"train"}
     done = convert(tmp_path / "in", tmp_path / "out", "parquet")
-    assert done.dataset.splits is None and "the splits are not written: a single split, train" in done.notes[0]
+    assert (
+        open_dataset(done.out).splits is None and "the splits are not written: a single split, train" in done.notes[0]
+    )
     for to in ("folder", "table", "webdataset"):
-        assert set(convert(tmp_path / "in", tmp_path / to, to).dataset.splits or ()) == {"train"}
+        assert set(open_dataset(convert(tmp_path / "in", tmp_path / to, to).out).splits or ()) == {"train"}
 
 
 # Refusals and interruptions
@@ -347,7 +348,7 @@ def test_killed_midway_nothing_has_the_name(to: str, tmp_path: Path) -> None:
     assert left.startswith(".out.") and left.endswith(".part")
     done = convert(tmp_path / "in", tmp_path / "out", to)
     assert f"left over from conversions that were killed, to be deleted: {left}" in done.notes
-    assert rows_of(done.dataset) == rows_of(open_dataset(tmp_path / "in"))
+    assert rows_of(open_dataset(done.out)) == rows_of(open_dataset(tmp_path / "in"))
 
 
 def test_every_format_has_its_way_back() -> None:
@@ -359,7 +360,7 @@ def test_traffic_signs_keep_their_groups(shared: Path, tmp_path: Path) -> None:
     before = open_dataset(shared / "data/traffic_signs.zip")
     assert before.groups is not None
     for to in HOLD_ANY_NAME:
-        after = convert(shared / "data/traffic_signs.zip", tmp_path / to, to).dataset
+        after = open_dataset(convert(shared / "data/traffic_signs.zip", tmp_path / to, to).out)
         assert after.groups is not None and after.classes == before.classes
         assert sorted(zip(after.groups, after.labels.tolist(), strict=True)) == sorted(
             zip(before.groups, before.labels.tolist(), strict=True)

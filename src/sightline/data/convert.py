@@ -33,7 +33,7 @@ Progress = Callable[[Iterable[Sample], int, str], Iterable[Sample]]
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was written, as its reader sees it, and what there is to say: left aside, lost, renamed."""
+    """What was written, with its rows as in the source, and what there is to say: left aside, lost, renamed."""
 
     out: Path
     dataset: Dataset
@@ -79,7 +79,7 @@ def convert(
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    return Conversion(out, open_dataset(out), tuple(notes))
+    return Conversion(out, dataset, tuple(notes))
 
 
 def _check_out(data: str | Path, out: Path) -> None:
