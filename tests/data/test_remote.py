@@ -1,6 +1,6 @@
-"""Shards on servers: a server on loopback that cuts, fails, changes or gives no parts; fsspec's memory for a store.
+"""Shards on servers: a server on loopback that cuts, fails, changes or gives no parts; s3fs against the same server.
 
-A real S3 is not reached from here; `memory://` goes the same way through fsspec (info, glob, cat_file by range).
+Amazon's own is not reached from here.
 """
 
 import contextlib
@@ -212,6 +212,23 @@ def test_a_store_without_http(root: Path, local: Dataset) -> None:
         open_dataset("memory://bucket/tran-*.tar")
 
 
+def test_s3_by_its_own_client(server: Server, local: Dataset, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The requests of s3fs (HEAD, GET by range), answered by the server on loopback as a bucket's."""
+    pytest.importorskip("s3fs", reason="NO s3fs: the extra `stream` is missing")
+    (root / "bucket").mkdir()
+    for path in root.glob("*.*"):
+        (root / "bucket" / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    data = open_dataset("s3://bucket/train-{000..003}.tar")
+    assert server.num_bytes < 0.4 * sum(path.stat().st_size for path in root.glob("*.tar"))
+    assert_same(data, local)
+    assert not scan(data, Preprocessing(32, 32)).bad
+    assert {path for _, path, wanted in server.fetched() if not wanted} == set(), "every request is for a range"
+
+
 def test_passwords_and_signatures_are_neither_shown_nor_kept(server: Server, tmp_path: Path) -> None:
     url = f"{server.url.replace('//', '//user:geheim@')}/train-{{000..003}}.tar?signature=geheim"
     data = open_dataset(url)
@@ -237,3 +254,32 @@ def test_a_missing_extra_and_an_unknown_protocol(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(MissingExtraError, match="needs the package fsspec"):
         open_dataset("memory://x/y-{0..1}.tar")
+
+
+def test_a_run_from_a_server_is_the_run_from_a_local_copy(
+    server: Server, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures streamed anew each epoch, not kept: the same weights, and the run is measured again by its address."""
+    from sightline.data import scan as scanning
+    from sightline.evaluate import evaluate_run
+    from sightline.training.train import Options, train
+
+    monkeypatch.setattr(scanning, "MEMORY_SHARE", 0.0)
+    weights = []
+    for place in (str(root / "train-{000..003}.tar"), at(server)):
+        out = tmp_path / f"run-{len(weights)}"
+        train(place, {"epochs": 2, "size": 32, "model": "simple_cnn"}, Options(out=out))
+        weights.append((out / "model.safetensors").read_bytes())
+        tested, _ = evaluate_run(out)
+        assert len(tested.rows) == 9
+    assert weights[0] == weights[1]
+    server.requests.clear()
+    evaluate_run(tmp_path / "run-1")
+    assert not server.fetched()
+
+
+def test_a_run_is_named_after_its_shards(server: Server) -> None:
+    from sightline.training.prepare import open_table
+    from sightline.training.progress import Silent
+
+    assert open_table(at(server), None, Silent()).name == "train"

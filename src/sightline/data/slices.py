@@ -117,9 +117,9 @@ class SliceImages:
         if not is_volume(self.files.names[file]):
             return self.files.read(file, min_side)
         volume = self.volumes.get(file)
-        num_slices, height, width = volume.voxels.shape
+        height, width = volume.voxels.shape[1:]
         bits, num_bytes = 8 * volume.voxels.dtype.itemsize, volume.voxels[0].nbytes
-        header = Header(width, height, "F", "NIFTI", True, bits, num_frames=num_slices, num_bytes=num_bytes)
+        header = Header(width, height, "F", "NIFTI", True, bits, num_bytes=num_bytes)
         return header, volume.pixels(int(self.index[row]))
 
     def size(self, row: int) -> tuple[int, int]:

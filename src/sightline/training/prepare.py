@@ -78,7 +78,7 @@ def decode(
         notes.append(
             f"{found.num_colour_to_grey} colour pictures were turned grey, as the sample looked at was all grey"
         )
-    several = int((found.records["num_frames"] > 1).sum()) if (found.records["format"] != b"NIFTI").all() else 0
+    several = int((found.records["num_frames"] > 1).sum())
     if several:
         notes.append(f"{several} files have several frames or pages; the first of each is used")
     if found.bad:
