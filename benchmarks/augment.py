@@ -7,7 +7,8 @@ mixup and CutMix are its own whole-batch classes, which take float32 (that conve
 
     python benchmarks/augment.py [--rounds 5] [--cores 1] [--only NAME]
 
-With --cores 2 both have two: torchvision two processes of a DataLoader, Sightline two threads, a batch each.
+On one core seconds are those of the process, which other work on the machine does not lengthen much. With --cores 2
+both have two, and a clock: torchvision two processes of a DataLoader, Sightline two threads, a batch each.
 """
 
 import argparse
@@ -97,20 +98,21 @@ def ours(canvases: np.ndarray, side: int, names: list[str], cores: int, repeats:
     return run
 
 
-def seconds(run: Callable[[], None]) -> float:
-    start = time.perf_counter()
+def seconds(run: Callable[[], None], cores: int) -> float:
+    clock = time.process_time if cores == 1 else time.perf_counter
+    start = clock()
     run()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def compare(name: str, runs: dict[str, Callable[[], None]], rounds: int, count: int) -> None:
+def compare(name: str, runs: dict[str, Callable[[], None]], rounds: int, count: int, cores: int = 1) -> None:
     """Time all in turn, and print the rates and the ratios of ours, the first, to each other."""
     for run in runs.values():
         run()
     times = {key: [] for key in runs}
     for _ in range(rounds):
         for key, run in runs.items():
-            times[key].append(seconds(run))
+            times[key].append(seconds(run, cores))
     first, *others = times
     print(f"{name}: {spread([count / t for t in times[first]])} img/s", end="")
     for key in others:
@@ -140,7 +142,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     header(f"Augmentation, batches of {BATCH}, {args.cores} core(s), {args.rounds} rounds in turn")
-    repeats = 2 * args.cores
+    repeats = args.cores
     for canvas, side in ((256, 224), (32, 32)):
         canvases, base = pictures(canvas), [OUR_CROP[side], "flip"]
         for name, transform in ({"": v2.Identity()} | MORE).items():
@@ -151,7 +153,7 @@ def main() -> None:
                 if name != "erasing":  # v2 erases tensors alone
                     runs["v2 on Pillow"] = peer(canvases, whole, True, args.cores, repeats)
                 label = " + ".join([*base, name] if name else base)
-                compare(f"{side} px, {label}", runs, args.rounds, BATCH * repeats)
+                compare(f"{side} px, {label}", runs, args.rounds, BATCH * repeats, args.cores)
         if args.cores == 1:
             mixing(side, args.rounds, args.only)
 

@@ -16,6 +16,7 @@ class Registry:
 
     def __init__(self, package: str, what: str, symbols: tuple[str, ...]) -> None:
         self.package, self.what, self.symbols = package, what, symbols
+        self.found: dict[str, ModuleType] = {}  # a folder is not listed again for every batch
 
     def names(self) -> list[str]:
         """Registered names, sorted. Imports the package but none of its modules."""
@@ -32,8 +33,11 @@ class Registry:
 
     def get(self, name: str) -> ModuleType:
         """The module `name`. Raises ConfigError as `check` does."""
+        if name in self.found:
+            return self.found[name]
         self.check(name)
         module = importlib.import_module(f"{self.package}.{name}")
         missing = [s for s in self.symbols if s not in vars(module)]
         assert not missing, f"{module.__name__} must define {', '.join(missing)}"
+        self.found[name] = module
         return module

@@ -159,9 +159,6 @@ def test_mixed_pictures_teach(weights: str, tmp_path: Path) -> None:
     settings = FAST | {"epochs": 8, "augment": ["pad_crop", "mixup", "cutmix"], "class_weights": weights}
     run = train(from_arrays(*bars(300)), settings, Options(out=tmp_path / "run"))
     assert json.loads((run.path / "metrics.json").read_text())["accuracy"] > 0.85
-    again = train(from_arrays(*bars(300)), settings, Options(out=tmp_path / "again", num_workers=3))
-    first, second = (load_file(p.path / "model.safetensors") for p in (run, again))
-    assert all(torch.equal(first[k], second[k]) for k in first)
 
 
 def test_the_safety_test_by_hand() -> None:
