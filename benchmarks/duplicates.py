@@ -60,7 +60,8 @@ def main() -> None:
     }
     for name, images in photographs.items():
         sets[name] = freed(images)
-        print(f"{name}: {len(images):,} pictures, {len(sets[name]):,} after freeing")
+        print(f"{name}: {len(images):,} pictures, {len(near_pairs(sign(images)))} natural pairs, "
+              f"{len(sets[name]):,} pictures after freeing")  # fmt: skip
     sets["all photographs together"] = freed([image for images in photographs.values() for image in images])
     planted_table(sets, args.seed)
     speed(pictures)
