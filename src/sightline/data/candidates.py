@@ -1,10 +1,11 @@
 """Signatures -> pairs that may be copies, without comparing all. Comes in: signatures; goes out: candidate pairs, each
 with a guess of the crop. Must not know what is then decided of a pair, data sets or torch.
 
-Every picture is described by its lowest frequencies (`spectrum`, 32 numbers, length 1), and a second time for each of
-five crops. The likeness of two descriptions, mirrored or not, is the sum over even columns plus the magnitude of the
+Every picture is described by its lowest frequencies (`spectrum`, 32 numbers, length 1), and so is each of nine
+crops of it. The likeness of two descriptions, mirrored or not, is the sum over even columns plus the magnitude of the
 sum over odd ones. Where one picture was cut out of another, one of the other's crops is like it: with the crops a
-bound of 0.93 keeps 99 % of planted crops, without them it had to be 0.7, with a hundred times the candidates.
+bound of 0.93 keeps 99 % of planted crops; without them it had to be 0.7, with a hundred times the candidates. Without
+the four that are cut on one side only, a tenth cut from one side was found in 86 of 100 instead of 99.
 
 The search is an inverted file (Jegou, Douze, Schmid 2011): pictures drawn at random are the centres of cells; every
 description of a crop lies in the cell of the likest centre; every whole picture visits the cells near it and is
@@ -23,7 +24,7 @@ from sightline.data.spectrum import Floats, frequencies, projection
 
 NUM_FREQUENCIES, EXPONENT = 6, 0.5
 CUT = 0.07
-# top, bottom, left, right: the whole, four corners, the middle
+# top, bottom, left, right: the whole, four corners, four sides, the middle
 BOXES = np.array(
     [
         (0, 1, 0, 1),
@@ -31,6 +32,10 @@ BOXES = np.array(
         (0, 1 - CUT, CUT, 1),
         (CUT, 1, 0, 1 - CUT),
         (CUT, 1, CUT, 1),
+        (0, 1 - CUT, 0, 1),
+        (CUT, 1, 0, 1),
+        (0, 1, 0, 1 - CUT),
+        (0, 1, CUT, 1),
         (CUT / 2, 1 - CUT / 2, CUT / 2, 1 - CUT / 2),
     ],
     np.float32,
@@ -48,7 +53,7 @@ BLOCK = 512  # pictures placed at a time
 COMPARED = 128  # visitors compared at a time
 
 NUM_EVEN = int((frequencies(NUM_FREQUENCIES, EXPONENT)[1] % 2 == 0).sum())
-PROJECTIONS = np.stack([projection(NUM_FREQUENCIES, EXPONENT, tuple(box)) for box in BOXES])  # (6, NUM_CELLS, D)
+PROJECTIONS = np.stack([projection(NUM_FREQUENCIES, EXPONENT, tuple(box)) for box in BOXES])  # (10, NUM_CELLS, D)
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,19 @@
 """Near-duplicates: copies of one picture that were re-encoded, scaled, mirrored or cropped a little. Comes in: decoded
 pictures, in chunks; goes out: pairs of rows, or groups of them. Must not know files, labels, splits or torch.
 
-Three steps, each in its own file: a picture becomes a signature of 264 bytes (`signature`); pictures whose lowest
+Three steps, each in its own file: a picture becomes a signature of 408 bytes (`signature`); pictures whose lowest
 frequencies nearly agree, as they are or one of them cropped, become candidates without all pairs being compared
 (`candidates`); of a candidate pair one is then cut, stretched and sharpened to match the other, and what is left
 unexplained decides (`alignment`). What counts as a copy: MIN_EXPLAINED of the energy of the 12 lowest frequencies, a
-mean colour and a contrast that differ by no more than any planted copy's did, with room for an adjusted one.
+mean colour and a contrast that are nearly equal; where they are not (an adjusted copy), more of the energy.
 
 Found: JPEG down to quality 30, scales 0.5 to 2, mirroring left to right, crops of up to a tenth of each side, and
 these together. Not looked for: rotations, heavy filters, frames and captions, mirroring top to bottom, negatives.
 
 **Bounds.** Pictures with one and the same signature are listed as pairs with the first of them alone, n - 1 pairs
-instead of n (n - 1) / 2, and blank pictures likewise by their colour; in a crowd of pictures that are all alike each
-is listed with its likest only. `groups` joins the pairs, so that a group is whole all the same. Memory beyond the
-signatures is some 200 bytes a picture.
+instead of n (n - 1) / 2; a blank picture is compared with the 31 that follow it in brightness; in a crowd of pictures
+that are all alike (a camera that does not move) each is compared with its 8 likest, and those whose likest it is.
+`groups` joins the pairs, so that a group stays whole. Memory beyond the signatures is some 600 bytes a picture.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ from sightline.data.signature import COLOUR, CONTRAST, SIGNATURE_BYTES, is_blank
 __all__ = ["SIGNATURE_BYTES", "groups", "near_pairs", "signatures"]
 
 MIN_EXPLAINED = 0.88
-# Where mean colour or contrast differ by more than a planted copy's did, the picture may have been adjusted: then more
-# is asked of its shape, since a dark ship before a bright sea is like many others in shape alone.
+# Where mean colour or contrast differ, the copy may have been adjusted: then more is asked of its shape, since in
+# shape alone a ship on the horizon is like many others.
 MIN_EXPLAINED_ADJUSTED = 0.92
 MIN_LIKENESS_ADJUSTED = 0.94
 MAX_COLOUR_DIFFERENCE = 48  # grey levels, of the channel that differs most

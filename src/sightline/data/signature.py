@@ -1,13 +1,13 @@
 """Pictures -> perceptual signatures: what two copies of one picture have nearly in common. Comes in: decoded pictures
 of any sizes; goes out: uint8 (N, SIGNATURE_BYTES).
 
-A signature is the picture squashed to 16x16 grey values by averaging areas, its brightness and contrast taken out,
+A signature is the picture squashed to 20x20 grey values by averaging areas, its brightness and contrast taken out,
 followed by the mean colour and the contrast that were taken out:
 
-    bytes 0-255    128 + 127 x (grey - mean) / largest deviation, row by row; 128 throughout if the picture is blank
-    bytes 256-258  mean red, green, blue
-    byte 259       standard deviation of the 16x16 grey values in quarters of a level, 255 at most; 0 if blank
-    bytes 260-263  zeros, so that rows are whole 8-byte words
+    bytes 0-399    128 + 127 x (grey - mean) / largest deviation, row by row; 128 throughout if the picture is blank
+    bytes 400-402  mean red, green, blue
+    byte 403       standard deviation of the 20x20 grey values in quarters of a level, 255 at most; 0 if blank
+    bytes 404-407  zeros, so that rows are whole 8-byte words
 
 All sums are of whole numbers small enough to be exact in floating point, so that a picture's signature does not
 depend on the pictures beside it, on the number of threads, or on the processor. Must not know files, rows or torch.
@@ -22,6 +22,7 @@ from PIL import Image
 
 from sightline.data.preprocess import Pixels
 
+# With 16 a planted crop of a photograph was explained to 0.90 and more (98 in 100), with 20 to 0.95, with 24 to 0.97.
 SIDE = 20
 NUM_CELLS = SIDE * SIDE
 COLOUR = slice(NUM_CELLS, NUM_CELLS + 3)
