@@ -21,10 +21,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from _common import header, spread, test_data
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from _common import header, spread, test_data
 from sightline.data import candidates, duplicates, open_dataset
 from sightline.data.decode import decode
 from sightline.data.duplicates import groups, near_pairs, signatures
