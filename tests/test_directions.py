@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
 for name in EVALUATION:
     ALLOWED[name] = {*ALLOWED["predictor"], "predictor", *EVALUATION}
 ALLOWED["checking"] = {*ALLOWED["evaluate"], "__init__"}
-ALLOWED["training"] = {*ALLOWED["checking"], "models"}
+ALLOWED["training"] = {*ALLOWED["checking"], "checking", "models"}
 ALLOWED["classifier"] = {*ALLOWED["training"], "training"}
 ALLOWED["__init__"] = set()  # its names are texts, imported when asked for
 ALLOWED["__main__"] = {"cli"}

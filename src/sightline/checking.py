@@ -92,7 +92,8 @@ class Checked:
         from sightline.report.page import render_check
 
         counts = _class_counts(self.dataset, self.evidence)
-        return render_check(check_facts(self.name, self.evidence, self.findings, self.summary, counts, self.duration_s))
+        facts = check_facts(self.name, self.evidence, self.findings, self.summary, counts, self.duration_s, __version__)
+        return render_check(facts)
 
     def to_json(self) -> Json:
         """Everything, for scripts; paths in full."""

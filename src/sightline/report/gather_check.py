@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from sightline import __version__
 from sightline.data.checks import CHECKS, Evidence, Finding
 from sightline.data.dataset import SPLITS
 from sightline.data.decode import PictureError
@@ -30,6 +29,7 @@ def check_facts(
     summary: Summary,
     counts: dict[str, dict[str, int]],
     duration_s: float,
+    version: str,
 ) -> CheckFacts:
     """The facts of a check of the data set in `evidence`."""
     parts = list(dict.fromkeys(part for of_class in counts.values() for part in of_class))
@@ -37,7 +37,7 @@ def check_facts(
     return CheckFacts(
         title=title,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        version=__version__,
+        version=version,
         num_pictures=len(evidence.dataset),
         findings=tuple(_shown(finding, evidence) for finding in findings),
         checked=tuple(kind for name in CHECKS.names() for kind in CHECKS.get(name).KINDS),
