@@ -33,7 +33,10 @@ ALLOWED["__init__"] = set()  # its names are texts, imported when asked for
 ALLOWED["__main__"] = {"cli"}
 ALLOWED["cli"] = {*ALLOWED["classifier"], "classifier"}
 # Slow to import, or not always installed.
-INSIDE_FUNCTIONS = {"torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard"}
+INSIDE_FUNCTIONS = {
+    "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",
+    "fsspec", "aiohttp", "pydicom", "imagecodecs", "nibabel",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +140,20 @@ def _mnist(folder: Path, digits: Path) -> None:
         (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + len(labels).to_bytes(4, "big") + labels)
 
 
+def _shards(folder: Path, digits: Path) -> None:
+    """Digits 0 to 2 as shards."""
+    folder.mkdir()
+    (folder / "classnames.txt").write_text("zero\none\ntwo\n")
+    for name, numbers in (("train-000", range(10)), ("train-001", range(10, 20)), ("val-000", range(20, 25))):
+        with tarfile.open(folder / f"{name}.tar", "w") as shard:
+            for i in numbers:
+                for digit in range(3):
+                    label = tarfile.TarInfo(f"{digit}-{i:04d}.cls")
+                    label.size = 1
+                    shard.add(digits / f"{digit}/{i:04d}.png", f"{digit}-{i:04d}.png")
+                    shard.addfile(label, io.BytesIO(str(digit).encode()))
+
+
 def _make_pictures(root: Path) -> None:
     """All folders and tables that the docs mention."""
     generator, digits = np.random.default_rng(0), root / "digits"
@@ -166,6 +181,7 @@ def _make_pictures(root: Path) -> None:
     (root / "new/notes.txt").write_text("not a picture")
     _signs(root)
     _mnist(root / "mnist", digits)
+    _shards(root / "shards", digits)
     _write_csv(root / "wrong.csv", [("file", "label"), ("photos/apple/00.jpg", "apple")])
     typo = [("photos/apple/00.jpg", "apple", "train"), ("photos/plum/00.jpg", "plum", "tset")]
     _write_csv(root / "typo.csv", [("path", "label", "split"), *typo])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data import open_dataset
+from sightline.data import names_shards, open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels
 from sightline.data.scan import in_threads, read_record, reason_or
@@ -131,7 +131,8 @@ def _own_rows(run: Run, split: str) -> tuple[Dataset, NDArray[np.intp], dict[int
     """The run's data set, the rows of one of its splits, and the pixel hash that each must have."""
     if not run.config.data:
         raise DataError(f"{run.path} was trained on arrays in memory; name the pictures to evaluate on")
-    if Path(run.config.data).is_absolute() and not Path(run.config.data).exists():
+    is_path = Path(run.config.data).is_absolute() and not names_shards(run.config.data)
+    if is_path and not Path(run.config.data).exists():
         raise DataError(
             f"{run.path} was trained on {run.config.data}, which is not there; name the pictures to evaluate on"
         )

@@ -9,11 +9,12 @@ from types import ModuleType
 
 from sightline.data.dataset import SPLIT_NAMES, Dataset
 from sightline.data.formats._common import count, is_picture
+from sightline.data.slices import with_slices
 from sightline.data.store import FileStore, Store, SubStore, is_archive, open_store
 from sightline.errors import DataError, nearest
 from sightline.registry import Registry
 
-__all__ = ["FORMATS", "Dataset", "open_dataset"]
+__all__ = ["FORMATS", "Dataset", "names_shards", "open_dataset"]
 
 FORMATS = Registry("sightline.data.formats", "format", ("recognises", "read"))
 Evidence = tuple[int, ModuleType]  # how sure a format is, and the format
@@ -30,8 +31,8 @@ def open_dataset(data: str | Path) -> Dataset:
     if path.exists():
         found = _read(open_store(path)) if path.is_dir() or is_archive(path) else _read_file(path)
         return dataclasses.replace(found, source=str(path.resolve()))
-    webdataset = FORMATS.get("webdataset")
-    if webdataset.is_pattern(str(data)):
+    if names_shards(str(data)):
+        webdataset = FORMATS.get("webdataset")
         streamed: Dataset = webdataset.read_pattern(str(data))
         return dataclasses.replace(streamed, source=webdataset.source_of(str(data)))
     torchvision = FORMATS.get("torchvision")
@@ -44,6 +45,12 @@ def open_dataset(data: str | Path) -> Dataset:
     raise DataError(message)
 
 
+def names_shards(text: str) -> bool:
+    """Whether a text can only be meant as shards: a URL, or tars with braces or stars in their name."""
+    found: bool = FORMATS.get("webdataset").is_pattern(text)
+    return found
+
+
 def _read_file(path: Path) -> Dataset:
     store = FileStore(path)
     strength, module = _best_format(store)
@@ -54,13 +61,12 @@ def _read_file(path: Path) -> Dataset:
                 f"{path}: not a folder, an archive (zip, tar), a table (CSV, TSV, JSON Lines, Parquet) or a NumPy "
                 "archive (.npz) of pictures; give the folder that holds the pictures"
             )
-    found: Dataset = module.read(store, path.name)
-    return found
+    return with_slices(module.read(store, path.name))
 
 
 def _read(store: Store) -> Dataset:
     inner, notes, (_, module) = _unwrapped(store)
-    dataset: Dataset = module.read(inner, None)
+    dataset = with_slices(module.read(inner, None))
     return dataclasses.replace(dataset, notes=(*notes, *dataset.notes))
 
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from sightline.errors import MissingExtraError
+
 # What is read, by Pillow's names, commonest first, and the extensions each goes by. Left out on purpose:
 # EPS and WMF (reading them starts other programs) and TGA (it has no signature, so any file might be one).
 FORMATS = {
@@ -34,8 +36,9 @@ FORMATS = {
     "PCX": (".pcx",),
     "ICO": (".ico",),
 }
+MEDICAL = (".dcm", ".dicom")  # told by content, as all others are; read by `dicom`
 # HEIC counts as a picture, so that it is reported as one that cannot be read rather than left aside.
-EXTENSIONS = frozenset(extension for group in FORMATS.values() for extension in group) | {".heic", ".heif"}
+EXTENSIONS = frozenset(extension for group in FORMATS.values() for extension in group) | {*MEDICAL, ".heic", ".heif"}
 MAX_PIXELS = 178_956_970  # Pillow's own hard limit against decompression bombs: twice 1 GiB / 4 / 3
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 ORIENTATION = 0x0112  # EXIF 2.32, table 4
@@ -86,18 +89,24 @@ def decode(data: bytes, min_side: int | None = None) -> NDArray[np.uint8]:
     many pixels. Of several frames or pages the first is read. Raises PictureError.
     """
     with _reasons(data):
+        if is_dicom(data):
+            return _dicom(data, True)[1]
         return _pixels(_open(data), min_side)
 
 
 def read_header(data: bytes) -> Header:
     """What the file says of the picture, without decoding the pixels. Raises PictureError."""
     with _reasons(data):
+        if is_dicom(data):
+            return _dicom(data, False)[0]
         return _header(_open(data), data)
 
 
 def read_picture(data: bytes, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
     """`read_header` and `decode` in one. Raises PictureError."""
     with _reasons(data):
+        if is_dicom(data):
+            return _dicom(data, True)
         image = _open(data)
         header = _header(image, data)
         return header, _pixels(image, min_side)
@@ -114,12 +123,24 @@ def to_pixels(image: Image.Image) -> NDArray[np.uint8]:
     return pixels if pixels.ndim == 3 else pixels[:, :, None]  # (H, W) -> (H, W, 1)
 
 
+def is_dicom(data: bytes) -> bool:
+    """By content: four letters behind a preamble of 128 bytes (PS3.10, 7.1)."""
+    return data[128:132] == b"DICM"
+
+
+def _dicom(data: bytes, with_pixels: bool) -> tuple[Header, NDArray[np.uint8]]:
+    """Header and pixels (none, where they are not wanted) of a DICOM file."""
+    from sightline.data import dicom  # it imports this module
+
+    return dicom.read_picture(data) if with_pixels else (dicom.read_header(data), np.zeros((0, 0, 1), np.uint8))
+
+
 @contextlib.contextmanager
 def _reasons(data: bytes) -> Iterator[None]:
     """Any error of Pillow's as a PictureError."""
     try:
         yield
-    except PictureError:
+    except (PictureError, MissingExtraError):
         raise
     except Exception as error:  # its decoders raise nearly every type on damaged files
         raise PictureError(_reason(error, data)) from error
@@ -182,7 +203,7 @@ def _open(data: bytes) -> Image.Image:
             raise PictureError(accepted)
         if accepted:
             image = factory(io.BytesIO(data), "")
-            _check_size(*image.size)
+            check_size(*image.size)
             return image
     raise PictureError(_unknown(data))
 
@@ -197,7 +218,8 @@ def _unknown(data: bytes) -> str:
     return "not a picture: its content is not of any known format"
 
 
-def _check_size(width: int, height: int) -> None:
+def check_size(width: int, height: int) -> None:
+    """Raise PictureError for more than MAX_PIXELS."""
     if width * height > MAX_PIXELS:
         raise PictureError(
             f"{width}x{height} = {width * height / 1e6:.0f} megapixels, above the limit of "

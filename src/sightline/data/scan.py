@@ -96,6 +96,7 @@ def scan(
     if whole is not None:
         return Scan(records_of_array(whole), {}, whole, 0)
     side = preprocessing.decode_side() if keep else HASH_SIDE
+    dataset.expect(np.arange(len(dataset)))
 
     def read(row: int) -> Read:
         record, image = read_record(dataset.images, row, side)

@@ -1,9 +1,7 @@
 """Pictures inside shards (tar files). Comes in: for each row its shard and byte range; goes out: pixels, and an order.
 
-The order of an epoch reads shards one after the other, which is what disks, networks and object stores are fast at,
-and still mixes: shards are permuted, then every picture moves by a random distance of at most WINDOW_BYTES. It is a
-function of (seed, epoch) and the rows alone, wherever the shards lie, so a training gives the same bits from a local
-copy and from a server. Must not know tar headers, labels or torch.
+The order is the same wherever the shards lie, so that a training gives the same bits from a local copy and from a
+server. Must not know tar headers, labels or torch.
 """
 
 from collections.abc import Sequence
@@ -13,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.dataset import shuffled
 from sightline.data.decode import Header, decode, read_header, read_picture
+from sightline.data.order import Layout
 from sightline.errors import DataError
 
 # How far a picture may move in the shuffle. Data up to this size are permuted in full; 2 GiB of ImageNet are 18,000
@@ -84,20 +82,7 @@ class ShardImages:
         return header.height, header.width
 
     def order(self, seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int]) -> NDArray[np.intp]:
-        """`rows` in the order of an epoch; `part` (i, n): the i-th of n parts, whose sizes differ by one at most.
-
-        Each part reads shards of its own, but for those on a border between two.
-        """
-        if int(self.num_bytes[rows].sum()) <= self.window_bytes:
-            return shuffled(seed, epoch, rows, part)
-        generator = np.random.default_rng((seed, epoch))
-        place = generator.permutation(int(self.shard.max()) + 1)  # shard -> where it comes in this epoch
-        rows = rows[np.lexsort((self.offset[rows], place[self.shard[rows]]))]
-        move = generator.random(len(rows))
-        begin, end = (len(rows) * i // part[1] for i in (part[0], part[0] + 1))
-        rows, move = rows[begin:end], move[begin:end]
-        position = np.cumsum(self.num_bytes[rows])
-        return rows[np.argsort(position + self.window_bytes * move, kind="stable")]
+        return Layout(self.shard, self.offset, self.num_bytes, self.window_bytes).order(seed, epoch, rows, part)
 
     def expect(self, rows: NDArray[np.intp]) -> None:
         shards, first = np.unique(self.shard[rows], return_index=True)

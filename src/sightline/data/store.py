@@ -73,8 +73,12 @@ class FolderStore:
         return list(self._listing[1])
 
     def read(self, name: str) -> bytes:
+        return self.read_start(name, -1)
+
+    def read_start(self, name: str, num_bytes: int) -> bytes:
+        """The first bytes of a file, all of them for -1."""
         with self.open(name) as file:
-            return file.read()
+            return file.read(num_bytes)
 
     def open(self, name: str) -> IO[bytes]:
         try:

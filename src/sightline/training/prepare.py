@@ -3,6 +3,7 @@
 Bad pictures stop the training here, with the list, or are left out on request. Must not know networks.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -43,8 +44,9 @@ class Table:
 
     @property
     def name(self) -> str:
-        """A short name for folders and titles: that of the folder or archive."""
-        return Path(self.dataset.source).name.split(".")[0] or "data"
+        """A short name for folders and titles: that of the folder or archive, of shards without their numbers."""
+        name = re.sub(r"[{*?\[].*", "", Path(self.dataset.source).name)
+        return name.split(".")[0].rstrip("-_") or "data"
 
 
 def open_table(data: str | Path | Dataset, fold: tuple[int, int] | None, progress: Progress) -> Table:
@@ -69,6 +71,9 @@ def decode(
         notes.append(
             f"{found.num_colour_to_grey} colour pictures were turned grey, as the sample looked at was all grey"
         )
+    several = int((found.records["num_frames"] > 1).sum())
+    if several:
+        notes.append(f"{several} files have several frames or pages; the first of each is used")
     if found.bad:
         if not skip_bad:
             raise BadPicturesError(found.bad, BadPicturesError.SKIP)

@@ -6,6 +6,7 @@ Must not know any one format.
 import re
 from collections.abc import Sequence
 
+from sightline.data import nifti
 from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.decode import EXTENSIONS
 from sightline.data.store import Store
@@ -14,7 +15,7 @@ from sightline.errors import DataError, nearest
 NUM_SHOWN = 3
 SPLIT_WORDS = {**SPLIT_NAMES, "eval": "test", "evaluation": "test"}
 SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-\d{5}.*")  # data/train-00000-of-00002.parquet
-_SUFFIXES = tuple(EXTENSIONS)
+_SUFFIXES = (*EXTENSIONS, *nifti.EXTENSIONS)  # a volume's rows become slices later
 EXPECTED = (
     "Expected one of:\n"
     "  folder/<class>/*.jpg, one folder a class\n"

@@ -1,8 +1,8 @@
 """Hugging Face's Parquet: pictures and labels inside `data/train-00000-of-00002.parquet` and its like.
 
-Comes in: a store with such files, or one of them; goes out: a Dataset. A column holds `struct<bytes, path>` (or, called `image`,
-plain binary), another the label, an index of the classes that the file's metadata `huggingface` or README.md name, a number,
-or text; `group` where there is one. Splits by file names. The layout is that of
+Comes in: a store with such files, or one of them; goes out: a Dataset. A column holds `struct<bytes, path>` (or, if
+it is called `image`, plain bytes), another the label: an index of the classes that the file's metadata `huggingface` or
+README.md name, a number, or text; `group` where there is one. Splits by file names. The layout is that of
 https://huggingface.co/docs/hub/datasets-image. Only labels are read here, pictures when asked: see `_parquet_images`.
 """
 

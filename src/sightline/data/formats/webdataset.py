@@ -18,7 +18,7 @@ in a sample: errors.
 
 **Class names.** Indices get their names from `classnames.txt`, `classes.txt` (one name a line, from index 0),
 `classnames.json` or `classes.json` (a list, or an object of index: name or name: index) beside the shards or in the
-folder above; else the number is the name.
+folder above it; else the number is the name. On a server they are looked for beside the shards only.
 
 **Splits.** From `split` in the JSON; else from the shard's name, of which one word says it (`train-0001.tar`,
 `imagenet-validation-63.tar`), else from its folder's (`train/0001.tar`). Where all shards are of one split, as when
@@ -27,6 +27,7 @@ folder above; else the number is the name.
 Only headers and labels are read here; of a shard on a server no picture is fetched. Must not open a picture.
 """
 
+import contextlib
 import json
 import os
 import posixpath
@@ -35,6 +36,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -54,8 +56,13 @@ from sightline.data.store import FolderStore, Store, SubStore
 from sightline.data.tar import BlockReader
 from sightline.errors import DataError, nearest
 
+if TYPE_CHECKING:
+    from sightline.data.shard_cache import RemoteShards
+
 CLASS_FILES = ("classnames.txt", "classes.txt", "classnames.json", "classes.json")
+MAX_CLASS_BYTES = 16 << 20
 LOCAL_BLOCK = 4 << 10  # small members next to each other are one read
+REMOTE_BLOCK = 4 << 10  # of a shard on a server, one request: a label and the next header; pictures are passed over
 NUM_THREADS = 16  # shards indexed at a time; the threads wait for the disk or the network
 
 __all__ = ["is_pattern", "read", "read_pattern", "recognises"]
@@ -86,17 +93,28 @@ def read_pattern(text: str) -> Dataset:
     shards = [name for pattern in text.split("::") for name in _named(pattern)]
     repeated = [name for name, times in Counter(shards).items() if times > 1]
     if repeated:
-        raise DataError(f"{text}: shards named more than once: {few(repeated, 20)}")
-    return _dataset(text, shards, common_folder(shards))
+        raise DataError(f"{_shown(text)}: shards named more than once: {few(repeated, 20)}")
+    return _dataset(_shown(text), shards, common_folder(shards))
 
 
 def source_of(text: str) -> str:
-    """The pattern with local parts made absolute, so that it can be opened again from any folder."""
-    return "::".join(p if is_url(p) else os.path.abspath(os.path.expanduser(p)) for p in text.split("::"))
+    """The pattern with local parts made absolute, to be opened again from any folder; without passwords."""
+    parts = text.split("::")
+    return "::".join(_public(p) if is_url(p) else os.path.abspath(os.path.expanduser(p)) for p in parts)
+
+
+def _shown(text: str) -> str:
+    return "::".join(map(_public, text.split("::")))
 
 
 def _named(pattern: str) -> list[str]:
-    return expand(pattern) if is_url(pattern) else local_files(pattern)
+    if not is_url(pattern):
+        return local_files(pattern)
+    if "*" not in pattern:
+        return expand(pattern)
+    from sightline.data.remote import listed
+
+    return [name for one in expand(pattern) for name in listed(one)]
 
 
 def _is_tar(name: str) -> bool:
@@ -120,20 +138,56 @@ def _folder_of(store: Store) -> Path | None:
 
 def _dataset(location: str, shards: Sequence[str], folder: str, notes: Sequence[str] = ()) -> Dataset:
     """`shards` are paths or URLs, all below `folder`."""
-    compressed = [s for s in shards if not s.lower().endswith(".tar")]
+    shown = [_public(shard).removeprefix(_public(folder)).lstrip("/" + os.sep) for shard in shards]
+    compressed = [name for name in shown if not _is_tar(name)]
     if compressed:
         raise DataError(
-            f"{location}: {count(compressed, 'shard')} compressed as a whole, so that no picture can be read by its "
-            "place; unpack to .tar (pictures are compressed already)"
+            f"{location}: {count(compressed, 'file')} not called .tar; a shard compressed as a whole (.tar.gz) "
+            "can't be read by place: unpack it to .tar, since pictures are compressed already"
         )
-    names = [shard.removeprefix(folder).lstrip("/" + os.sep) for shard in shards]
-    source, indices = _indexed(shards)
-    return _joined(location, names, source, indices, _class_names(folder), notes)
+    num_remote = sum(map(is_url, shards))
+    if num_remote not in (0, len(shards)):
+        raise DataError(f"{location}: {num_remote} of {len(shards)} shards are URLs; give local ones or URLs, not both")
+    source, indices = _remote(shards) if num_remote else _local(shards)
+    is_indexed = any(isinstance(label, int) for index in indices for label in index.labels)
+    class_names = _class_names(folder) if is_indexed and is_url(folder) == bool(num_remote) else None
+    return _joined(location, shown, source, indices, class_names, notes)
 
 
-def _indexed(shards: Sequence[str]) -> tuple[Shards, list[ShardIndex]]:
+def _public(shard: str) -> str:
+    from sightline.data.remote import public
+
+    return public(shard)
+
+
+def _local(shards: Sequence[str]) -> tuple[Shards, list[ShardIndex]]:
     with ThreadPoolExecutor(NUM_THREADS) as pool:
         return LocalShards(shards), list(pool.map(_local_index, shards))
+
+
+def _remote(shards: Sequence[str]) -> tuple[Shards, list[ShardIndex]]:
+    from sightline.data.remote import describe
+    from sightline.data.shard_cache import RemoteShards
+
+    with ThreadPoolExecutor(NUM_THREADS) as pool:
+        source = RemoteShards(list(pool.map(describe, shards)))
+        return source, list(pool.map(lambda shard: _remote_index(source, shard), range(len(shards))))
+
+
+def _remote_index(source: "RemoteShards", shard: int) -> ShardIndex:
+    """The index of a shard on a server; kept in the user's cache under its address, size and version."""
+    from sightline.data.remote import cache_folder, write_whole
+
+    file = source.files[shard]
+    kept = cache_folder("shard-index") / f"{file.key}.json"
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return ShardIndex.from_json(kept.read_text("utf-8"))
+    read = BlockReader(lambda offset, size: source.read_singly(shard, offset, size), file.size, REMOTE_BLOCK)
+    index = index_shard(read, file.size, file.name)
+    if file.version:
+        with contextlib.suppress(OSError):  # no room: it is read again the next time
+            write_whole(kept, index.to_json())
+    return index
 
 
 def _local_index(path: str) -> ShardIndex:
@@ -272,11 +326,16 @@ def _notes(
 
 def _class_names(folder: str) -> tuple[str, dict[int, str]] | None:
     """The file that names the classes, and index -> name; None where there is no such file. Raises DataError."""
+    if is_url(folder):
+        from sightline.data.remote import read_if_there
+
+        files = ((name, read_if_there(f"{folder}/{name}", MAX_CLASS_BYTES)) for name in CLASS_FILES)
+        return next(((name, _read_class_names(name, data)) for name, data in files if data is not None), None)
     for place in (folder, posixpath.dirname(folder)):
         for name in CLASS_FILES:
-            path = os.path.join(place, name)
-            if os.path.isfile(path):
-                return name, _read_class_names(path, Path(path).read_bytes())
+            path = Path(place, name)
+            if path.is_file():
+                return name, _read_class_names(str(path), path.read_bytes())
     return None
 
 

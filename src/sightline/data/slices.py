@@ -1,0 +1,165 @@
+"""Volumes among the files of a data set -> a row for each slice. Comes in: a Dataset of files, as the folder or table
+format read it; goes out: the same with the axial slices of each NIfTI volume in the place of its row.
+
+A slice is `scan.nii.gz#17` (from 0, lowest first). Its label is that of its volume; its group is the volume, so that
+no volume parts between splits, or the table's own `group`, such as the patient. How slices look is settled in `nifti`.
+Only headers are read here: a volume whose header cannot be read is one row, reported with its reason when pictures
+are read. Must not know formats, networks or torch.
+"""
+
+import dataclasses
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.dataset import Dataset, FileImages
+from sightline.data.decode import Header, PictureError
+from sightline.data.nifti import EXTENSIONS, PACKED_HEAD_BYTES, Shape, Volume, read_shape, read_volume
+from sightline.data.order import Layout
+from sightline.data.store import FolderStore, Store, SubStore
+
+CACHE_BYTES = 1 << 30  # of volumes that stay unpacked, the last one read at least
+WINDOW_BYTES = 256 << 20  # how far a slice moves in the shuffle: with volumes at its ends, well within the cache
+NUM_THREADS = 16
+
+
+def with_slices(dataset: Dataset) -> Dataset:
+    """A data set with the slices of each volume in the place of its row; any other as it is."""
+    files = dataset.images
+    if not isinstance(files, FileImages) or not any(map(is_volume, files.names)):
+        return dataset
+    with ThreadPoolExecutor(NUM_THREADS) as pool:
+        shapes = list(pool.map(lambda name: _shape(files.store, name), files.names))
+    counts = np.array([1 if shape is None else shape.num_slices for shape in shapes])
+    sizes = np.array([0 if s is None else s.height * s.width * s.bits // 8 for s in shapes], np.int64)
+    row = np.repeat(np.arange(len(counts)), counts)
+    index = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    names = [
+        f"{dataset.paths[r]}#{i}" if is_volume(files.names[r]) else dataset.paths[r]
+        for r, i in zip(row.tolist(), index, strict=True)
+    ]
+    groups = dataset.paths if dataset.groups is None else dataset.groups
+    return dataclasses.replace(
+        dataset,
+        format="nifti",
+        images=SliceImages(files, row, index, sizes[row], _Volumes(files)),
+        paths=names,
+        labels=dataset.labels[row],
+        groups=[groups[r] for r in row.tolist()],
+        splits=None if dataset.splits is None else [dataset.splits[r] for r in row.tolist()],
+        notes=(*dataset.notes, *_notes(files.names, shapes, counts)),
+    )
+
+
+def _notes(names: Sequence[str], shapes: Sequence[Shape | None], counts: NDArray[np.intp]) -> list[str]:
+    volumes = [i for i, name in enumerate(names) if is_volume(name)]
+    unplaced = [n for n, s in zip(names, shapes, strict=True) if s is not None and not s.has_orientation]
+    notes = [
+        f"{len(volumes):,} volumes were cut into {int(counts[volumes].sum()):,} axial slices; each has its volume's "
+        "label, and those of a volume stay together in one split"
+    ]
+    if unplaced:
+        notes.append(f"{len(unplaced)} volumes say no orientation ({few(unplaced)}); taken as NIfTI's default")
+    return notes
+
+
+def _shape(store: Store, name: str) -> Shape | None:
+    """None for a picture, and for a volume whose header cannot be read; why is said when it is read as a picture."""
+    if not is_volume(name):
+        return None
+    try:
+        return read_shape(_start(store, name))
+    except (PictureError, OSError):
+        return None
+
+
+def _start(store: Store, name: str) -> bytes:
+    """The first bytes of a file; in an archive, all of them."""
+    if isinstance(store, SubStore):
+        return _start(store.store, store.prefix + name)
+    return store.read_start(name, PACKED_HEAD_BYTES) if isinstance(store, FolderStore) else store.read(name)
+
+
+def is_volume(name: str) -> bool:
+    """Whether the extension is a volume's."""
+    return name.lower().endswith(EXTENSIONS)
+
+
+def few(names: Sequence[str]) -> str:
+    """`a, b and 4 more`"""
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceImages:
+    """Slices of volumes, and pictures among them: file, index in the file and bytes unpacked are (N,)."""
+
+    files: FileImages
+    file: NDArray[np.intp]
+    index: NDArray[np.intp]
+    num_bytes: NDArray[np.int64]
+    volumes: "_Volumes"
+
+    def __len__(self) -> int:
+        return len(self.file)
+
+    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+        file = int(self.file[row])
+        if not is_volume(self.files.names[file]):
+            return self.files.pixels(file, min_side)
+        return self.volumes.get(file).pixels(int(self.index[row]))
+
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+        file = int(self.file[row])
+        if not is_volume(self.files.names[file]):
+            return self.files.read(file, min_side)
+        volume = self.volumes.get(file)
+        height, width = volume.voxels.shape[1:]
+        bits, num_bytes = 8 * volume.voxels.dtype.itemsize, volume.voxels[0].nbytes
+        header = Header(width, height, "F", "NIFTI", True, bits, num_bytes=num_bytes)
+        return header, volume.pixels(int(self.index[row]))
+
+    def size(self, row: int) -> tuple[int, int]:
+        header = self.read(row)[0]
+        return header.height, header.width
+
+    def encoded(self, row: int) -> bytes | None:
+        """None: a slice is no file of its own."""
+        return None
+
+    def order(self, seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int]) -> NDArray[np.intp]:
+        """Volume after volume, mixed within a window, so that each is unpacked about once an epoch."""
+        layout = Layout(self.file, self.index, self.num_bytes, WINDOW_BYTES)
+        return layout.order(seed, epoch, rows, part)
+
+    def expect(self, rows: NDArray[np.intp]) -> None:
+        """Nothing: volumes are unpacked when the first slice is read."""
+
+
+class _Volumes:
+    """Unpacked volumes, the last ones read; safe from many threads."""
+
+    def __init__(self, files: FileImages) -> None:
+        self._files = files
+        self._lock = threading.Lock()
+        self._reading: dict[int, threading.Lock] = {}
+        self._kept: OrderedDict[int, Volume] = OrderedDict()
+
+    def get(self, file: int) -> Volume:
+        with self._lock:
+            reading = self._reading.setdefault(file, threading.Lock())
+        with reading:  # one thread unpacks, the others wait for it
+            with self._lock:
+                if file in self._kept:
+                    self._kept.move_to_end(file)
+                    return self._kept[file]
+            volume = read_volume(self._files.store.read(self._files.names[file]))
+            with self._lock:
+                self._kept[file] = volume
+                while len(self._kept) > 1 and sum(v.voxels.nbytes for v in self._kept.values()) > CACHE_BYTES:
+                    self._kept.popitem(last=False)
+            return volume
