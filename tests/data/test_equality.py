@@ -10,8 +10,7 @@ from sightline.data.convert import WRITERS, convert
 
 from .making import CLASSES, MAKERS, NOT_IN_ARCHIVES, WITH_GROUPS, expected_rows, one_set, rows_of
 
-# torchvision's are names, not places; the medical ones hold no encoded colour pictures and have tests of their own.
-ELSEWHERE = {"torchvision", "dicom", "nifti"}
+ELSEWHERE = {"torchvision"}  # names, not places
 
 
 def test_every_format_is_here() -> None:

@@ -205,6 +205,24 @@ def test_any_order_from_many_threads(limit: int, tmp_path: Path, monkeypatch: py
     assert found == [[pictures[row].png for row in order[i::8]] for i in range(8)]
 
 
+def test_an_epoch_decodes_each_row_group_about_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = one_set() * 20
+    save(tmp_path, "a.parquet", parquet_table(pictures), rows=10)
+    size = 10 * len(pictures[0].png)
+    monkeypatch.setattr(_parquet_images, "CACHE_BYTES", 8 * size)
+    monkeypatch.setattr(_parquet_images, "WINDOW_BYTES", 3 * size)
+    data, decoded = open_dataset(tmp_path), []
+    held = _parquet_images._held
+    monkeypatch.setattr(_parquet_images, "_held", lambda *args: decoded.append(args[1]) or held(*args))
+    rows = np.arange(len(data))
+    order = data.order(0, 1, rows, (0, 1))
+    assert sorted(order.tolist()) == rows.tolist() and not np.array_equal(order, data.order(0, 2, rows, (0, 1)))
+    assert len(set((order[:20] // 10).tolist())) > 2, "the first pictures come from several row groups"
+    for row in order.tolist():
+        assert data.images.encoded(row) == pictures[row].png
+    assert len(decoded) <= 1.5 * 36 and set(decoded) == set(range(36))
+
+
 def noise(num: int, side: int) -> list[Picture]:
     generator = np.random.default_rng(0)
     return [Picture(generator.integers(0, 256, (side, side, 3), np.uint8), i % 2, "train", "g") for i in range(num)]

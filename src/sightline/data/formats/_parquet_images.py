@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from sightline.data.decode import Header, PictureError, decode, read_header, read_picture
 from sightline.data.formats._table import parquet_file
+from sightline.data.order import Layout
 from sightline.data.store import Store
 from sightline.errors import DataError
 
 MAX_GROUP_BYTES = 64 << 20  # Hugging Face writes row groups of 100 pictures, some 10 MB
-CACHE_BYTES = 192 << 20
+CACHE_BYTES = 512 << 20
+WINDOW_BYTES = CACHE_BYTES // 3  # how far a picture moves in the shuffle: those in use span twice this and two groups
 NUM_OPEN = 32  # files held open
 BATCH_ROWS = 16  # of a large row group, at a time
 
@@ -69,6 +71,15 @@ class ParquetImages:
         if data is None:
             raise PictureError("no bytes in the Parquet file, at most a path; write the files with pictures inside")
         return data
+
+    def order(self, seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int]) -> NDArray[np.intp]:
+        """`rows` in the order of an epoch: row groups one after the other, and mixed; each is decoded about once."""
+        group = np.searchsorted(self._starts, self.rows, side="right") - 1
+        sizes = np.array([self.files[f].group_bytes[g] // max(1, self.files[f].group_rows[g]) for f, g in self._groups])
+        return Layout(group, self.rows, sizes[group], WINDOW_BYTES).order(seed, epoch, rows, part)
+
+    def expect(self, rows: NDArray[np.intp]) -> None:
+        """Nothing: a row group is read when its first picture is asked for."""
 
     def _group(self, index: int) -> "_Group":
         """One decoded row group; a second thread that wants it waits for the first."""

@@ -1,8 +1,8 @@
 """Hugging Face's Parquet: pictures and labels inside `data/train-00000-of-00002.parquet` and its like.
 
-Comes in: a store with such files, or one of them; goes out: a Dataset. A column holds `struct<bytes, path>` (or plain
-binary), another the label, an index of the classes that the file's metadata `huggingface` or README.md name, a number,
-or text; `group` where there is one. Splits by file names. The layout is that of
+Comes in: a store with such files, or one of them; goes out: a Dataset. A column holds `struct<bytes, path>` (or, if
+it is called `image`, plain bytes), another the label: an index of the classes that the file's metadata `huggingface` or
+README.md name, a number, or text; `group` where there is one. Splits by file names. The layout is that of
 https://huggingface.co/docs/hub/datasets-image. Only labels are read here, pictures when asked: see `_parquet_images`.
 """
 
@@ -151,7 +151,7 @@ def _arrow_schema(store: Store, name: str) -> Any:
 
 
 def _image_columns(schema: Any) -> dict[str, tuple[str, str | None]]:
-    """Column -> the leaves with its bytes and its path."""
+    """Column -> the leaves with its bytes and its path. Plain bytes may be anything, so there the name decides."""
     from pyarrow import types
 
     found: dict[str, tuple[str, str | None]] = {}
@@ -160,7 +160,7 @@ def _image_columns(schema: Any) -> dict[str, tuple[str, str | None]]:
             leaves = {leaf.name: leaf.type for leaf in column.type}
             if "bytes" in leaves and (types.is_binary(leaves["bytes"]) or types.is_large_binary(leaves["bytes"])):
                 found[column.name] = (f"{column.name}.bytes", f"{column.name}.path" if "path" in leaves else None)
-        elif types.is_binary(column.type) or types.is_large_binary(column.type):
+        elif column.name in IMAGES and (types.is_binary(column.type) or types.is_large_binary(column.type)):
             found[column.name] = (column.name, None)
     return found
 
