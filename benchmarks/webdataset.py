@@ -1,7 +1,7 @@
 """Claim: shards become batches of 224 px as fast as by the `webdataset` package with torch's DataLoader, or faster.
 
 The same shards for both, by turns in processes of their own: photographs of the test data (trashnet, hymenoptera; short
-side 256) in shards of 200. Both shuffle shards and pictures, scale the short side to 256, cut 224 x 224 from the middle
+side 256) in shards of 50. Both shuffle shards and pictures, scale the short side to 256, cut 224 x 224 from the middle
 and give uint8 batches of 64; both use all cores. `--scale 4` enlarges the photographs to a short side of 1,024 first,
 as cameras have them. `--http` reads them from a server on loopback: the first epoch, nothing cached or indexed.
 `webdataset` is no dependency: `pip install webdataset`, or `--peer FOLDER` with a folder that it was installed to.
@@ -28,7 +28,7 @@ from pathlib import Path
 
 from _common import header, spread, test_data
 
-BATCH, SIDE, PER_SHARD = 64, 224, 200
+BATCH, SIDE, PER_SHARD = 64, 224, 50
 
 
 def main() -> None:
