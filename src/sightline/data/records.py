@@ -32,23 +32,24 @@ Record = tuple[bytes, *tuple[object, ...]]  # one row's values, in the order of 
 
 
 def record_of(header: Header, image: Pixels) -> Record:
-    """The record of a picture: its header, and its pixels uint8 (H, W, C) as decoded."""
+    """The record of a picture: its header, and its pixels (H, W, C) as decoded."""
     return (pixel_hash(image), *(getattr(header, name) for name in (RECORD.names or ())[1:]))
 
 
 def records_of_array(images: Pixels) -> NDArray[np.void]:
-    """The records of pictures that lie in one array, uint8 (N, H, W, C)."""
+    """The records of pictures that lie in one array, (N, H, W, C)."""
     records = np.zeros(len(images), RECORD)
     records["hash"] = np.array([pixel_hash(image) for image in images], "V16")
     records["height"], records["width"] = images.shape[1:3]
-    records["mode"], records["bits"] = "L" if images.shape[3] == 1 else "RGB", 8
+    records["mode"], records["bits"] = "L" if images.shape[3] == 1 else "RGB", 8 * images.dtype.itemsize
     records["num_frames"], records["orientation"] = 1, 1
     return records
 
 
 def pixel_hash(image: Pixels) -> bytes:
-    """BLAKE2b of the shape and the pixels, 16 bytes."""
-    digest = hashlib.blake2b(str(image.shape).encode(), digest_size=16)
+    """BLAKE2b of the shape, the kind where it is not uint8, and the pixels, 16 bytes."""
+    kind = "" if image.dtype == np.uint8 else str(image.dtype)
+    digest = hashlib.blake2b(f"{image.shape}{kind}".encode(), digest_size=16)
     digest.update(image.tobytes())
     return digest.digest()
 

@@ -58,7 +58,7 @@ class Scan:
 def survey(dataset: Dataset, rows: NDArray[np.intp]) -> Survey:
     """Look at up to 256 of `rows`. Raises BadPicturesError if none of them can be read."""
     sample = np.random.default_rng(0).permutation(rows)[:NUM_SURVEYED]
-    sizes, pixels, bad = [], [], {}
+    sizes, pixels, bad = [], list[Pixels](), {}
 
     def look(row: int) -> tuple[tuple[int, int], Pixels]:
         return dataset.images.size(row), dataset.images.pixels(row, 64)
@@ -75,9 +75,11 @@ def survey(dataset: Dataset, rows: NDArray[np.intp]) -> Survey:
     flat = np.concatenate([p if grey or p.shape[1] == 3 else np.repeat(p, 3, axis=1) for p in pixels]) / 255
     height, width = np.median(sizes, axis=0).astype(int)
     # A constant colour has std 0; the floor of one grey level keeps the division finite.
-    std = np.maximum(flat.std(axis=0), 1 / 255)
-    mean = tuple(round(float(v), 4) for v in flat.mean(axis=0))
-    return Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, tuple(round(float(v), 4) for v in std))
+    deep = any(p.dtype != np.uint8 for p in pixels)
+    num_levels, digits = (65535, 6) if deep else (255, 4)
+    std = np.maximum(flat.std(axis=0), 1 / num_levels)
+    mean, std = (tuple(round(float(v), digits) for v in values) for values in (flat.mean(axis=0), std))
+    return Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, std)
 
 
 Read = tuple[Record, bool, Pixels | None] | str  # record, colour or not, canvas if kept; or why it cannot be read
@@ -91,7 +93,8 @@ def scan(
 ) -> Scan:
     """Decode every picture once. `progress` wraps the iteration over rows (and is told how many there are)."""
     frame_bytes = 2 * preprocessing.height * preprocessing.width * preprocessing.channels
-    keep = len(dataset) * frame_bytes < MEMORY_SHARE * free_memory()
+    room = MEMORY_SHARE * free_memory()
+    keep = len(dataset) * frame_bytes < room
     whole = _as_is(dataset, preprocessing)
     if whole is not None:
         return Scan(records_of_array(whole), {}, whole, 0)
@@ -110,8 +113,12 @@ def scan(
             canvases.append(None)
         else:
             records[row], colour, canvas = result
-            canvases.append(canvas)
             num_colour += colour
+            room -= canvas.nbytes if canvas is not None else 0
+            if room < 0:  # float32 pictures are four times as large
+                keep = False
+                canvases.clear()
+            canvases.append(canvas if keep else None)
     return Scan(records, bad, canvases if keep else None, num_colour)  # type: ignore[arg-type]  # None: a bad row
 
 
@@ -160,7 +167,7 @@ def reason_or(read: Callable[[In], Out]) -> Callable[[In], Out | str]:
     return attempt
 
 
-def _as_is(dataset: Dataset, preprocessing: Preprocessing) -> NDArray[np.uint8] | None:
+def _as_is(dataset: Dataset, preprocessing: Preprocessing) -> Pixels | None:
     """The array behind the data set, where its pictures need no preprocessing."""
     images = dataset.images
     if not isinstance(images, ArrayImages) or not isinstance(images.array, np.ndarray):

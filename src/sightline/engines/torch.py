@@ -1,7 +1,8 @@
-"""A Network compiled for answering by PyTorch. Comes in: uint8 (N, height, width, C); goes out: float32 logits (N, K).
+"""A Network compiled for answering by PyTorch. Comes in: (N, height, width, C); goes out: float32 logits (N, K).
 
 Every batch has one fixed shape, padded where there are fewer pictures, one precision and one number of threads,
-so that a picture's logits are the same bits whatever it is asked together with.
+so that a picture's logits are the same bits whatever it is asked together with. Pictures are uint8 or float32 0..255;
+a uint8 one that is asked together with float32 ones becomes float32, which the network's input is anyway.
 """
 
 import contextlib
@@ -40,14 +41,14 @@ class TorchEngine:
         return self.config.batch_size
 
     def answer(self, pictures: Pixels) -> NDArray[np.float32]:
-        """uint8 (N, height, width, C), any N -> float32 logits (N, K)."""
+        """(N, height, width, C), uint8 or float32 0..255, any N -> float32 logits (N, K)."""
         size = self.batch_size
         chunks = [self(pictures[i : i + size]) for i in range(0, len(pictures), size)]
         return np.concatenate(chunks) if chunks else np.empty((0, self.network.num_classes), np.float32)
 
     def __call__(self, images: Pixels) -> NDArray[np.float32]:
-        """uint8 (n, height, width, C), n <= batch_size -> float32 logits (n, K)."""
-        padded = np.zeros((self.batch_size, *images.shape[1:]), np.uint8)
+        """(n, height, width, C), uint8 or float32 0..255, n <= batch_size -> float32 logits (n, K)."""
+        padded = np.zeros((self.batch_size, *images.shape[1:]), images.dtype)
         padded[: len(images)] = images
         self.network.eval()
         with torch.inference_mode(), _threads(self.config.num_threads):

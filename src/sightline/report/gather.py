@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sightline.data.dataset import Dataset
+from sightline.data.preprocess import Pixels
 from sightline.evaluate import Evaluation
 from sightline.metrics import confusion
 from sightline.report.facts import ClassRow, Example
@@ -48,9 +49,17 @@ def examples(tested: Evaluation, dataset: Dataset) -> tuple[tuple[Example, ...],
     return tuple(example(int(i)) for i in mistakes), tuple(example(int(i)) for i in hits)
 
 
+def for_display(pixels: Pixels) -> NDArray[np.uint8]:
+    """(H, W, C) -> uint8. Deep pictures are stretched from darkest to brightest, or many would look black."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    low, high = float(pixels.min()), float(pixels.max())
+    return ((pixels - low) * (255 / max(high - low, 1e-6))).round().astype(np.uint8)
+
+
 def _thumbnail(dataset: Dataset, row: int) -> bytes:
     """A JPEG, or a PNG where the picture is so small that JPEG would blur it."""
-    pixels = dataset.images.pixels(row, THUMBNAIL_SIDE)
+    pixels = for_display(dataset.images.pixels(row, THUMBNAIL_SIDE))
     picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     buffer = io.BytesIO()
