@@ -35,7 +35,9 @@ def decode(data: bytes, min_side: int | None = None) -> Pixels:
     `min_side`: a JPEG is decoded at the smallest scale (1, 1/2, 1/4, 1/8) whose short side has at least this
     many pixels. Of several frames or pages the first is read. Raises PictureError.
     """
-    return read_picture(data, min_side)[1]
+    with _reasons(data):
+        deep = read_deep_pnm(data)
+        return deep.pixels(data) if deep else _pixels(opened(data), data, min_side)
 
 
 def read_header(data: bytes) -> Header:

@@ -13,7 +13,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from sightline.data.decoding import PictureError
 
 # libjpeg-turbo can scale to every n/8. Only these four inverse transforms are written for vector units: on 12
-# megapixels 1/8 takes 22 ms, 1/4 27, 3/8 34, 1/2 31, 5/8 53, 6/8 63, 7/8 80 and the whole 43 (one core of a Xeon).
+# megapixels 1/8 takes 22 ms, 1/4 27, 3/8 34, 1/2 31, 5/8 53, 6/8 63, 7/8 80 and the whole 43 (one core of an EPYC).
 SCALES = (8, 4, 2)
 COLOURS = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 # The turbojpeg interface refuses these; libjpeg itself, as Pillow uses it, does not.
