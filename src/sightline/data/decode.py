@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Iterator
 
+import numpy as np
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -24,6 +25,7 @@ from sightline.data.decoding.jpeg import decode_jpeg
 from sightline.data.decoding.opening import EXTENSIONS as EXTENSIONS
 from sightline.data.decoding.opening import FORMATS as FORMATS
 from sightline.data.decoding.opening import opened
+from sightline.data.decoding.png import check_is_whole, check_size_is_possible
 from sightline.data.decoding.pnm import read_deep_pnm
 
 
@@ -85,11 +87,17 @@ def _reasons(data: bytes) -> Iterator[None]:
 def _pixels(image: Image.Image, data: bytes, min_side: int | None) -> Pixels:
     if isinstance(image, JpegImageFile):
         return upright(_from_jpeg(data, image, min_side), orientation_of(image))
+    if image.format == "PNG":
+        check_size_is_possible(data)
     if is_deep_colour(image):
         pixels: Pixels = deep_colour(lambda: opened(data))
+        if image.format == "PNG":
+            check_is_whole(data, pixels[-1] % 255)  # where alpha is missing too, the row is white
         # A TIFF is turned by its loading; the picture at hand was not loaded and still says how it was stored.
         return upright(pixels, 1 if image.format == "TIFF" else orientation_of(image))
     image.load()  # first: a TIFF is turned by its loading, which then drops the orientation
+    if image.format == "PNG":
+        check_is_whole(data, np.asarray(image.crop((0, image.height - 1, image.width, image.height))))
     return upright(deep_grey(image) if is_deep(image) else eight_bits(image), orientation_of(image))
 
 

@@ -265,6 +265,20 @@ def test_a_cut_deep_picture_is_an_error() -> None:
             decode(data[: len(data) * 3 // 4])
 
 
+@pytest.mark.parametrize(
+    "pixels", [values(1), values(3), np.zeros((5, 7, 1), np.uint8), np.zeros((5, 7, 1), np.float32)]
+)
+def test_strips_that_cover_a_part_are_an_error(pixels: np.ndarray) -> None:
+    """Five rows in the one strip, and a height of fifteen; Pillow makes ten black rows of that."""
+    data = bytearray(tiff(pixels))
+    assert decode(bytes(data)).shape == pixels.shape
+    for i in range(struct.unpack_from("<H", data, 8)[0]):
+        if struct.unpack_from("<H", data, 10 + 12 * i)[0] == 257:
+            struct.pack_into("<H", data, 10 + 12 * i + 8, 15)
+    with pytest.raises(PictureError, match=r"^truncated: it holds fewer rows than it says"):
+        decode(bytes(data))
+
+
 def test_pillow_still_unpacks_either_byte() -> None:
     """`deep_colour` stands on these raw modes; a Pillow that drops them must fail here, not by other colours."""
     for mode in ("RGB", "RGBA"):

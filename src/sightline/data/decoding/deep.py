@@ -71,22 +71,37 @@ def deep_grey(image: Image.Image) -> Floats:
     image.load()
     stored = np.asarray(image)
     low, high = _range(image, tags, stored)
-    values = (stored.astype(np.float64) - low) * (255 / (high - low))
+    values = in_units(stored, low, high)
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
-        values = 255 - values
+        np.subtract(255, values, out=values)
     if "transparency" in image.info:  # PNG's one transparent grey value
         values[stored == image.info["transparency"]] = 255
-    return values.astype(np.float32)[:, :, None]
+    return values[:, :, None]
 
 
 def deep_array(array: NDArray[np.generic]) -> Floats:
     """(H, W, 1, 3 or 4), uint16 or floats 0..1 -> float32 (H, W, 1 or 3), alpha over white. Raises PictureError."""
-    if array.dtype == np.uint16:
-        values = array.astype(np.float32)
-    else:
+    high = 65535 if array.dtype == np.uint16 else 1
+    if high == 1:
         check_range(array, 0, 1, "scale them")
-        values = (array.astype(np.float64) * 65535).astype(np.float32)
-    return _over_white(values, premultiplied=False) if array.shape[2] == 4 else values / STEP
+    values = in_units(array, 0, high)
+    if array.shape[2] != 4:
+        return values
+    alpha = values[..., 3:] / np.float32(255)
+    over_white: Floats = values[..., :3] * alpha + np.float32(255) * (1 - alpha)
+    return over_white
+
+
+def in_units(stored: NDArray[np.generic], low: float, high: float) -> Floats:
+    """Any numbers, of which `low` is black and `high` is white -> float32 0..255. 16 bits come out as v / 257."""
+    is_long = stored.dtype.kind == "i" and stored.dtype.itemsize > 2
+    values: NDArray[np.float32 | np.float64] = stored.astype(np.float64 if is_long else np.float32)
+    values -= low
+    if high - low > 255:
+        values /= (high - low) / 255
+    else:
+        values *= 255 / (high - low)
+    return np.asarray(values, np.float32)
 
 
 def check_range(stored: NDArray[np.generic], low: float, high: float, how: str) -> None:

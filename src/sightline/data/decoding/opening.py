@@ -5,7 +5,7 @@ Unlike `Image.open` it warns of nothing, tries only FORMATS, and registers nothi
 
 import io
 
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from sightline.data.decoding import PictureError, check_size
 
@@ -39,6 +39,8 @@ def opened(data: bytes) -> Image.Image:
         raise PictureError("empty file (0 bytes)")
     image = _heif(data) if _is_heif(data) else _by_pillow(data)
     check_size(*image.size)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        _check_strips(image, data)
     return image
 
 
@@ -56,6 +58,16 @@ def _by_pillow(data: bytes) -> Image.Image:
         if accepted:
             return factory(io.BytesIO(data), "")
     raise PictureError(_unknown(data))
+
+
+def _check_strips(image: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
+    """Raise PictureError where the strips or tiles do not cover the picture; Pillow leaves the rest black."""
+    covered = 0
+    for tile in image.tile:
+        left, top, right, bottom = tile.extents or (0, 0, 0, 0)
+        covered += (right - left) * (bottom - top)
+    if covered < image.width * image.height:
+        raise PictureError(f"truncated: it holds fewer rows than it says, in {len(data):,} bytes")
 
 
 def _is_heif(data: bytes) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sightline.data.decoding import PictureError, Pixels, check_size
-from sightline.data.decoding.deep import check_range
+from sightline.data.decoding.deep import check_range, in_units
 from sightline.data.decoding.header import Header
 
 GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"  # white space and comments
@@ -44,7 +44,7 @@ class DeepPnm:
         stored = np.frombuffer(data, self.dtype, count, self.start)
         check_range(stored, 0, self.white, "scale them")
         stored = stored.reshape(self.height, self.width, self.channels)
-        return (stored[:: -1 if self.bottom_up else 1] * (255 / self.white)).astype(np.float32)
+        return in_units(stored[:: -1 if self.bottom_up else 1], 0, self.white)
 
 
 def read_deep_pnm(data: bytes) -> DeepPnm | None:
