@@ -20,7 +20,7 @@ from sightline.data import open_dataset
 from sightline.data.checks import CHECKS, SEVERITIES, Evidence, Finding
 from sightline.data.dataset import Dataset
 from sightline.data.exclude import as_list
-from sightline.data.scan import Read, scan
+from sightline.data.looks import Reason, look
 from sightline.data.split import split
 from sightline.data.summary import Summary, summarise
 from sightline.errors import ConfigError, DataError, nearest
@@ -130,7 +130,7 @@ class Checked:
 def check(
     data: str | Path | Dataset,
     num_workers: int | None = None,
-    progress: Callable[[Iterator[Read], int], Iterable[Read]] | None = None,
+    progress: Callable[[Iterator[Reason], int], Iterable[Reason]] | None = None,
 ) -> Checked:
     """Read every picture of a data set once and say what is wrong with them.
 
@@ -139,7 +139,7 @@ def check(
     """
     started = time.perf_counter()
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
-    found = scan(dataset, None, num_workers, progress or (lambda results, total: results))
+    found = look(dataset, num_workers, progress or (lambda results, total: results))
     evidence = gather(dataset, found.records, found.bad)
     return Checked(findings_of(evidence), evidence, time.perf_counter() - started)
 

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from sightline.data import names_shards, open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels
-from sightline.data.records import pixel_hash
-from sightline.data.scan import in_threads, read_picture, reason_or
+from sightline.data.scan import in_threads, read_record, reason_or
 from sightline.errors import BadPicturesError, DataError, nearest
 from sightline.metrics import METRICS
 from sightline.metrics.accuracy import Accuracy
@@ -82,8 +81,8 @@ def evaluate(
     side = predictor.preprocessing.decode_side()
 
     def read(row: int) -> tuple[str, Pixels]:
-        _, hashed, image = read_picture(dataset.images, row, side)
-        return pixel_hash(hashed).hex(), predictor.preprocessing.apply(image)
+        record, image = read_record(dataset.images, row, side)
+        return record[0].hex(), predictor.preprocessing.apply(image)
 
     def pictures() -> Iterator[Pixels]:
         for row, result in zip(rows, in_threads(reason_or(read), rows.tolist()), strict=True):

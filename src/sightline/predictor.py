@@ -15,17 +15,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sightline.data.decode import PictureError, decode, to_pixels
+from sightline.data.decoding.deep import deep_array
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.scan import in_threads, reason_or
 from sightline.decision import Decision
 from sightline.errors import BadPicturesError
 from sightline.run import Run
 
-Input = str | Path | bytes | Image.Image | NDArray[np.uint8]
+Input = str | Path | bytes | Image.Image | NDArray[np.generic]
 
 
 class Engine(Protocol):
-    """One compiled callable: uint8 (n, height, width, C), n <= batch_size -> float32 logits (n, K)."""
+    """One compiled callable: (n, height, width, C), n <= batch_size -> float32 logits (n, K).
+
+    uint8, or float32 0..255 where a picture holds more than 8 bits; the same picture gives the same bits as either.
+    """
 
     @property
     def batch_size(self) -> int: ...
@@ -103,9 +107,10 @@ class Predictor:
                 item = Path(item).read_bytes()
             except IsADirectoryError as error:
                 raise PictureError("a folder, not a picture") from error
+        side = self.preprocessing.decode_side()
         if isinstance(item, bytes):
-            return self.preprocessing.apply(decode(item, self.preprocessing.decode_side()))
-        return self.preprocessing.apply(to_pixels(item if isinstance(item, Image.Image) else _from_array(item)))
+            return self.preprocessing.apply(decode(item, side))
+        return self.preprocessing.apply(to_pixels(item, side) if isinstance(item, Image.Image) else _from_array(item))
 
     def _answer(self, name: str, probabilities: NDArray[np.float64]) -> Prediction:
         best = int(probabilities.argmax())
@@ -113,15 +118,21 @@ class Predictor:
         return Prediction(name, self.classes[best], float(probabilities[best]), by_class)
 
 
-def _from_array(array: NDArray[np.uint8]) -> Image.Image:
-    """uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) -> a Pillow image. Raises PictureError for anything else."""
+def _from_array(array: NDArray[np.generic]) -> Pixels:
+    """(H, W), (H, W, 1), (H, W, 3) or (H, W, 4) -> pixels. Raises PictureError for anything else.
+
+    uint8 0..255, uint16 0..65535, or floats 0..1.
+    """
     array = np.asarray(array)
-    if array.dtype != np.uint8 or not (_is_picture(array) and array.size):
+    known = array.dtype in (np.uint8, np.uint16, np.float32, np.float64)
+    if not (known and _is_picture(array) and array.size):
         raise PictureError(
-            f"an array of {array.dtype} {array.shape}; expected uint8 0..255 of shape (height, width), "
-            "(height, width, 1), (height, width, 3) or (height, width, 4)"
+            f"an array of {array.dtype} {array.shape}; expected uint8 0..255, uint16 0..65535 or floats 0..1 of shape "
+            "(height, width), (height, width, 1), (height, width, 3) or (height, width, 4)"
         )
-    return Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array)
+    if array.dtype != np.uint8:
+        return deep_array(array if array.ndim == 3 else array[:, :, None])
+    return to_pixels(Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array))
 
 
 def _is_picture(inputs: object) -> bool:

@@ -70,6 +70,7 @@ def test_affine_is_the_normalisation() -> None:
         ({"height": 0}, "at least 1 pixel"),
         ({"channels": 4}, "channels = 4"),
         ({"crop_fraction": 0.0}, "crop_fraction"),
+        ({"interpolation": "nearest"}, "must be one of bilinear, bicubic"),
         ({"mean": (0.1, 0.2)}, "2 values for 3 channels"),
         ({"std": (0.0,)}, "must be positive"),
     ],
@@ -77,3 +78,29 @@ def test_affine_is_the_normalisation() -> None:
 def test_impossible_values_are_named(values: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         Preprocessing(**values)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_deep_pictures_go_the_same_way(fit: str, channels: int) -> None:
+    """float32 in, float32 out: the numbers are those of uint8 but for its rounding."""
+    preprocessing = Preprocessing(32, 48, channels, fit, 0.875)
+    for image in (ramp(100, 90), ramp(20, 70)[:, :, :1]):
+        deep = preprocessing.apply(image.astype(np.float32))
+        assert deep.dtype == np.float32 and deep.shape == (32, 48, channels)
+        assert np.abs(deep - preprocessing.apply(image)).max() <= 1.5  # grey, then each pass, rounds
+
+
+def test_what_16_bits_tell_apart_stays_apart() -> None:
+    """An X-ray of 12 bits in a 16-bit file uses sixteen of 256 grey levels; the 4,096 must get through."""
+    image = (np.arange(4096, dtype=np.float32) / 257).reshape(64, 64, 1)
+    assert len(np.unique(Preprocessing(64, 64, 1).apply(image))) == 4096
+    assert len(np.unique(Preprocessing(32, 32, 1).apply(image))) > 1000
+    grey = Preprocessing(64, 64, 1).apply(np.repeat(image, 3, axis=2))
+    np.testing.assert_allclose(grey, image, rtol=1e-6)
+
+
+def test_grey_is_pillows_to_the_bit() -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype=np.uint8)
+    grey = Preprocessing(50, 50, 1).apply(colours)
+    np.testing.assert_array_equal(grey[:, :, 0], np.asarray(Image.fromarray(colours).convert("L")))

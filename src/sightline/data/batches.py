@@ -103,11 +103,12 @@ class Batches:
         return self.preprocessing.canvas(self.dataset.images.pixels(row, self.preprocessing.decode_side()))
 
     def _stack(self, canvases: Sequence[Pixels] | Pixels) -> View:
-        """Pictures (h, w, C) of any sizes -> uint8 (N, C, H, W), channels last in memory."""
+        """Pictures (h, w, C) of any sizes -> (N, C, H, W), channels last in memory; uint8 unless one is float32."""
         frame = (self.preprocessing.height, self.preprocessing.width)
         sizes = np.array([c.shape[:2] for c in canvases], dtype=np.int64)
         if not isinstance(canvases, np.ndarray):
-            stacked = np.zeros((len(canvases), *sizes.max(axis=0), canvases[0].shape[2]), np.uint8)
+            kind = np.result_type(*(canvas.dtype for canvas in canvases))
+            stacked = np.zeros((len(canvases), *sizes.max(axis=0), canvases[0].shape[2]), kind)
             for picture, canvas in zip(stacked, canvases, strict=True):
                 height, width = canvas.shape[:2]
                 picture[:height, :width] = canvas

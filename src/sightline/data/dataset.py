@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import Header, decode, read_header, read_picture
+from sightline.data.decode import Header, Pixels, decode, read_header, read_picture
 from sightline.data.names import Names, Repeated
 from sightline.data.names import natural_key as natural_key
 from sightline.data.store import Store
@@ -31,15 +31,15 @@ class Images(Protocol):
 
     def __len__(self) -> int: ...
 
-    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
-        """Row's picture, upright: uint8 (H, W, 1) grey or (H, W, 3) RGB.
+    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
+        """Row's picture, upright: (H, W, 1) grey or (H, W, 3) RGB; uint8, or float32 0..255 where it is deeper.
 
         `min_side`: the decoder may scale down to any size whose short side is at least this many pixels.
         Raises PictureError if the picture cannot be read.
         """
         ...
 
-    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
         """What the row's file says of itself, and its pixels as above, from one reading."""
         ...
 
@@ -75,10 +75,10 @@ class FileImages:
     def __len__(self) -> int:
         return len(self.names)
 
-    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
         return decode(self.store.read(self.names[row]), min_side)
 
-    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
         return read_picture(self.store.read(self.names[row]), min_side)
 
     def size(self, row: int) -> tuple[int, int]:
@@ -91,20 +91,21 @@ class FileImages:
 
 @dataclass(frozen=True)
 class ArrayImages:
-    """Pictures already in memory: uint8 (N, H, W, C), C = 1 or 3, or a list of (H, W, C) arrays."""
+    """Pictures already in memory: (N, H, W, C), C = 1 or 3, or a list of (H, W, C) arrays; Pixels all of them."""
 
-    array: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
+    array: Pixels | Sequence[Pixels]
 
     def __len__(self) -> int:
         return len(self.array)
 
-    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
         return self.array[row]
 
-    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
         image = self.array[row]
         height, width, channels = image.shape
-        return Header(width, height, "L" if channels == 1 else "RGB", "", channels == 1), image
+        bits = 8 * image.dtype.itemsize
+        return Header(width, height, "L" if channels == 1 else "RGB", "", channels == 1, bits), image
 
     def size(self, row: int) -> tuple[int, int]:
         height, width = self.array[row].shape[:2]
@@ -201,10 +202,10 @@ class _Rows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
         return self.images.pixels(int(self.rows[row]), min_side)
 
-    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
         return self.images.read(int(self.rows[row]), min_side)
 
     def size(self, row: int) -> tuple[int, int]:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data import dicom_jpeg
-from sightline.data.decode import Header, PictureError, check_size
+from sightline.data.decode import Header, PictureError, Pixels, check_size
 from sightline.data.greys import as_pixels, stretched
 from sightline.errors import MissingExtraError
 
@@ -61,7 +61,7 @@ def read_header(data: bytes) -> Header:
     return _header(_dataset(data, with_pixels=False), data)
 
 
-def read_picture(data: bytes) -> tuple[Header, NDArray[np.uint8]]:
+def read_picture(data: bytes) -> tuple[Header, Pixels]:
     """Header and pixels, grey (H, W, 1) or RGB (H, W, 3). Raises PictureError, or MissingExtraError."""
     dataset = _dataset(data, with_pixels=True)
     header = _header(dataset, data)
@@ -182,7 +182,7 @@ def _decoder(dataset: "Dataset") -> "tuple[Decoder, str]":
     return decoder, name
 
 
-def _pixels(dataset: "Dataset", stored: NDArray[np.generic], photometric: str) -> NDArray[np.uint8]:
+def _pixels(dataset: "Dataset", stored: NDArray[np.generic], photometric: str) -> Pixels:
     if photometric in GREY:
         grey = _grey(dataset, stored.astype(np.float64))
         if not np.isfinite(grey).all():

@@ -1,10 +1,12 @@
-"""Measured values -> grey pixels. Comes in: values of any range, such as Hounsfield units; goes out: pixels 0..255.
+"""Values of any range -> pixels, and pixels of any depth -> something to look at. numpy alone.
 
-The last steps of every medical format, so that how deep pixels are kept is settled here alone.
+The last step of every medical format, and the first of everything that is shown or measured.
 """
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sightline.data.decoding import Pixels
 
 
 def stretched(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
@@ -14,6 +16,15 @@ def stretched(values: NDArray[np.float64], low: float, high: float) -> NDArray[n
     return np.asarray((np.clip(values, low, high) - low) / (high - low) * 255.0, np.float64)
 
 
-def as_pixels(greys: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Greys 0..255 (H, W) -> (H, W, 1), rounded to 8 bits."""
-    return np.asarray(np.rint(greys), np.uint8)[:, :, None]
+def as_pixels(greys: NDArray[np.float64]) -> Pixels:
+    """Greys 0..255 (H, W) -> float32 (H, W, 1) of 16 bits: what a PNG of that depth holds too."""
+    levels = np.rint(greys * 257).astype(np.float32)
+    return (levels / np.float32(257))[:, :, None]
+
+
+def for_display(pixels: Pixels) -> NDArray[np.uint8]:
+    """(H, W, C) -> uint8. Deep pictures are stretched from darkest to brightest, or many would look black."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    low, high = float(pixels.min()), float(pixels.max())
+    return ((pixels - low) * (255 / max(high - low, 1e-6))).round().astype(np.uint8)

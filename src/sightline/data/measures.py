@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.data.preprocess import Pixels
-
 MEASURES = np.dtype(
     [
         ("mean", "<f4"),  # of the grey levels, 0 to 255 (ITU-R 601 luma)
@@ -29,7 +27,7 @@ NUM_BANDS = 32
 NOISE = 1.0  # grey levels; differences of neighbours below this are rounding, and no edge
 
 
-def measure(images: Sequence[Pixels]) -> NDArray[np.void]:
+def measure(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.void]:
     """MEASURES (n,) of n pictures uint8 (H, W, 1) or (H, W, 3), of any sizes."""
     alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for i, image in enumerate(images):
@@ -42,7 +40,7 @@ def measure(images: Sequence[Pixels]) -> NDArray[np.void]:
     return measures
 
 
-def _reduced(image: Pixels) -> Pixels:
+def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, C) -> (h, w, C), the short side below 2 * MEASURED_SIDE."""
     factor = min(image.shape[:2]) // MEASURED_SIDE
     if factor < 2:
@@ -52,16 +50,16 @@ def _reduced(image: Pixels) -> Pixels:
     return reduced.reshape(*reduced.shape[:2], image.shape[2])
 
 
-def _rows(image: Pixels) -> Pixels:
+def _rows(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, C) -> itself, or the rows of NUM_BANDS evenly spaced bands, (3 * NUM_BANDS, W, C)."""
     if len(image) <= 3 * NUM_BANDS:
         return image
     middles = np.linspace(1, len(image) - 2, NUM_BANDS).astype(np.intp)
-    rows: Pixels = image[(middles[:, None] + (-1, 0, 1)).ravel()]
+    rows: NDArray[np.uint8] = image[(middles[:, None] + (-1, 0, 1)).ravel()]
     return rows
 
 
-def _grey(images: Sequence[Pixels]) -> Pixels:
+def _grey(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """n pictures of one shape (H, W, C) -> uint8 (n, H, W)."""
     height, width, channels = images[0].shape
     tall = images[0] if len(images) == 1 else np.concatenate(images)  # (n * H, W, C): one call for all
@@ -69,7 +67,7 @@ def _grey(images: Sequence[Pixels]) -> Pixels:
     return grey.reshape(len(images), height, width)
 
 
-def _fill_levels(measures: NDArray[np.void], members: list[int], grey: Pixels) -> None:
+def _fill_levels(measures: NDArray[np.void], members: list[int], grey: NDArray[np.uint8]) -> None:
     """uint8 (n, h, w) -> the fields mean, std, low and high of the n members."""
     n, num_pixels = len(grey), grey[0].size
     levels = grey.reshape(n, -1) + 256 * np.arange(n)[:, None]
@@ -81,7 +79,7 @@ def _fill_levels(measures: NDArray[np.void], members: list[int], grey: Pixels) -
     measures["high"][members] = (below >= 0.99 * num_pixels).argmax(axis=1)
 
 
-def _blur(grey: Pixels) -> NDArray[np.float64]:
+def _blur(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
     """uint8 (n, h, w) -> (n,) pixels.
 
     A step blurred by a Gaussian of sigma s has slopes of energy E1 and curvatures of energy E2 = E1 / (2 s^2), so

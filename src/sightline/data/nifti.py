@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import PictureError, check_size
+from sightline.data.decode import PictureError, Pixels, check_size
 from sightline.data.greys import as_pixels, stretched
 from sightline.errors import MissingExtraError
 
@@ -54,7 +54,7 @@ class Volume:
     low: float
     high: float
 
-    def pixels(self, index: int) -> NDArray[np.uint8]:
+    def pixels(self, index: int) -> Pixels:
         """One slice, (H, W, 1)."""
         with np.errstate(over="ignore", invalid="ignore"):  # a damaged header may scale by anything
             values = np.asarray(self.voxels[index], np.float64) * self.slope + self.intercept

@@ -1,8 +1,8 @@
 """The one definition of preprocessing: decoded picture -> what a network sees.
 
-Comes in: uint8 (H, W, 1) or (H, W, 3), upright. Goes out: uint8 (height, width, channels), and the `affine`
-map that turns it into the network's float32. Training, evaluation, prediction, exports and the service all
-use this file. No torch.
+Comes in: (H, W, 1) or (H, W, 3), upright, uint8 or float32 0..255. Goes out: (height, width, channels) of the same
+kind, and the `affine` map that turns it into the network's float32. Training, evaluation, prediction, exports and the
+service all use this file. No torch.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from sightline.data.decoding import Pixels as Pixels
+from sightline.data.resize import FILTERS, resize
 from sightline.errors import ConfigError
 
-Pixels = NDArray[np.uint8]
 # JPEGs are decoded at the smallest of libjpeg's scales whose short side reaches this.
 MIN_DECODE_SIDE = 256
-
-_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+# ITU-R 601 in 16-bit fixed point: these are the numbers Pillow turns colours grey by.
+_LUMA = (19595, 38470, 7471)
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Preprocessing:
                     `pad`: scale until it fits ("letterbox"), fill with the mean colour, so that long
                     objects stay whole; `squash`: scale each side by itself
     crop_fraction   with `crop`: the share of the scaled short side that is kept (timm's crop_pct)
-    interpolation   `bilinear` or `bicubic`, antialiased (Pillow's)
+    interpolation   `bilinear` or `bicubic`, antialiased
     mean, std       a channel, in units of 0..1
     """
 
@@ -51,6 +51,8 @@ class Preprocessing:
             raise ConfigError(f"channels = {self.channels}: pictures have 1 (grey) or 3 (RGB)")
         if not 0.0 < self.crop_fraction <= 1.0:
             raise ConfigError(f"crop_fraction = {self.crop_fraction}: must lie in (0, 1]")
+        if self.interpolation not in FILTERS:
+            raise ConfigError(f"interpolation = {self.interpolation!r}: must be one of {', '.join(FILTERS)}")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, self.channels):
                 raise ConfigError(f"{name} has {len(values)} values for {self.channels} channels")
@@ -65,13 +67,13 @@ class Preprocessing:
         return max(MIN_DECODE_SIDE, _scaled(self.height, self.crop_fraction), _scaled(self.width, self.crop_fraction))
 
     def apply(self, image: Pixels) -> Pixels:
-        """uint8 (H, W, 1 or 3) -> uint8 (height, width, channels)."""
+        """(H, W, 1 or 3) -> (height, width, channels) of the same kind, uint8 or float32 0..255."""
         return centre_crop(self.canvas(image), self.height, self.width)
 
     def canvas(self, image: Pixels) -> Pixels:
         """What training cuts its random crops from; its middle is what `apply` returns.
 
-        uint8 (H, W, 1 or 3) -> uint8 (h, w, channels), h >= height and w >= width. With `crop` the scaled
+        (H, W, 1 or 3) -> (h, w, channels) of the same kind, h >= height and w >= width. With `crop` the scaled
         picture, at most twice the frame long: what lies beyond is never seen in evaluation either.
         """
         image = to_channels(image, self.channels)
@@ -95,7 +97,7 @@ class Preprocessing:
     def _pad(self, image: Pixels) -> Pixels:
         scale = min(self.height / image.shape[0], self.width / image.shape[1])
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-        frame = np.empty((self.height, self.width, self.channels), np.uint8)
+        frame: Pixels = np.empty((self.height, self.width, self.channels), image.dtype)
         frame[:] = [round(255 * m) for m in self.mean]
         top, left = (self.height - height) // 2, (self.width - width) // 2
         frame[top : top + height, left : left + width] = resize(image, height, width, self.interpolation)
@@ -107,22 +109,19 @@ def _scaled(side: int, crop_fraction: float) -> int:
 
 
 def to_channels(image: Pixels, channels: int) -> Pixels:
-    """Grey <-> RGB: uint8 (H, W, 1 or 3) -> (H, W, channels)."""
+    """Grey <-> RGB: (H, W, 1 or 3) -> (H, W, channels) of the same kind."""
     if image.shape[2] == channels:
         return image
     if channels == 3:
         return np.repeat(image, 3, axis=2)
-    return np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
-
-
-def resize(image: Pixels, height: int, width: int, interpolation: str) -> Pixels:
-    """Antialiased resize, uint8 (H, W, C) -> (height, width, C)."""
-    if image.shape[:2] == (height, width):
-        return image
-    grey = image.shape[2] == 1
-    picture = Image.fromarray(image[:, :, 0] if grey else image)
-    scaled = np.asarray(picture.resize((width, height), _FILTERS[interpolation]))
-    return scaled[:, :, None] if grey else scaled
+    if image.dtype == np.uint8:
+        whole = image[:, :, [0]].astype(np.uint32) * _LUMA[0] + 0x8000
+        whole += image[:, :, [1]].astype(np.uint32) * _LUMA[1]
+        whole += image[:, :, [2]].astype(np.uint32) * _LUMA[2]
+        return (whole >> 16).astype(np.uint8)
+    shares = [np.float32(weight / 65536) for weight in _LUMA]
+    luma: Pixels = image[:, :, [0]] * shares[0] + image[:, :, [1]] * shares[1] + image[:, :, [2]] * shares[2]
+    return luma
 
 
 def centre_crop(image: Pixels, height: int, width: int) -> Pixels:

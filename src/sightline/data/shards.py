@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import Header, decode, read_header, read_picture
+from sightline.data.decode import Header, Pixels, decode, read_header, read_picture
 from sightline.data.order import Layout
 from sightline.errors import DataError
 
@@ -71,10 +71,10 @@ class ShardImages:
         """The row's file, as it lies in the shard."""
         return self.source.read(int(self.shard[row]), int(self.offset[row]), int(self.num_bytes[row]))
 
-    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
         return decode(self.encoded(row), min_side)
 
-    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
         return read_picture(self.encoded(row), min_side)
 
     def size(self, row: int) -> tuple[int, int]:

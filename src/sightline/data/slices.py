@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.dataset import Dataset, FileImages
-from sightline.data.decode import Header, PictureError
+from sightline.data.decode import Header, PictureError, Pixels
 from sightline.data.names import Names, Repeated
 from sightline.data.nifti import EXTENSIONS, PACKED_HEAD_BYTES, Shape, Volume, read_shape, read_volume
 from sightline.data.order import Layout
@@ -106,13 +106,13 @@ class SliceImages:
     def __len__(self) -> int:
         return len(self.file)
 
-    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
         file = int(self.file[row])
         if not is_volume(self.files.names[file]):
             return self.files.pixels(file, min_side)
         return self.volumes.get(file).pixels(int(self.index[row]))
 
-    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
         file = int(self.file[row])
         if not is_volume(self.files.names[file]):
             return self.files.read(file, min_side)

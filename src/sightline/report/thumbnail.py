@@ -5,13 +5,14 @@ import io
 from PIL import Image
 
 from sightline.data.dataset import Dataset
+from sightline.data.greys import for_display
 
 SHARP_SIDE = 64  # pixels; JPEG would blur a picture this small
 
 
 def thumbnail(dataset: Dataset, row: int, side: int) -> bytes:
     """At most `side` pixels a side, never blown up. Raises PictureError or OSError if it cannot be read."""
-    pixels = dataset.images.pixels(row, side)
+    pixels = for_display(dataset.images.pixels(row, side))
     picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     picture.thumbnail((side, side))
     buffer = io.BytesIO()

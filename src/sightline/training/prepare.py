@@ -29,7 +29,10 @@ MAX_SELECTION = 5_000
 
 @dataclass(frozen=True)
 class Selection:
-    """The split that selects, preprocessed: pictures (N, height, width, C) and labels (N,). May be empty."""
+    """The split that selects, preprocessed: pictures (N, height, width, C) and labels (N,). May be empty.
+
+    uint8, or float32 0..255 where one of them holds more than 8 bits.
+    """
 
     pictures: Pixels
     labels: NDArray[np.int64]
@@ -125,11 +128,13 @@ def selection_of(table: Table, preprocessing: Preprocessing) -> Selection:
     if len(rows) > MAX_SELECTION:
         rows = rows[np.linspace(0, len(rows) - 1, MAX_SELECTION).astype(int)]
     frame = (preprocessing.height, preprocessing.width)
-    pictures = np.empty((len(rows), *frame, preprocessing.channels), np.uint8)
+    pictures: Pixels = np.empty((len(rows), *frame, preprocessing.channels), np.uint8)
     for i, row in enumerate(rows):
         if table.canvases is not None:
-            pictures[i] = centre_crop(table.canvases[row], *frame)
+            picture = centre_crop(table.canvases[row], *frame)
         else:
-            image = table.dataset.images.pixels(int(row), preprocessing.decode_side())
-            pictures[i] = preprocessing.apply(image)
+            picture = preprocessing.apply(table.dataset.images.pixels(int(row), preprocessing.decode_side()))
+        if picture.dtype != pictures.dtype:
+            pictures = pictures.astype(np.float32)  # once, at the first picture of more than 8 bits
+        pictures[i] = picture
     return Selection(pictures, table.dataset.labels[rows])

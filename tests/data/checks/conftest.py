@@ -7,8 +7,9 @@ import pytest
 
 from sightline.data.checks import Evidence
 from sightline.data.dataset import ArrayImages, Dataset, encode_labels
+from sightline.data.looks import LOOK
 from sightline.data.measures import measure
-from sightline.data.records import RECORD, pixel_hash
+from sightline.data.records import pixel_hash
 from sightline.data.signature import signatures
 from sightline.data.split import Split
 
@@ -42,7 +43,7 @@ def make() -> MakeEvidence:
         **fields: object,
     ) -> Evidence:
         shown = list(pictures) if pictures is not None else [picture(i) for i in range(len(labels))]
-        records = np.zeros(len(shown), RECORD)
+        records = np.zeros(len(shown), LOOK)
         records["hash"] = np.array([pixel_hash(image) for image in shown], "V16")
         measures = measure(shown)
         for name in measures.dtype.names or ():

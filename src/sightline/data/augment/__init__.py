@@ -72,8 +72,9 @@ def framed(view: View) -> View:
     if (view.sizes == view.frame).all():
         return view
     corners = (view.sizes - view.frame) // 2
-    cut = [view.images[n, :, y : y + height, x : x + width] for n, (y, x) in enumerate(corners)]
-    return view.replaced(torch.stack(cut))
+    pictures = view.images.permute(0, 2, 3, 1)  # stacked as (N, H, W, C), so that channels stay last in memory
+    cut = [pictures[n, y : y + height, x : x + width] for n, (y, x) in enumerate(corners)]
+    return view.replaced(torch.stack(cut).permute(0, 3, 1, 2))
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Finding:
 class Evidence:
     """What checks look at.
 
-    records  RECORD (N,), zeros for a row that cannot be read
+    records  LOOK (N,), zeros for a row that cannot be read; RECORD is enough for copies
     bad      the path of such a row -> why
     parts    the split that training would use; None where it would refuse the data set
     refusal  why it would

@@ -16,7 +16,7 @@ from typing import IO, Any  # Any: pyarrow has no types
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import Header, PictureError, decode, read_header, read_picture
+from sightline.data.decode import Header, PictureError, Pixels, decode, read_header, read_picture
 from sightline.data.formats._table import parquet_file
 from sightline.data.order import Layout
 from sightline.data.store import Store
@@ -54,10 +54,10 @@ class ParquetImages:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
         return decode(self.encoded(row), min_side)
 
-    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
         return read_picture(self.encoded(row), min_side)
 
     def size(self, row: int) -> tuple[int, int]:

@@ -17,11 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any  # Any: torchvision's data sets share no narrower type
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sightline.data.dataset import Dataset, encode_labels
-from sightline.data.decode import Header, PictureError, decode, read_header, read_picture, to_pixels
+from sightline.data.decode import Header, PictureError, Pixels, decode, read_header, read_picture, to_pixels
 from sightline.data.names import Names, Repeated
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError, nearest
@@ -191,17 +188,17 @@ class _TorchvisionImages:
     def __len__(self) -> int:
         return self.starts[-1]
 
-    def pixels(self, row: int, min_side: int | None = None) -> NDArray[np.uint8]:
+    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
         picture = self._picture(row)
         if isinstance(picture, str):
             return decode(Path(picture).read_bytes(), min_side)
-        return to_pixels(picture)
+        return to_pixels(picture, min_side)
 
-    def read(self, row: int, min_side: int | None = None) -> tuple[Header, NDArray[np.uint8]]:
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
         picture = self._picture(row)
         if isinstance(picture, str):
             return read_picture(Path(picture).read_bytes(), min_side)
-        pixels = to_pixels(picture)
+        pixels = to_pixels(picture, min_side)
         height, width, channels = pixels.shape
         return Header(width, height, picture.mode, "", channels == 1), pixels
 

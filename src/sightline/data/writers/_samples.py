@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from sightline.data.dataset import Dataset
-from sightline.data.decode import EXTENSIONS, FORMATS, PictureError, decode, read_header
+from sightline.data.decode import EXTENSIONS, FORMATS, PictureError, Pixels, decode, read_header
 from sightline.data.scan import in_threads, reason_or
 from sightline.errors import BadPicturesError
 
@@ -81,12 +80,16 @@ def _sample(dataset: Dataset, row: int) -> Sample:
     )
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """uint8 (H, W, 1 or 3) -> PNG, of which it is seen that it decodes to the same."""
+def _png(pixels: Pixels) -> bytes:
+    """(H, W, 1 or 3) -> PNG, of 16 bits where the pixels are deep. Raises PictureError where it would not hold them."""
+    if pixels.dtype != np.uint8 and pixels.shape[2] == 3:
+        raise PictureError("colours of more than 8 bits, which are not written; convert from files instead")
+    stored = pixels if pixels.dtype == np.uint8 else np.rint(pixels * 257).astype(np.uint16)
     file = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
+    Image.fromarray(stored[:, :, 0] if stored.shape[2] == 1 else stored).save(file, "PNG")
     data = file.getvalue()
-    assert np.array_equal(decode(data), pixels), "a PNG that does not decode to what was encoded"
+    if not np.array_equal(decode(data), pixels):
+        raise PictureError("more than 16 bits, which a PNG does not hold")
     return data
 
 
