@@ -66,8 +66,8 @@ def test_orientations_are_nibabels(affine: NDArray[np.float64], kind: str) -> No
     found = read_volume(nii(volume(), affine, getattr(nibabel, kind), window=(0, 999)))
     assert len(found.voxels) == canonical.shape[2] == read_shape(nii(volume(), affine)).num_slices
     for k in range(len(found.voxels)):
-        expected = np.rint(canonical[::-1, ::-1, k].T / 999 * 255)
-        assert np.array_equal(found.pixels(k)[:, :, 0], expected)
+        expected = canonical[::-1, ::-1, k].T / 999 * 255
+        assert found.pixels(k)[:, :, 0] == pytest.approx(expected, abs=1 / 257)
 
 
 def test_the_window_of_a_volume() -> None:
@@ -234,4 +234,4 @@ def test_any_damage_is_a_volume_or_a_reason(seed: int) -> None:
         pixels = read_volume(packed).pixels(0)
     except PictureError:
         return
-    assert pixels.dtype == np.uint8 and pixels.ndim == 3
+    assert pixels.dtype in (np.uint8, np.float32) and pixels.ndim == 3

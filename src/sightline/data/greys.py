@@ -17,9 +17,11 @@ def stretched(values: NDArray[np.float64], low: float, high: float) -> NDArray[n
 
 
 def as_pixels(greys: NDArray[np.float64]) -> Pixels:
-    """Greys 0..255 (H, W) -> float32 (H, W, 1) of 16 bits: what a PNG of that depth holds too."""
-    levels = np.rint(greys * 257).astype(np.float32)
-    return (levels / np.float32(257))[:, :, None]
+    """Greys 0..255 (H, W) -> (H, W, 1): uint8 where all are whole, else float32 of 16 bits, as a PNG of that depth."""
+    levels = np.rint(greys * 257).astype(np.uint16)
+    if not (levels % 257).any():
+        return (levels // 257).astype(np.uint8)[:, :, None]
+    return (levels.astype(np.float32) / np.float32(257))[:, :, None]
 
 
 def for_display(pixels: Pixels) -> NDArray[np.uint8]:
