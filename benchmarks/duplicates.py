@@ -1,6 +1,6 @@
 """Near-duplicates: recall and precision on planted copies, time, natural pairs of CIFAR-10, and peers.
 
-python benchmarks/duplicates.py [--peer-python VENV/bin/python] [--sheet pairs.png] [--seed 1]
+python benchmarks/duplicates.py [--peer-python VENV/bin/python] [--sheet pairs.png] [--seed 2]
 
 The data sets are first freed of their own near-duplicates: every picture goes that has a neighbour within much looser
 bounds than those used. Of what is left, copies are planted, one kind at a time. Found pairs other than the planted
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer-python", help="an interpreter that has imagededup and/or cleanvision")
     parser.add_argument("--sheet", type=Path, help="where to draw 40 random natural pairs of CIFAR-10")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=2)
     args = parser.parse_args()
     header("Near-duplicates are found: recall and precision on planted copies")
     data = test_data() / "data"

@@ -175,11 +175,11 @@ def test_the_search_finds_what_comparing_all_would() -> None:
     cropped = [image.crop((2, 2, 24, 24)) for image in originals]
     signed = signatures([pixels(image) for image in [*originals, *cropped]])
     placed = candidates.index(signed)
-    assert len(placed.cells) == 12
+    assert len(placed.cells) == 15
     found = candidates.candidates(placed)
     quick = {(min(a, b), max(a, b)) for a, b in zip(found.first.tolist(), found.second.tolist(), strict=True)}
-    described = [candidates.describe(signed, box) for box in range(len(candidates.BOXES))]
-    likest = np.max([candidates.likeness(described[0], part)[0] for part in described], axis=0)
+    parts = candidates.describe(signed).swapaxes(0, 1)
+    likest = np.max([candidates.likeness(parts[0], part)[0] for part in parts], axis=0)
     likest = np.maximum(likest, likest.T)
     all_pairs = {(i, j) for i, j in np.argwhere(np.triu(likest, 1) >= candidates.MIN_LIKENESS + 0.01).tolist()}
     assert len(all_pairs) > 570
