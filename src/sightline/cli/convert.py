@@ -4,7 +4,7 @@ DATA is anything that `train` reads; OUT is a new folder. Encoded pictures are c
 PNG; labels, splits and groups are kept where the target can hold them, and a line says what it cannot. What was
 written is read back and compared before OUT gets its name, so a conversion that was stopped leaves no OUT.
 
-  sightline convert photos.zip shards --to webdataset
+  sightline convert photos.zip photo-shards --to webdataset
   sightline convert mnist/ mnist-parquet --to parquet
 """
 
