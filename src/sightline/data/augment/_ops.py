@@ -98,6 +98,17 @@ def either(mask: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     return (yes * share).add_(no * (1 - share))
 
 
+def means_of(images: Tensor) -> Tensor:
+    """uint8 or float32 (n, C, H, W) -> float32 (n, C, 1, 1), the same bits in whatever order a kernel adds.
+
+    float32 values are counted in 256ths. A row's sum fits int32, in which adding is five times as fast as in int64.
+    """
+    unit = 1 if images.dtype == torch.uint8 else 256
+    whole = images.to(torch.int32) if unit == 1 else (images * unit).to(torch.int32)
+    total = whole.sum(3, keepdim=True, dtype=torch.int32).sum(2, keepdim=True, dtype=torch.int64)
+    return (total.double() / (unit * images[0, 0].numel())).float()
+
+
 # Colour and light, on float32 values in place
 
 
@@ -115,8 +126,7 @@ def brighten(values: Tensor, factor: Tensor) -> Tensor:
 
 def add_contrast(values: Tensor, factor: Tensor) -> Tensor:
     """Away from (above 1) or towards (below 1) the picture's mean luma."""
-    total = (grey_of(values) * 256).to(torch.int32).sum((1, 2, 3), dtype=torch.int64)  # exact, in any order
-    mean = (total.double() / (256 * values[0, 0].numel())).float()[:, None, None, None]
+    mean = means_of(grey_of(values))
     return values.mul_(factor).add_(mean * (1 - factor)).clamp_(0, 255)
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.augment import Draw, View, framed
-from sightline.data.augment._ops import either, some
+from sightline.data.augment._ops import either, means_of, some
 
 MAY_CHANGE_LABEL = False  # what is left of a picture is of its class
 CHANCE = 0.5
@@ -22,8 +22,7 @@ def augment(view: View, draw: Draw) -> View:
     chosen = (draw.uniform("erasing")[:, 0] < CHANCE) & (boxes[:, 2] > 0)
 
     def erase(images: Tensor, rows: NDArray[np.intp]) -> Tensor:
-        total = images.to(torch.int32).sum((2, 3), keepdim=True, dtype=torch.int64)
-        mean = (total / images[0, 0].numel()).round().to(images.dtype)  # (n, C, 1, 1)
+        mean = means_of(images).round().to(images.dtype)  # (n, C, 1, 1)
         return either(inside(boxes[rows], images), mean, images)
 
     return view.replaced(some(view.images, chosen, erase))
@@ -35,8 +34,9 @@ def inside(boxes: NDArray[np.int64], images: Tensor) -> Tensor:
     rows, columns = (torch.arange(side, device=images.device) for side in images.shape[2:])
     down = (rows >= top) & (rows < top + height)  # (n, H)
     across = (columns >= left) & (columns < left + width)  # (n, W)
-    both: Tensor = down[:, None, :, None] & across[:, None, None, :]
-    return both
+    both = down.view(torch.uint8)[:, None, :, None] * across.view(torch.uint8)[:, None, None, :]  # faster than `&`
+    mask: Tensor = both.view(torch.bool)
+    return mask
 
 
 def _boxes(frame: tuple[int, int], draw: Draw) -> NDArray[np.int64]:
