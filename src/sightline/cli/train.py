@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", metavar="FILE", help="a TOML file with values of the recipe")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one value of the recipe")
     parser.add_argument("--skip-bad", action="store_true", help="leave out unreadable pictures, and say so")
-    parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores)")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores); 0: none")
+    parser.add_argument("--no-cache", action="store_true", help="keep no decoded pictures on the disk")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")
 
 
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         skip_bad=args.skip_bad,
         num_workers=args.workers,
         tensorboard=args.tensorboard,
+        cache=not args.no_cache,
         command=as_text(shlex.join(["sightline", *args.words])),
     )
     with Terminal() as terminal:

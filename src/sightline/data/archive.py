@@ -85,7 +85,7 @@ class ZipStore:
         files = [(name, info) for name, info in named if not name.endswith("/")]
         rows = [(i.header_offset, i.compress_size, i.file_size, i.CRC, i.compress_type, i.flag_bits) for _, i in files]
         self._members = _Members(Names(name for name, _ in files), np.array(rows, ZIP_MEMBER))
-        self._ranges = _Ranges(path.open("rb"))
+        self._ranges = Ranges(path.open("rb"))
 
     def names(self) -> Names:
         return self._members.names
@@ -126,7 +126,7 @@ class TarStore:
         self._stamp = file_stamp(path)
         with _plain_errors(path):
             file = _uncompressed(path)
-            self._ranges = _Ranges(file)
+            self._ranges = Ranges(file)
             self._members, self._folders = _tar_members(file)
 
     def names(self) -> Names:
@@ -146,7 +146,7 @@ class TarStore:
         return data
 
 
-class _Ranges:
+class Ranges:
     """Byte ranges of one open file, which is closed when this goes."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -199,7 +199,7 @@ def _uncompressed(path: Path) -> IO[bytes]:
         start = file.read(6)
     for magic, opener in DECOMPRESSORS.items():
         if start.startswith(magic):
-            unpacked: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by _Ranges, or here
+            unpacked: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by Ranges, or here
             try:
                 with opener(path) as packed:
                     shutil.copyfileobj(packed, unpacked, 1 << 20)

@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+# Names what turns bytes into pixels: decoded pictures that are kept on disk are of use to the very same only. Raise the
+# number whenever the pixels or the Header of any file could change.
+DECODER = f"1, Pillow {PIL.__version__}"
 # What is read, by Pillow's names, commonest first, and the extensions each goes by. Left out on purpose:
 # EPS and WMF (reading them starts other programs) and TGA (it has no signature, so any file might be one).
 FORMATS = {
