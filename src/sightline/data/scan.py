@@ -71,14 +71,14 @@ def survey(dataset: Dataset, rows: NDArray[np.intp], cache: Cache | None = None)
     if cache is not None and key is not None and (note := cache.recall(key)) is not None:
         with contextlib.suppress(KeyError, TypeError):  # something else lies there: look again
             return Survey(**{**note, "mean": tuple(note["mean"]), "std": tuple(note["std"])})
-    found, is_whole = _survey(dataset, sample)
-    if cache is not None and key is not None and is_whole:
+    found, is_lasting = _survey(dataset, sample)
+    if cache is not None and key is not None and is_lasting:
         cache.remember(key, asdict(found))
     return found
 
 
 def _survey(dataset: Dataset, sample: list[int]) -> tuple[Survey, bool]:
-    """What the pictures of `sample` look like, and whether all of them could be read."""
+    """What the pictures of `sample` look like, and whether they will look so the next time."""
     sizes, pixels, bad = [], [], {}
 
     def look(row: int) -> tuple[tuple[int, int], Pixels]:
@@ -99,7 +99,8 @@ def _survey(dataset: Dataset, sample: list[int]) -> tuple[Survey, bool]:
     std = np.maximum(flat.std(axis=0), 1 / 255)
     mean = tuple(round(float(v), 4) for v in flat.mean(axis=0))
     rounded = tuple(round(float(v), 4) for v in std)
-    return Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, rounded), not bad
+    is_lasting = not any(isinstance(reason, PassingReason) for reason in bad.values())
+    return Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, rounded), is_lasting
 
 
 Read = tuple[Record, bool, Pixels | None] | str  # record, colour or not, canvas if kept; or why it cannot be read
