@@ -2,9 +2,9 @@
 
 python benchmarks/memory.py --out FOLDER [--count 1000000] [--workers 1 2 8]
 
-Real CIFAR-10 JPEGs, each many times over under names of its own. Every number of workers is a process of its own, which
-notes its resident memory at each step; the first has to decode, the others find the cache filled. FOLDER gets a plot and
-the figures. What Python, numpy and torch take by themselves is measured first and taken off: what is left is the data's.
+Real CIFAR-10 JPEGs, each many times over under names of its own. Every number of workers is a process of its own that
+notes its resident memory at each step; the first has to decode, the others find the cache filled. FOLDER gets a plot
+and the figures. What Python, numpy and torch take by themselves is measured first and taken off.
 """
 
 import argparse
