@@ -182,8 +182,8 @@ def report(workers: int, usage: Usage) -> bool:
     spread = (settled[-1] - settled[0]) / middle
     print(
         f"{workers} workers: index {usage.opened - usage.base:.0f} MB; {middle - usage.base:.0f} MB above the bare "
-        f"libraries ({usage.base:.0f} MB) while training, from {settled[0]:.0f} to {settled[-1]:.0f} MB ({spread:.1%}) over "
-        f"{len(usage.steps):,} steps; peak {usage.peak:.0f} MB"
+        f"libraries ({usage.base:.0f} MB) while training, from {settled[0]:.0f} to {settled[-1]:.0f} MB ({spread:.1%}) "
+        f"over {len(usage.steps):,} steps; peak {usage.peak:.0f} MB"
     )
     return spread < FLAT
 
