@@ -35,7 +35,7 @@ SOURCE = PROJECT / "src" / "sightline"
 PAGE_OF = {"demo": "install.md"}  # any other command has a page of its own name
 NEEDS_NETWORK = "# needs a network"
 # What was measured or found differs from machine to machine: these lines need not come.
-MEASURED = ("Plan:", "flip:")
+MEASURED = ("Plan:", "flip:", "Pictures:", "Time:")
 
 
 @dataclass(frozen=True)

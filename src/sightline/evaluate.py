@@ -4,7 +4,7 @@ Comes in: the rows to test on; goes out: probabilities, pixel hashes and metrics
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -71,21 +71,27 @@ class Evaluation:
 
 
 def evaluate(
-    predictor: Predictor, dataset: Dataset, rows: NDArray[np.intp], split: str, skip_bad: bool = False
+    predictor: Predictor,
+    dataset: Dataset,
+    rows: NDArray[np.intp],
+    split: str,
+    skip_bad: bool = False,
+    read: Callable[[int], tuple[str, Pixels]] | None = None,
 ) -> Evaluation:
     """Answer `rows` of a data set whose classes are the predictor's.
 
+    `read`: row -> pixel hash and preprocessed picture, where they are known already; None: from the file.
     Raises BadPicturesError with all that cannot be read, unless `skip_bad`.
     """
     hashes, bad, good = list[str](), dict[str, str](), list[int]()
     side = predictor.preprocessing.decode_side()
 
-    def read(row: int) -> tuple[str, Pixels]:
+    def read_file(row: int) -> tuple[str, Pixels]:
         record, image = read_record(dataset.images, row, side)
         return record[0].hex(), predictor.preprocessing.apply(image)
 
     def pictures() -> Iterator[Pixels]:
-        for row, result in zip(rows, in_threads(reason_or(read), rows.tolist()), strict=True):
+        for row, result in zip(rows, in_threads(reason_or(read or read_file), rows.tolist()), strict=True):
             if isinstance(result, str):
                 bad[dataset.paths[row]] = result
             else:

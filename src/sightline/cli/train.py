@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one value of the recipe")
     parser.add_argument("--skip-bad", action="store_true", help="leave out unreadable pictures, and say so")
     parser.add_argument("--exclude", metavar="FILE", help="leave out the pictures of this list (sightline check)")
-    parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores)")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores); 0: none")
+    parser.add_argument("--no-cache", action="store_true", help="keep no decoded pictures on the disk")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")
 
 
@@ -54,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         exclude=Path(args.exclude) if args.exclude else None,
         num_workers=args.workers,
         tensorboard=args.tensorboard,
+        cache=not args.no_cache,
         command=as_text(shlex.join(["sightline", *args.words])),
     )
     with Terminal() as terminal:

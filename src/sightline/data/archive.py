@@ -90,7 +90,7 @@ class ZipStore:
         files = [(name, info) for name, info in named if not name.endswith("/")]
         rows = [(i.header_offset, i.compress_size, i.file_size, i.CRC, i.compress_type, i.flag_bits) for _, i in files]
         self._members = _Members(Names(name for name, _ in files), np.array(rows, ZIP_MEMBER))
-        self._ranges = _Ranges(path.open("rb"))
+        self._ranges = Ranges(path.open("rb"))
 
     def names(self) -> Names:
         return self._members.names
@@ -150,7 +150,7 @@ class TarStore:
         self._stamp = file_stamp(path)
         with _plain_errors(path):
             file = _uncompressed(path)
-            self._ranges = _Ranges(file)
+            self._ranges = Ranges(file)
             self._members, self._folders = _tar_members(file)
 
     def names(self) -> Names:
@@ -174,7 +174,7 @@ class TarStore:
         return io.BufferedReader(_Range(self._ranges, offset, size))
 
 
-class _Ranges:
+class Ranges:
     """Byte ranges of one open file, which is closed when this goes."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -193,7 +193,7 @@ class _Ranges:
 class _Range(io.RawIOBase):
     """One byte range as a file to read and seek in."""
 
-    def __init__(self, ranges: _Ranges, start: int, size: int) -> None:
+    def __init__(self, ranges: Ranges, start: int, size: int) -> None:
         self._ranges, self._start, self._size = ranges, start, size
         self._position = 0
 

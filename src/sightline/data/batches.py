@@ -4,7 +4,7 @@ The order of an epoch and every augmentation are functions of (seed, epoch, samp
 of workers nor the memory at hand changes what is learned. Must not know networks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,11 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sightline.data.ahead import ahead
 from sightline.data.augment import Draw, View, augmented
+from sightline.data.canvases import Canvases
 from sightline.data.dataset import Dataset
 from sightline.data.mixing import MIXINGS, mix
 from sightline.data.preprocess import Pixels, Preprocessing
-from sightline.data.scan import in_threads
+from sightline.data.scan import in_threads, reason_or
+from sightline.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Batches:
-    """The training rows, batch by batch, shuffled and augmented anew each epoch."""
+    """The training rows, batch by batch, shuffled and augmented anew each epoch.
+
+    Batches are made ahead of their use, in a thread; with `num_workers` 0 in the caller's, when asked for.
+    """
 
     dataset: Dataset
     rows: NDArray[np.intp]
@@ -53,13 +59,13 @@ class Batches:
         """Batches an epoch, the same on every rank. A last, smaller one is left for another epoch, unless alone."""
         return max(1, len(self.rows) // self.part[1] // self.batch_size)
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start: int = 0) -> Generator[Batch]:
         """The batches of one epoch, from number `start` on."""
         order = self.dataset.order(self.seed, epoch, self.rows, self.part)
         size = self.batch_size
         return self._batches([self._chunk(order, i * size) for i in range(start, len(self))], epoch)
 
-    def in_order(self, epoch: int) -> Iterator[Batch]:
+    def in_order(self, epoch: int) -> Generator[Batch]:
         """All rows once, unshuffled, with the augmentations that `epoch` has."""
         return self._batches([self._chunk(self.rows, i) for i in range(0, len(self.rows), self.batch_size)], epoch)
 
@@ -73,9 +79,13 @@ class Batches:
     def _mixings(self) -> tuple[str, ...]:
         return tuple(name for name in self.augmentations if name in MIXINGS)
 
-    def _batches(self, chunks: list[NDArray[np.intp]], epoch: int) -> Iterator[Batch]:
-        views = map(self._remembered, chunks) if self.canvases is not None else self._decoded(chunks)
-        return (self._augmented(view, rows, epoch) for view, rows in zip(views, chunks, strict=True))
+    def _batches(self, chunks: list[NDArray[np.intp]], epoch: int) -> Generator[Batch]:
+        views = map(self._remembered, chunks) if self._is_decoded() else self._decoded(chunks)
+        made = (self._augmented(view, rows, epoch) for view, rows in zip(views, chunks, strict=True))
+        return made if self.num_workers == 0 else ahead(made)
+
+    def _is_decoded(self) -> bool:
+        return self.canvases.is_decoded if isinstance(self.canvases, Canvases) else self.canvases is not None
 
     def _augmented(self, view: View, rows: NDArray[np.intp], epoch: int) -> Batch:
         draw = Draw(self.seed, epoch, rows.astype(np.int64))
@@ -91,15 +101,26 @@ class Batches:
         assert self.canvases is not None
         if isinstance(self.canvases, np.ndarray):
             return self._stack(self.canvases[rows])
-        return self._stack([self.canvases[row] for row in rows])
+        return self._stack([self._canvas(int(row)) for row in rows])
 
     def _decoded(self, chunks: Sequence[NDArray[np.intp]]) -> Iterator[View]:
-        """Canvases decoded again, ahead of the training, in threads."""
+        """Canvases of which some have to be decoded again, in threads."""
         self.dataset.expect(np.concatenate([*chunks, np.zeros(0, np.intp)]))
-        decoded = in_threads(self._decode, (int(row) for rows in chunks for row in rows), self.num_workers)
+        decoded = in_threads(self._canvas, (int(row) for rows in chunks for row in rows), self.num_workers)
         return (self._stack([next(decoded) for _ in rows]) for rows in chunks)
 
-    def _decode(self, row: int) -> Pixels:
+    def _canvas(self, row: int) -> Pixels:
+        """Raises DataError where a picture that was read before cannot be read any more."""
+        canvas = reason_or(self._read)(row)
+        if isinstance(canvas, str):
+            raise DataError(
+                f"{self.dataset.paths[row]}: {canvas}. It could be read before the training; restore it and train again"
+            )
+        return canvas
+
+    def _read(self, row: int) -> Pixels:
+        if self.canvases is not None:
+            return self.canvases[row]
         return self.preprocessing.canvas(self.dataset.images.pixels(row, self.preprocessing.decode_side()))
 
     def _stack(self, canvases: Sequence[Pixels] | Pixels) -> View:

@@ -31,6 +31,11 @@ from sightline.data.decoding.png import check_is_whole, check_size_is_possible
 from sightline.data.decoding.pnm import read_deep_pnm
 from sightline.errors import MissingExtraError
 
+# Decoded pictures that are kept on disk are of use to the very same decoder only. Raise the number whenever the
+# pixels or the Header of any file could change; the versions of the packages behind it count besides.
+DECODER = 2
+PACKAGES = ("pillow", "simplejpeg", "cykooz.resizer", "pi-heif", "pydicom", "pylibjpeg-openjpeg", "imagecodecs")
+
 
 def decode(data: bytes, min_side: int | None = None) -> Pixels:
     """Pixels of an encoded picture, upright: (H, W, 1) grey or (H, W, 3) sRGB, transparency over white.

@@ -5,19 +5,24 @@ the decoded pictures where they fit into memory.
 interpreter lock). Must not know networks or torch.
 """
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.cache import Cache
+from sightline.data.canvases import Canvases
 from sightline.data.dataset import ArrayImages, Dataset, Images
 from sightline.data.decode import PictureError
+from sightline.data.pack import Pack
+from sightline.data.packing import Packing, contents, is_bad, is_of, pack_key, pays, stamps_of, survey_key
 from sightline.data.preprocess import MIN_DECODE_SIDE, Pixels, Preprocessing
 from sightline.data.records import RECORD, Record, record_of, records_of_array
 from sightline.errors import BadPicturesError
@@ -56,15 +61,31 @@ class Scan:
     num_colour_to_grey: int
 
 
-def survey(dataset: Dataset, rows: NDArray[np.intp]) -> Survey:
-    """Look at up to 256 of `rows`. Raises BadPicturesError if none of them can be read."""
-    sample = np.random.default_rng(0).permutation(rows)[:NUM_SURVEYED]
-    sizes, pixels, bad = [], list[Pixels](), {}
+class PassingReason(str):
+    """Why a picture cannot be read now, though it might be the next time: the disk, the memory, the rights to it."""
+
+
+def survey(dataset: Dataset, rows: NDArray[np.intp], cache: Cache | None = None) -> Survey:
+    """Look at up to 256 of `rows`, or recall what was seen. Raises BadPicturesError if none of them can be read."""
+    sample = np.random.default_rng(0).permutation(rows)[:NUM_SURVEYED].tolist()
+    key = survey_key(dataset, sample) if cache is not None and pays(dataset) else None
+    if cache is not None and key is not None and (note := cache.recall(key)) is not None:
+        with contextlib.suppress(KeyError, TypeError):  # something else lies there: look again
+            return Survey(**{**note, "mean": tuple(note["mean"]), "std": tuple(note["std"])})
+    found, is_lasting = _survey(dataset, sample)
+    if cache is not None and key is not None and is_lasting:
+        cache.remember(key, asdict(found))
+    return found
+
+
+def _survey(dataset: Dataset, sample: list[int]) -> tuple[Survey, bool]:
+    """What the pictures of `sample` look like, and whether they will look so the next time."""
+    sizes, pixels, bad = [], [], {}
 
     def look(row: int) -> tuple[tuple[int, int], Pixels]:
         return dataset.images.size(row), dataset.images.pixels(row, 64)
 
-    for result, row in zip(in_threads(reason_or(look), sample.tolist()), sample.tolist(), strict=True):
+    for result, row in zip(in_threads(reason_or(look), sample), sample, strict=True):
         if isinstance(result, str):
             bad[dataset.paths[row]] = result
         else:
@@ -78,50 +99,112 @@ def survey(dataset: Dataset, rows: NDArray[np.intp]) -> Survey:
     # A constant colour has std 0; the floor of one grey level keeps the division finite.
     deep = any(p.dtype != np.uint8 for p in pixels)
     num_levels, digits = (65535, 6) if deep else (255, 4)
-    std = np.maximum(flat.std(axis=0), 1 / num_levels)
-    mean, std = (tuple(round(float(v), digits) for v in values) for values in (flat.mean(axis=0), std))
-    return Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, std)
+    floored = np.maximum(flat.std(axis=0), 1 / num_levels)
+    mean, std = (tuple(round(float(v), digits) for v in values) for values in (flat.mean(axis=0), floored))
+    is_lasting = not any(isinstance(reason, PassingReason) for reason in bad.values())
+    return Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, std), is_lasting
 
 
 Read = tuple[Record, bool, Pixels | None] | str  # record, colour or not, canvas if kept; or why it cannot be read
+
+
+Track = Callable[[Iterator[Read], int], Iterable[Read]]
 
 
 def scan(
     dataset: Dataset,
     preprocessing: Preprocessing,
     num_workers: int | None = None,
-    progress: Callable[[Iterator[Read], int], Iterable[Read]] = lambda results, total: results,
+    progress: Track = lambda results, total: results,
+    cache: Cache | None = None,
 ) -> Scan:
-    """Decode every picture once. `progress` wraps the iteration over rows (and is told how many there are)."""
-    frame_bytes = 2 * preprocessing.height * preprocessing.width * preprocessing.channels
-    room = MEMORY_SHARE * free_memory()
-    keep = len(dataset) * frame_bytes < room
+    """Decode every picture once, or not at all where `cache` has them all.
+
+    `progress` wraps the iteration over rows (and is told how many there are).
+    """
     whole = _as_is(dataset, preprocessing)
     if whole is not None:
         return Scan(records_of_array(whole), {}, whole, 0)
-    side = preprocessing.decode_side() if keep else HASH_SIDE
-    dataset.expect(np.arange(len(dataset)))
+    if cache is None or not pays(dataset) or cache.max_bytes == 0:
+        return _scan(dataset, preprocessing, num_workers, progress, None)
+    stamps = stamps_of(dataset)  # before anything is read: a file that changes meanwhile has another the next time
+    key = pack_key(dataset, preprocessing)
+    with cache.claim(key, preprocessing.channels, lambda pack: is_of(pack, stamps)) as (pack, growing):
+        if growing is not None:
+            return _scan(dataset, preprocessing, num_workers, progress, Packing(cache, growing, stamps, pack))
+    if pack is None:
+        return _scan(dataset, preprocessing, num_workers, progress, None)
+    cache.say(f"Pictures: decoded before, {pack.num_bytes / 1e6:,.1f} MB in {cache.folder}")
+    return _unpacked(dataset, preprocessing, pack, cache)
+
+
+def _scan(
+    dataset: Dataset, preprocessing: Preprocessing, num_workers: int | None, progress: Track, packing: Packing | None
+) -> Scan:
+    """Read every row; `packing` has some of them perhaps, and takes all."""
+    frame_bytes = 2 * preprocessing.height * preprocessing.width * preprocessing.channels
+    room = MEMORY_SHARE * free_memory()
+    fits = len(dataset) * frame_bytes < room
+    keep = fits and packing is None
+    side = preprocessing.decode_side() if keep or packing is not None else HASH_SIDE
 
     def read(row: int) -> Read:
+        if packing is not None and (known := packing.known(row)) is not None:
+            return known
         record, image = read_record(dataset.images, row, side)
-        kept = preprocessing.canvas(image) if keep else None
+        kept = preprocessing.canvas(image) if keep or packing is not None else None
         return record, image.shape[2] > preprocessing.channels, kept
 
-    records, canvases, bad, num_colour = np.zeros(len(dataset), RECORD), list[Pixels | None](), dict[str, str](), 0
+    dataset.expect(np.arange(len(dataset)))
+    records, canvases, bad = np.zeros(len(dataset), RECORD), list[Pixels | None](), dict[int, str]()
+    is_colour = np.zeros(len(dataset), bool)
     results = in_threads(reason_or(read), range(len(dataset)), num_workers)
     for row, result in enumerate(progress(results, len(dataset))):
+        canvas = None
         if isinstance(result, str):
-            bad[dataset.paths[row]] = result
-            canvases.append(None)
+            bad[row] = result
         else:
-            records[row], colour, canvas = result
-            num_colour += colour and preprocessing.channels == 1
+            records[row], is_colour[row], canvas = result
+        if packing is not None:
+            packing.growing.add(canvas)
+        else:
             room -= canvas.nbytes if canvas is not None else 0
             if room < 0:  # float32 pictures are four times as large
                 keep = False
                 canvases.clear()
             canvases.append(canvas if keep else None)
-    return Scan(records, bad, canvases if keep else None, num_colour)  # type: ignore[arg-type]  # None: a bad row
+    reasons, num_colour = {dataset.paths[row]: reason for row, reason in bad.items()}, int(is_colour.sum())
+    if packing is None:
+        return Scan(records, reasons, canvases if keep else None, num_colour)  # type: ignore[arg-type]  # None: a bad row
+    lasting = {row: reason for row, reason in bad.items() if not isinstance(reason, PassingReason)}
+    pack = packing.finish(dataset, preprocessing, records, is_colour, lasting)
+    if pack is None and not fits:
+        return Scan(records, reasons, None, num_colour)
+    remembered: list[Pixels | None] | None = [None] * len(dataset) if pack is None else None
+    return Scan(records, reasons, Canvases(dataset.images, preprocessing, packing.cache, pack, remembered), num_colour)
+
+
+def _unpacked(dataset: Dataset, preprocessing: Preprocessing, pack: Pack, cache: Cache) -> Scan:
+    """What an earlier reading found. Files that could not be read for a passing reason are tried again."""
+
+    def read(row: int) -> tuple[Record, Pixels]:
+        return read_record(dataset.images, row, HASH_SIDE)
+
+    records, is_colour, lasting = contents(pack)
+    del pack.columns["stamp"]
+    bad = {}
+    for row in np.flatnonzero(is_bad(records)).tolist():
+        reason = lasting.get(row)
+        if reason is None:
+            result = reason_or(read)(row)
+            if isinstance(result, str):
+                reason = result
+            else:
+                records[row], is_colour[row] = result[0], result[1].shape[2] > preprocessing.channels
+        if reason is not None:
+            bad[dataset.paths[row]] = reason
+    canvases = Canvases(dataset.images, preprocessing, cache, pack, None)
+    return Scan(records, bad, canvases, int(is_colour.sum()))
 
 
 def read_record(images: Images, row: int, min_side: int) -> tuple[Record, Pixels]:
@@ -131,8 +214,14 @@ def read_record(images: Images, row: int, min_side: int) -> tuple[Record, Pixels
 
 
 def in_threads(function: Callable[[In], Out], items: Iterable[In], num_workers: int | None = None) -> Iterator[Out]:
-    """`map` over threads, in order, with a bounded number of results waiting, so that memory stays flat."""
+    """`map` over threads, in order, with a bounded number of results waiting, so that memory stays flat.
+
+    `num_workers`: None, as many as there are cores; 0, no thread but the caller's.
+    """
     keep_freed_memory()
+    if num_workers == 0:
+        yield from map(function, items)
+        return
     num_workers = num_workers or os.cpu_count() or 1
     items = iter(items)
     with ThreadPoolExecutor(num_workers) as pool:
@@ -171,13 +260,19 @@ def reason_or(read: Callable[[In], Out]) -> Callable[[In], Out | str]:
         try:
             return read(item)
         except PictureError as error:
-            return str(error)
+            is_passing = isinstance(error.__cause__, MemoryError | OSError) and not _is_pillows(error.__cause__)
+            return PassingReason(error) if is_passing else str(error)
         except FileNotFoundError:
             return "no such file"
         except OSError as error:
-            return error.strerror or str(error)
+            return PassingReason(error.strerror or str(error))
 
     return attempt
+
+
+def _is_pillows(error: BaseException) -> bool:
+    """An OSError that Pillow raises for damaged content bears no number of the system's."""
+    return isinstance(error, OSError) and error.errno is None
 
 
 def _as_is(dataset: Dataset, preprocessing: Preprocessing) -> Pixels | None:

@@ -25,6 +25,7 @@ class Epoch:
     val_accuracy: float | None
     learning_rate: float
     seconds: float
+    waited_s: float = 0.0  # of these seconds, those in which a step waited for its pictures
 
 
 @dataclass(frozen=True)

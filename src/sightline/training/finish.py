@@ -22,7 +22,7 @@ from sightline.predictor import Predictor
 from sightline.report import Facts, render_card, render_report
 from sightline.report.gather import class_rows, confusion_of, examples
 from sightline.run import Run, RunConfig, replacing, write_csv, write_json
-from sightline.training import writer
+from sightline.training import prepare, writer
 from sightline.training.loop import Outcome
 from sightline.training.plan import Plan
 from sightline.training.prepare import Table
@@ -78,7 +78,8 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     write_json(folder / "environment.json", writer.machine())
     writer.write_network(folder, trained.engine.network, trained.engine.config)
     run = Run.open(folder)
-    tested = evaluate(Predictor.open(folder), table.dataset, table.parts.rows("test"), "test")
+    rows, read = table.parts.rows("test"), prepare.reader_of(table, trained.what.preprocessing)
+    tested = evaluate(Predictor.open(folder), table.dataset, rows, "test", read=read)
     write_json(folder / "metrics.json", tested.to_json() | {"interrupted": trained.outcome.interrupted})
     _write_predictions(folder, table, tested)
     facts = _facts(run, trained, table, tested, command, time.perf_counter() - started)
@@ -153,6 +154,7 @@ def _what(trained: Trained) -> dict[str, str]:
         "Augmentation": ", ".join(trained.outcome.augmentations) or "none",
         "Steps": f"{trained.outcome.num_steps:,} of up to {recipe.batch_size} pictures",
         "Kept": _kept(trained.outcome.kept_epoch),
+        "Time": trained.outcome.waiting or "no steps",
         "Plan": trained.plan.sentence(),
         "Answers": f"in float32, batches of {trained.engine.config.batch_size}",
     }

@@ -7,7 +7,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from sightline.training.prepare import Selection
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
 from sightline.training.safe import SafetyProbe
+from sightline.training.waiting import Waiting
 
 MAX_LINES = 20  # epochs that are told of; metrics.jsonl has them all
 
@@ -39,6 +40,7 @@ class Outcome:
     kept_epoch: int | None = None  # None: the last weights
     stopped_by_patience: bool = False
     interrupted: bool = False
+    waiting: str = ""  # what the steps' time went into, in words
 
 
 def fit(
@@ -62,11 +64,12 @@ def fit(
     probe = SafetyProbe(untried if num_steps else [], batches.seed)
     optimiser = Optimizer(network, recipe)
     weights = class_weights(recipe, np.bincount(batches.dataset.labels[batches.rows], minlength=network.num_classes))
-    step, epoch, began = 0, 0, time.perf_counter()
+    step, epoch, began, waiting, waited_s = 0, 0, time.perf_counter(), Waiting(), 0.0
     every = max(1, num_steps // len(batches) // MAX_LINES)
 
     def close_epoch(losses: list[float], rate: float) -> None:
         record = _measured(engine, selection, epoch, step, losses, rate, time.perf_counter() - began)
+        record = replace(record, waited_s=waiting.waited_s - waited_s)
         log(record)
         if epoch % every == 0 or step == num_steps:
             progress.say(_sentence(record))
@@ -79,9 +82,9 @@ def fit(
                 close_epoch([], 0.0)
                 batches = probe.update(engine, selection, batches, share_done=0.0, say=progress.say)
             while step < num_steps and not keeper.is_patience_over:
-                epoch, losses, began = epoch + 1, [], time.perf_counter()
+                epoch, losses, began, waited_s = epoch + 1, [], time.perf_counter(), waiting.waited_s
                 _train_mode(network, keep_statistics=with_head)
-                for batch in batches.epoch(epoch):
+                for batch in waiting.over(batches.epoch(epoch)):
                     rate = recipe.learning_rate * rate_factor(recipe, step / num_steps)
                     loss = loss_of(network, batch, recipe, batches.preprocessing, plan, weights)
                     losses.append(_finite(loss.item(), step, epoch, rate))
@@ -98,6 +101,9 @@ def fit(
     except KeyboardInterrupt:
         outcome.interrupted = True
         progress.say("Stopped by Ctrl-C: what has been learned so far will be saved and tested.")
+    outcome.waiting = waiting.sentence()
+    if outcome.waiting:
+        progress.say(f"Time: {outcome.waiting}")
     keeper.restore(network)
     outcome.augmentations, outcome.num_steps = batches.augmentations, step
     outcome.kept_epoch, outcome.stopped_by_patience = keeper.best_epoch, keeper.is_patience_over

@@ -4,7 +4,7 @@ Bad pictures stop the training here, with the list, or are left out on request. 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data import open_dataset
+from sightline.data.cache import Cache
+from sightline.data.canvases import Canvases
 from sightline.data.checks import Evidence
 from sightline.data.checks.exact import serious
 from sightline.data.dataset import Dataset
@@ -71,11 +73,18 @@ def open_table(
 
 
 def decode(
-    table: Table, preprocessing: Preprocessing, skip_bad: bool, workers: int | None, progress: Progress
+    table: Table,
+    preprocessing: Preprocessing,
+    skip_bad: bool,
+    workers: int | None,
+    progress: Progress,
+    cache: Cache | None,
 ) -> Table:
     """Read every picture once. Raises BadPicturesError with all that cannot be read, unless `skip_bad`."""
     dataset, parts = table.dataset, table.parts
-    found = scan(dataset, preprocessing, workers, lambda rows, total: progress.track(rows, total, "reading pictures"))
+    found = scan(
+        dataset, preprocessing, workers, lambda rows, total: progress.track(rows, total, "reading pictures"), cache
+    )
     notes, records, canvases = [*table.notes], found.records, found.canvases
     if found.num_colour_to_grey:
         notes.append(
@@ -87,15 +96,18 @@ def decode(
     if found.bad:
         if not skip_bad:
             raise BadPicturesError(found.bad, BadPicturesError.SKIP)
-        keep = [row for row, path in enumerate(dataset.paths) if path not in found.bad]
+        is_bad = np.fromiter((path in found.bad for path in dataset.paths), bool, len(dataset))
+        keep = np.flatnonzero(~is_bad)
         some = "; ".join(f"{path}: {reason}" for path, reason in list(found.bad.items())[:20])
         more = f"; and {len(found.bad) - 20} more" if len(found.bad) > 20 else ""
         were = "picture that cannot be read was" if len(found.bad) == 1 else "pictures that cannot be read were"
         notes.append(f"{len(found.bad)} {were} left out: {some}{more}")
-        bad_rows = [row for row, path in enumerate(dataset.paths) if path in found.bad]
-        dataset, parts = dataset.without(bad_rows, notes[-1]), replace(parts, names=parts.names[keep])
-        records = records[keep]
-        canvases = [canvases[row] for row in keep] if canvases is not None else None
+        dataset = dataset.without(np.flatnonzero(is_bad).tolist(), notes[-1])
+        parts, records = replace(parts, names=parts.names[keep]), records[keep]
+        if canvases is not None:
+            canvases = (
+                canvases.take(keep) if isinstance(canvases, Canvases) else [canvases[row] for row in keep.tolist()]
+            )
     notes += serious(Evidence(dataset, records, parts=parts))
     for note in notes[len(table.notes) :]:
         progress.say(note)
@@ -138,3 +150,14 @@ def selection_of(table: Table, preprocessing: Preprocessing) -> Selection:
             pictures = pictures.astype(np.float32)  # once, at the first picture of more than 8 bits
         pictures[i] = picture
     return Selection(pictures, table.dataset.labels[rows])
+
+
+def reader_of(table: Table, preprocessing: Preprocessing) -> Callable[[int], tuple[str, Pixels]] | None:
+    """Row -> pixel hash and preprocessed picture, from what was read before the training; None where nothing was kept.
+
+    A canvas's middle is what `preprocessing.apply` makes of the picture, to the bit.
+    """
+    canvases, frame = table.canvases, (preprocessing.height, preprocessing.width)
+    if canvases is None:
+        return None
+    return lambda row: (table.records["hash"][row].tobytes().hex(), centre_crop(canvases[row], *frame))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sightline.data.cache import Cache
 from sightline.data.dataset import Dataset
 from sightline.data.scan import Survey, survey
 from sightline.errors import ConfigError, WeightsError
@@ -38,6 +39,8 @@ class Options:
     fold      (i, k): the i-th of k cross-validation splits
     skip_bad  leave out pictures that cannot be read, and say so, rather than stop
     exclude   a list of pictures to leave out, as `sightline check --quarantine` writes it
+    num_workers  threads that decode; None: one a core; 0: none, everything happens in the caller's
+    cache     keep decoded pictures on the disk for the next training; the results are the same without
     command   how this training was started, for the report
     """
 
@@ -49,6 +52,7 @@ class Options:
     exclude: Path | None = None
     num_workers: int | None = None
     tensorboard: bool = False
+    cache: bool = True
     command: str = "sightline.train(...)"
 
     def __post_init__(self) -> None:
@@ -56,8 +60,8 @@ class Options:
             raise ConfigError(f"seed = {self.seed}: must lie between 0 and {2**63 - 1}")
         if self.minutes is not None and not 0 < self.minutes < math.inf:
             raise ConfigError(f"minutes = {self.minutes:g}: must be more than 0; leave it out for no limit")
-        if self.num_workers is not None and self.num_workers < 1:
-            raise ConfigError(f"workers = {self.num_workers}: must be at least 1; leave it out for all cores")
+        if self.num_workers is not None and self.num_workers < 0:
+            raise ConfigError(f"workers = {self.num_workers}: must be at least 0; leave it out for all cores")
 
 
 def train(
@@ -74,8 +78,9 @@ def train(
     started, progress, options = time.perf_counter(), progress or Silent(), options or Options()
     settings = dict(settings or {})
     check(settings)
+    cache = Cache.default(progress.say) if options.cache else None
     table = prepare.open_table(data, options.fold, options.exclude, progress)
-    look = survey(table.dataset, table.parts.rows("train"))
+    look = survey(table.dataset, table.parts.rows("train"), cache)
 
     # From here on torch is needed; what went wrong before, went wrong quickly.
     from sightline.training import finish, writer
@@ -85,7 +90,7 @@ def train(
         table = prepare.with_selection_in_train(table)
     with writer.new_folder(options.out, table.name) as folder:
         writer.check_space(folder, network, len(table.dataset))
-        table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress)
+        table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
         with writer.MetricsLog(folder, options.tensorboard) as log:
             trained = _fit(network, what, table, options, progress, log, started)
         return finish.finish(folder, replace(trained, origin=origin), table, options, progress, started)

@@ -1,0 +1,88 @@
+"""Show or clear the decoded pictures that are kept on the disk, so that no training decodes them again.
+
+  sightline cache                   what is kept, its size, when it was last used
+  sightline cache --clear           remove all of it
+  sightline cache --clear photos    what was kept of data of that name
+
+`train` fills it by itself (`--no-cache` does not). It is bounded by a quarter of the disk's free space, or by
+SIGHTLINE_CACHE_BYTES; what was not used for longest goes first. It lies in $XDG_CACHE_HOME/sightline, by default in
+~/.cache/sightline. Nothing in it is needed: what is missing is made again.
+"""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sightline.data.cache import Cache, Entry
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clear", nargs="?", const="", metavar="NAME", help="remove what is kept, or some of it")
+
+
+def run(args: argparse.Namespace) -> int:
+    from sightline.data.cache import Cache
+
+    cache = Cache.default(lambda text: print(text, file=sys.stderr))
+    if args.clear is None:
+        _show(cache)
+        return 0
+    gone = cache.clear(_matching(cache, args.clear) if args.clear else None)
+    size = sum(entry.num_bytes for entry in gone)
+    print(f"removed {len(gone)} file{'' if len(gone) == 1 else 's'}, {size / 1e6:,.1f} MB, from {cache.folder}")
+    return 0
+
+
+def _matching(cache: "Cache", name: str) -> list[str]:
+    """The entries of that name, or of data of that name. Raises ConfigError if there are none."""
+    from sightline.errors import ConfigError, nearest
+
+    names = [entry.name for entry in cache.entries()]
+    found = [entry for entry in names if name in (entry, entry.rpartition("-")[0])]
+    if not found:
+        known = sorted({n for entry in names for n in (entry, entry.rpartition("-")[0])})
+        hint = nearest(name, known, "name") if known else f"nothing is kept in {cache.folder}"
+        raise ConfigError(f"--clear {name}: {hint}")
+    return found
+
+
+def _show(cache: "Cache") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    packs = [entry for entry in cache.entries() if entry.path.suffix == ".pack"]
+    total = sum(entry.num_bytes for entry in cache.entries())
+    print(f"{cache.folder}: {total / 1e6:,.1f} MB of at most {cache.max_bytes / 1e6:,.0f} MB")
+    if not packs:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("name", "of", "as"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("pictures", "MB", "last used"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for entry in packs:
+        table.add_row(*map(Text, _cells(entry)))  # a path with brackets is no markup
+    console = Console()
+    if console.is_terminal:
+        console.print(table)
+        return
+    wide = Console(width=10_000, color_system=None)
+    with wide.capture() as captured:
+        wide.print(table)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
+
+
+def _cells(entry: "Entry") -> tuple[str, ...]:
+    import time
+
+    used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used_s))
+    size = f"{entry.num_bytes / 1e6:,.1f}"
+    if not entry.facts:
+        return entry.name, "damaged, or of another version", "", "", size, used
+    frame = entry.facts["preprocessing"]
+    kind = f"{frame['width']}x{frame['height']} {'grey' if frame['channels'] == 1 else 'colour'} {frame['fit']}"
+    return entry.name, str(entry.facts["source"]), kind, f"{entry.facts['num_pictures']:,}", size, used
