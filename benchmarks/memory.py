@@ -179,13 +179,12 @@ def report(workers: int, usage: Usage) -> bool:
     """Print a line; whether the epoch was flat."""
     settled = usage.steps[len(usage.steps) // 20 :]  # the first steps fill the buffers
     half = len(settled) // 2
-    grown = (
-        max(settled[half:]) / max(settled[:half]) - 1
-    )  # of the highest: now and then the allocator gives a batch back
+    # Of the highest: now and then the allocator gives a batch back.
+    grown = max(settled[half:]) / max(settled[:half]) - 1
     print(
-        f"{workers} workers: index {usage.opened - usage.base:.0f} MB; at most {max(settled) - usage.base:.0f} MB above "
-        f"the bare libraries ({usage.base:.0f} MB) while training; from {min(settled):.0f} to {max(settled):.0f} MB, the "
-        f"second half of the epoch {grown:+.1%} over the first, {len(usage.steps):,} steps; peak {usage.peak:.0f} MB"
+        f"{workers} workers: index {usage.opened - usage.base:.0f} MB; {min(settled):.0f} to {max(settled):.0f} MB while "
+        f"training, of which the bare libraries {usage.base:.0f}; the second half of the epoch {grown:+.1%} over the "
+        f"first, {len(usage.steps):,} steps; peak {usage.peak:.0f} MB"
     )
     return grown < FLAT
 
