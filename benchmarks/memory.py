@@ -182,7 +182,7 @@ def report(workers: int, usage: Usage) -> bool:
     # Of the highest: now and then the allocator gives a batch back.
     grown = max(settled[half:]) / max(settled[:half]) - 1
     print(
-        f"{workers} workers: index {usage.opened - usage.base:.0f} MB; {min(settled):.0f} to {max(settled):.0f} MB while "
+        f"{workers} workers: index {usage.opened - usage.base:.0f} MB; {min(settled):.0f} to {max(settled):.0f} MB in "
         f"training, of which the bare libraries {usage.base:.0f}; the second half of the epoch {grown:+.1%} over the "
         f"first, {len(usage.steps):,} steps; peak {usage.peak:.0f} MB"
     )
