@@ -197,7 +197,7 @@ def test_another_decoder_decodes_again(
 ) -> None:
     scanned(folder, cache)
     reads()
-    monkeypatch.setattr(packing, "DECODER", decode.DECODER + " and another")
+    monkeypatch.setattr(packing, "DECODER", decode.DECODER + 1)
     scanned(folder, cache)
     assert len(reads()) == 8
 

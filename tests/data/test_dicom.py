@@ -258,7 +258,7 @@ def test_files_of_several_frames_are_counted(tmp_path: Path) -> None:
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(dicom(np.stack([RAMP] * frames)))
     table = prepare.open_table(tmp_path, None, None, Silent())
-    table = prepare.decode(table, Preprocessing(32, 32), False, 1, Silent())
+    table = prepare.decode(table, Preprocessing(32, 32), False, 1, Silent(), None)
     assert "4 files have several frames or pages; the first of each is used" in table.notes
 
 

@@ -256,6 +256,7 @@ def test_a_missing_extra_and_an_unknown_protocol(monkeypatch: pytest.MonkeyPatch
         open_dataset("memory://x/y-{0..1}.tar")
 
 
+@pytest.mark.usefixtures("default_plan")
 def test_a_run_from_a_server_is_the_run_from_a_local_copy(
     server: Server, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,4 +283,4 @@ def test_a_run_is_named_after_its_shards(server: Server) -> None:
     from sightline.training.prepare import open_table
     from sightline.training.progress import Silent
 
-    assert open_table(at(server), None, Silent()).name == "train"
+    assert open_table(at(server), None, None, Silent()).name == "train"

@@ -8,10 +8,10 @@ from PIL import Image
 
 from sightline.data import open_dataset
 from sightline.data.batches import Batches
+from sightline.data.greys import for_display
 from sightline.data.preprocess import Preprocessing
 from sightline.data.scan import scan, survey
 from sightline.predictor import Predictor
-from sightline.report.gather import for_display
 from sightline.training.train import Options, train
 
 SIDE = 28

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from sightline import Classifier
 from sightline.classifier import from_arrays
 from sightline.errors import TrainingError
 from sightline.predictor import Predictor
-from sightline.training import trials
 from sightline.training.progress import Silent
 from sightline.training.safe import is_safe
 from sightline.training.train import Options, train
@@ -45,19 +43,12 @@ class Lines(Silent):
         self.lines.append(text)
 
 
+pytestmark = pytest.mark.usefixtures("default_plan")
 FAST = {"epochs": 3, "batch_size": 16, "learning_rate": 0.1, "model.width": 8}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def the_default_plan() -> Iterator[None]:
-    """On a busy machine two trainings might measure two plans, whose last bits differ."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trials, "CLEARLY", 0.0)
-        yield
-
-
 @pytest.fixture(scope="module")
-def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_path(tmp_path_factory: pytest.TempPathFactory, default_plan: None) -> Path:
     out = tmp_path_factory.mktemp("train") / "run"
     return train(from_arrays(*bars(300)), FAST, Options(out=out)).path
 

@@ -23,7 +23,7 @@ from sightline.data.formats._hugging_face import (
     unless_only_train,
 )
 from sightline.data.formats._parquet_images import ParquetFile, ParquetImages
-from sightline.data.formats._table import REQUIRED, parquet_file
+from sightline.data.formats._table import parquet_file
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError
 
@@ -61,7 +61,7 @@ def recognises(store: Store) -> int:
     if not names:
         return 0
     try:
-        return 3 if _holds_pictures(_arrow_schema(store, names[0])) else 0
+        return 3 if _image_columns(_arrow_schema(store, names[0])) else 0
     except MissingExtraError:
         return 3 if SHARD.fullmatch(posixpath.basename(names[0])) else 0  # so that reading it says what to install
     except DataError:
@@ -148,12 +148,6 @@ def _arrow_schema(store: Store, name: str) -> Any:
         raise DataError(f"{store.location}/{name}: {error.strerror or error}") from error
     with closing(opened) as file:
         return parquet_file(file, f"{store.location}/{name}").schema_arrow
-
-
-def _holds_pictures(schema: Any) -> bool:
-    """Whether a column of bytes is pictures. Beside paths and labels it may be anything, unless its name says so."""
-    images = _image_columns(schema)
-    return bool(images) and (not set(REQUIRED) <= set(schema.names) or not images.keys().isdisjoint(IMAGES))
 
 
 def _image_columns(schema: Any) -> dict[str, tuple[str, str | None]]:
