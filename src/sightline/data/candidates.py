@@ -93,18 +93,21 @@ class Index:
     cells: list[Cell]
 
 
-def index(signatures: NDArray[np.uint8]) -> Index:
-    """Who lies where and who visits, for signatures (N, SIGNATURE_BYTES) that should differ, none blank."""
-    num = len(signatures)
+def index(signatures: NDArray[np.uint8], rows: NDArray[np.int64]) -> Index:
+    """Who lies where and who visits, for these rows (N,) of signatures; they should differ and none be blank.
+
+    What it says of rows counts within these N. They are not copied: those of a million pictures are 400 MB.
+    """
+    num = len(rows)
     num_cells = int(np.clip(num // PICTURES_A_CELL, 1, MAX_CELLS))
-    centres = describe(signatures[np.sort(np.random.default_rng(0).permutation(num)[:num_cells])], BOXES[:1])[:, 0]
+    centres = describe(signatures[rows[np.random.default_rng(0).permutation(num)[:num_cells]]], BOXES[:1])[:, 0]
     descriptions = np.empty((num, len(BOXES), centres.shape[1]), np.int8)
     lies = np.empty((num, len(BOXES)), np.int16)
     visits = np.empty((num, MAX_VISITS), np.int16)
 
     def place(start: int) -> None:
         block = slice(start, start + BLOCK)
-        found = describe(signatures[block])
+        found = describe(signatures[rows[block]])
         descriptions[block] = np.rint(found * SCALE)
         near, like = _nearest(likeness(found[:, 0], centres)[0])
         visits[block] = np.where(like >= like[:, :1] - VISIT_MARGIN, near, -1)[:, :MAX_VISITS]

@@ -13,7 +13,7 @@ these together. Not looked for: rotations, heavy filters, frames and captions, m
 **Bounds.** Pictures with one and the same signature are listed as pairs with the first of them alone, n - 1 pairs
 instead of n (n - 1) / 2; a blank picture is compared with the 31 that follow it in brightness; in a crowd of pictures
 that are all alike (a camera that does not move) each is compared with its 8 likest, and those whose likest it is.
-`groups` joins the pairs, so that a group stays whole. Memory beyond the signatures is some 600 bytes a picture.
+`groups` joins the pairs, so that a group stays whole. Memory beyond the signatures is some 750 bytes a picture.
 """
 
 import hashlib
@@ -54,8 +54,7 @@ def near_pairs(signatures: NDArray[np.uint8]) -> Pairs:
     found = [twins, _blank_pairs(signatures, firsts[blank])]
     rows = firsts[~blank]
     if len(rows) > 1:
-        kept = signatures if len(rows) == len(signatures) else signatures[rows]
-        found.append(rows[_copies(kept, candidates(index(kept)))])
+        found.append(_copies(signatures, rows, candidates(index(signatures, rows))))
     return np.unique(np.concatenate(found), axis=0)
 
 
@@ -94,12 +93,12 @@ def _blank_pairs(signatures: NDArray[np.uint8], rows: NDArray[np.int64]) -> Pair
     return np.concatenate(found)
 
 
-def _copies(signatures: NDArray[np.uint8], pairs: Candidates) -> NDArray[np.int32]:
-    """Those of the candidates that are copies, (P, 2), first < second."""
+def _copies(signatures: NDArray[np.uint8], rows: NDArray[np.int64], pairs: Candidates) -> Pairs:
+    """Those of the candidates, counted within `rows`, that are copies: rows of signatures (P, 2), first < second."""
 
     def is_copy(start: int) -> NDArray[np.bool_]:
         block = pairs[slice(start, start + BLOCK)]
-        first, second = signatures[block.first], signatures[block.second]
+        first, second = signatures[rows[block.first]], signatures[rows[block.second]]
         is_alike = _alike(first, second)
         possible = np.nonzero(is_alike | (block.likeness >= MIN_LIKENESS_ADJUSTED * SCALE**2))[0]
         share = np.zeros(len(first), np.float32)
@@ -110,7 +109,8 @@ def _copies(signatures: NDArray[np.uint8], pairs: Candidates) -> NDArray[np.int3
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         which = [np.zeros(0, np.bool_), *pool.map(is_copy, range(0, len(pairs.first), BLOCK))]
-    return np.sort(np.stack([pairs.first, pairs.second], axis=1)[np.concatenate(which)], axis=1)
+    found: Pairs = rows[np.stack([pairs.first, pairs.second], axis=1)[np.concatenate(which)]]
+    return np.sort(found, axis=1)
 
 
 def _alike(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.bool_]:
