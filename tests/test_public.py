@@ -1,4 +1,4 @@
-"""The public surface: six names and a version, imported when first used, each with a docstring."""
+"""The public surface: seven names and a version, imported when first used, each with a docstring."""
 
 import ast
 import inspect
@@ -15,7 +15,7 @@ NAMES = [name for name in sightline.__all__ if name != "__version__"]
 
 
 def test_the_names_are_these() -> None:
-    assert sorted(NAMES) == ["Classifier", "Options", "Predictor", "load", "open_dataset", "train"]
+    assert sorted(NAMES) == ["Classifier", "Options", "Predictor", "Regressor", "load", "open_dataset", "train"]
     assert sightline.__version__.count(".") == 2
 
 

@@ -9,6 +9,7 @@ _HOMES = {
     "load": "classifier",
     "Options": "training.train",
     "Predictor": "predictor",
+    "Regressor": "classifier",
     "open_dataset": "data",
     "train": "training.train",
 }

@@ -40,6 +40,16 @@ def _points(share: float, places: int = 1) -> str:
     return text
 
 
+def share(value: float | None) -> str:
+    """A percentage, or a dash where it is undefined."""
+    return "–" if value is None else percent(value)
+
+
+def lower(name: str) -> str:
+    """`Mean average precision` -> `mean average precision`; `R2` stays."""
+    return name if name[1:2].isdigit() else name[:1].lower() + name[1:]
+
+
 def span(interval: tuple[float, float]) -> str:
     """`(0.775, 0.879)` -> `77.5 to 87.9 %`."""
     return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}{PERCENT}"
@@ -82,32 +92,41 @@ class Caution:
 
 def cautions(facts: Facts) -> list[Caution]:
     """What a reader must know before believing the figures; empty for a large, clear test."""
-    found = [*_small_test(facts), *_near_baseline(facts)]
-    counts = [(row.name, row.count) for row in facts.class_rows]
+    found = [*small_test(facts.num_samples, facts.interval), *_near_baseline(facts)]
+    return found + few_or_none([(row.name, row.count) for row in facts.class_rows], facts.split)
+
+
+def few_or_none(counts: Sequence[tuple[str, int]], split: str) -> list[Caution]:
+    """Classes that hardly any, or no, picture of the split was tested of."""
     few = [name for name, count in counts if 0 < count < FEW_PICTURES]
     none = [name for name, count in counts if count == 0]
+    found = []
     if few:
         noun = "1 class has" if len(few) == 1 else f"{len(few)} classes have"
-        text = f"{noun} fewer than {FEW_PICTURES} {facts.split} pictures, so their own figures say little:"
-        found.append(_about(text.replace("their own", "its own") if len(few) == 1 else text, few))
+        text = f"{noun} fewer than {FEW_PICTURES} {split} pictures, so their own figures say little:"
+        found.append(about(text.replace("their own", "its own") if len(few) == 1 else text, few))
     if none:
         noun = "1 class has" if len(none) == 1 else f"{len(none)} classes have"
-        found.append(_about(f"{noun} no {facts.split} picture at all, so nothing was measured for:", none))
+        found.append(about(f"{noun} no {split} picture at all, so nothing was measured for:", none))
     return found
 
 
-def _about(text: str, names: Sequence[str]) -> Caution:
+def about(text: str, names: Sequence[str]) -> Caution:
+    """A caution that names classes, as many as fit."""
     shown = tuple(names[:NAMES_SHOWN])
     return Caution(text, shown, len(names) - len(shown))
 
 
-def _small_test(facts: Facts) -> list[Caution]:
-    width = facts.interval[1] - facts.interval[0]
-    if facts.num_samples >= SMALL_TEST and width <= WIDE_INTERVAL:
+def small_test(num_samples: int, interval: tuple[float, float] | None) -> list[Caution]:
+    """Whether a share, with its interval, was measured on too few pictures."""
+    if interval is None:
+        return [Caution("The test pictures do not suffice to measure anything.")]
+    width = interval[1] - interval[0]
+    if num_samples >= SMALL_TEST and width <= WIDE_INTERVAL:
         return []
     return [
         Caution(
-            f"The test is small: {pictures(facts.num_samples)} leave an interval {100 * width:.1f} points "
+            f"The test is small: {pictures(num_samples)} leave an interval {100 * width:.1f} points "
             f"wide. About four times as many would halve it."
         )
     ]
@@ -142,14 +161,14 @@ def most_confused(matrix: NDArray[np.int64], classes: Sequence[str], num_shown: 
     return [Confusion(classes[truths[i]], classes[answers[i]], int(counts[i]), int(totals[truths[i]])) for i in order]
 
 
-def learning(history: Sequence[Epoch]) -> str:
-    """How the training went, in a sentence or two."""
+def learning(history: Sequence[Epoch], figure: str = "Accuracy") -> str:
+    """How the training went, in a sentence or two; `figure`: what the task's is called."""
     if not history:
         return "No epoch was recorded, so there is nothing to draw."
     noun = "1 epoch" if len(history) == 1 else f"{len(history):,} epochs"
     text = f"{noun} in {duration(sum(epoch.seconds for epoch in history))}."
-    scored = [(epoch.val_accuracy, -epoch.epoch) for epoch in history if epoch.val_accuracy is not None]
+    scored = [(epoch.val_figure, -epoch.epoch) for epoch in history if epoch.val_figure is not None]
     if scored:
         best, number = max(scored)
-        text += f" Validation accuracy was highest after epoch {-number}: {percent(best)}."
+        text += f" Validation {lower(figure)} was highest after epoch {-number}: {percent(best)}."
     return text

@@ -6,10 +6,7 @@ Weight decay is kept off biases and normalisation (Goyal et al., 2017); it is de
 import math
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
@@ -18,6 +15,7 @@ from sightline.data.batches import Batch
 from sightline.data.preprocess import Preprocessing
 from sightline.engines.torch import normalised
 from sightline.models import Network
+from sightline.training.objectives import Objective
 from sightline.training.plan import Plan
 from sightline.training.recipe import Recipe
 
@@ -126,33 +124,21 @@ def rate_factor(recipe: Recipe, done: float) -> float:
     return 1 - rest if recipe.schedule == "one_cycle" else 0.5 * (1 + math.cos(math.pi * rest))
 
 
-def class_weights(recipe: Recipe, counts: NDArray[np.int64]) -> Tensor | None:
-    """(K,) weights of the loss, mean 1 over the training pictures; None where every picture weighs the same."""
-    if recipe.class_weights == "none":
-        return None
-    return torch.from_numpy(counts.sum() / (len(counts) * np.maximum(counts, 1))).float()
-
-
 def loss_of(
     network: Network,
     batch: Batch,
-    recipe: Recipe,
+    objective: Objective,
     preprocessing: Preprocessing,
     plan: Plan,
-    weights: Tensor | None,
 ) -> Tensor:
-    """Cross-entropy of a batch, that of auxiliary heads added with their weights."""
+    """The loss of a batch, that of auxiliary heads added with their weights."""
     device = next(network.parameters()).device
     images = normalised(batch.images.to(device), preprocessing, plan.channels_last)
     labels = batch.labels.to(device)
-    weights = None if weights is None else weights.to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
         logits, auxiliary = network.training_logits(images)
 
-    def cross_entropy(logits: Tensor) -> Tensor:
-        return F.cross_entropy(logits.float(), labels, weights, label_smoothing=recipe.label_smoothing)
-
-    loss = cross_entropy(logits)
+    loss = objective.loss(logits.float(), labels)
     for aux_logits, share in auxiliary:
-        loss = loss + share * cross_entropy(aux_logits)
+        loss = loss + share * objective.loss(aux_logits.float(), labels)
     return loss

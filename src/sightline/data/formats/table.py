@@ -1,24 +1,28 @@
 """Tables of pictures: CSV, TSV or Parquet with the columns `path,label[,split,group]`.
 
 Comes in: a store with a table at its root; goes out: a Dataset whose rows are the table's. Labels are text,
-exactly as written (`00` stays `00`); paths are relative to the table. Must not open a picture: a file that is
-not there is found when the pictures are checked, with all others that cannot be read.
+exactly as written (`00` stays `00`); `_labels` tells of tables with several labels a row, or numbers. Paths are
+relative to the table. Must not open a picture: a file that is not there is found when the pictures are checked,
+with all others that cannot be read.
 """
 
 import csv
 import io
+import json
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sightline.data.dataset import SPLIT_NAMES, Dataset, FileImages, encode_labels
+from sightline.data.dataset import SPLIT_NAMES, Dataset, FileImages
 from sightline.data.formats._common import check_classes, count, few, is_picture
+from sightline.data.formats._labels import RESERVED, has_indicators, label_columns, read_labels
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError, nearest
 
 EXTENSIONS = (".csv", ".tsv", ".parquet")
-COLUMNS = ("path", "label", "split", "group")
-REQUIRED = ("path", "label")
+COLUMNS = ("path", "label", "labels", "value", "split", "group")
+FILLED = ("path", "label", "split", "group")  # an empty cell of `labels` says that nothing was found
+NUM_PEEKED = 100  # rows of a Parquet file that tell whether it is a table of 0 and 1
 ALIASES = {"file_name": "path"}  # Hugging Face's metadata.csv
 SYNONYMS = {"path": ("file", "filename", "image", "picture"), "label": ("class", "category", "target")}
 HEAD_BYTES = 65536  # enough to hold any header
@@ -54,25 +58,28 @@ def read(store: Store, entry: str | None) -> Dataset:
     folder = posixpath.dirname(name)
     paths = [_resolve(folder, path) for path in table.columns["path"]]
     _check_unique(table, paths)
-    labels, splits = table.columns["label"], _splits(table)
-    check_classes(table.where, labels, splits)
-    indices, classes = encode_labels(labels)
+    labelled, splits = read_labels(table.where, table.columns, table.lines), _splits(table)
+    if labelled.columns == ("label",):
+        check_classes(table.where, table.columns["label"], splits)
     return Dataset(
         location=table.where,
         format="table",
         images=FileImages(store, paths),
         paths=paths,
-        labels=indices,
-        classes=classes,
+        labels=labelled.labels,
+        classes=labelled.names,
         groups=table.columns.get("group"),
         splits=splits,
-        notes=_notes(table, paths, store.names() if entry is None else ()),
+        notes=(
+            *((labelled.note,) if labelled.note else ()),
+            *_notes(table, labelled.columns, paths, store.names() if entry is None else ()),
+        ),
     )
 
 
 def _candidates(store: Store) -> list[str]:
     names = [name for name in store.names() if "/" not in name and is_table(name)]
-    return [name for name in names if set(REQUIRED) <= set(_header(store, name))]
+    return [name for name in names if _is_of_pictures(store, name)]
 
 
 def _only(store: Store) -> str:
@@ -87,23 +94,42 @@ def _only(store: Store) -> str:
     return found[0]
 
 
-def _header(store: Store, name: str) -> list[str]:
-    """The columns of a file that may or may not be a table of pictures; none if it cannot be read."""
+def _is_of_pictures(store: Store, name: str) -> bool:
+    """Whether a file has paths and labels in its first lines; False if it cannot be read."""
     try:
         data = store.read(name)
-        if name.lower().endswith(".parquet"):
-            return [_column(c) for c in _parquet(data, name).schema_arrow.names]
-        text = data[:HEAD_BYTES].decode("utf-8-sig", "replace")
-        return [_column(c) for c in next(csv.reader(io.StringIO(text), delimiter=_delimiter(text)), [])]
+        header, rows = _peek_parquet(data, name) if name.lower().endswith(".parquet") else _peek_text(data)
     except MissingExtraError:
-        return list(REQUIRED)  # so that reading it says what to install
+        return True  # so that reading it says what to install
     except (OSError, csv.Error, DataError):
-        return []
+        return False
+    return "path" in header and (bool(label_columns(header)) or has_indicators(header, rows))
+
+
+def _peek_text(data: bytes) -> tuple[list[str], list[list[str]]]:
+    """The columns, and the rows that are whole in the first bytes."""
+    text = data[:HEAD_BYTES].decode("utf-8-sig", "replace")
+    whole = text if len(data) <= HEAD_BYTES else text[: text.rfind("\n") + 1]
+    rows = [row for row in csv.reader(io.StringIO(whole or text), delimiter=_delimiter(text)) if row]
+    return ([_column(c) for c in rows[0]], rows[1:]) if rows else ([], [])
+
+
+def _peek_parquet(data: bytes, name: str) -> tuple[list[str], list[list[str]]]:
+    file = _parquet(data, name)
+    header = [_column(c) for c in file.schema_arrow.names]
+    if "path" not in header or label_columns(header):
+        return header, []
+    batch = next(file.iter_batches(NUM_PEEKED), None)
+    columns = [] if batch is None else [map(str, column.to_pylist()) for column in batch.columns]
+    return header, [list(row) for row in zip(*columns, strict=True)]
 
 
 def _column(name: str) -> str:
+    """A column's name: in small letters where it means something, else as written, for it may name a class."""
     plain = name.strip().lower()
-    return ALIASES.get(plain, plain)
+    if plain.startswith("value_"):
+        return "value_" + name.strip()[len("value_") :]
+    return ALIASES.get(plain, plain if plain in COLUMNS else name.strip())
 
 
 def _read_table(store: Store, name: str) -> _Table:
@@ -148,12 +174,21 @@ def _read_parquet(data: bytes, where: str) -> _Table:
     table = _parquet(data, where).read()
     if not table.num_rows:
         raise DataError(f"{where}: the table has no rows")
-    wanted = [i for i, name in enumerate(table.column_names) if _column(name) in COLUMNS]
-    texts = {i: ["" if v is None else str(v) for v in table.column(i).to_pylist()] for i in wanted}
+    header = [_column(name) for name in table.column_names]
+    used = {*RESERVED, *(label_columns(header) or header)}
+    wanted = [i for i, name in enumerate(header) if name in used and "binary" not in str(table.schema.types[i])]
+    texts = {i: [_cell(value) for value in table.column(i).to_pylist()] for i in wanted}
     # Columns that are not used, pictures perhaps, are named but not turned into text.
     columns: list[Sequence[str]] = [texts.get(i, ()) for i in range(table.num_columns)]
     lines = [f"row {row}" for row in range(1, table.num_rows + 1)]
     return _Table(where, _by_name(where, table.column_names, columns), lines)
+
+
+def _cell(value: object) -> str:
+    """A Parquet value as a text table would write it."""
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return "" if value is None else str(value)
 
 
 def _parquet(data: bytes, where: str):  # type: ignore[no-untyped-def]  # pyarrow has no types
@@ -170,20 +205,28 @@ def _parquet(data: bytes, where: str):  # type: ignore[no-untyped-def]  # pyarro
 
 def _by_name(where: str, header: Sequence[str], columns: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
     names = [_column(name) for name in header]
-    for name in COLUMNS:
+    for name in COLUMNS if label_columns(names) else dict.fromkeys(names):
         if names.count(name) > 1:
             raise DataError(f"{where}: the column {name} occurs {names.count(name)} times")
     return dict(zip(names, columns, strict=True))
 
 
 def _check_columns(table: _Table) -> None:
-    for name in REQUIRED:
-        if name not in table.columns:
+    others = [name for name in table.columns if name not in RESERVED]
+    is_labelled = bool(label_columns(others)) or _could_be_indicators(table, others)
+    for name, is_there in (("path", "path" in table.columns), ("label", is_labelled)):
+        if not is_there:
             raise DataError(
                 f"{table.where}: no column {name!r}; found {', '.join(table.columns)}. "
-                "A table of pictures has the columns path,label and, if wanted, split and group."
-                + _similar(name, table)
+                "A table of pictures has the columns path,label (labels: for several a picture; value: for a number) "
+                "and, if wanted, split and group." + _similar(name, table)
             )
+
+
+def _could_be_indicators(table: _Table, others: Sequence[str]) -> bool:
+    """Whether some of the columns hold nothing but 0 and 1: then those that do not are told of one by one."""
+    good = [name for name in others if has_indicators(("path", name, name), [("", c, c) for c in table.columns[name]])]
+    return len(others) >= 2 and len(good) >= 2
 
 
 def _similar(name: str, table: _Table) -> str:
@@ -192,12 +235,12 @@ def _similar(name: str, table: _Table) -> str:
 
     words = (name, *SYNONYMS[name])
     unknown = [column for column in table.columns if column not in COLUMNS]
-    close = [column for column in unknown if difflib.get_close_matches(column, words)]
+    close = [column for column in unknown if difflib.get_close_matches(column.lower(), words)]
     return f" Perhaps rename {' or '.join(close)} to {name}." if close else ""
 
 
 def _check_filled(table: _Table) -> None:
-    for name in COLUMNS:
+    for name in FILLED:
         column = table.columns.get(name, ())
         empty = [line for line, value in zip(table.lines, column, strict=False) if not value.strip()]
         if empty:
@@ -231,13 +274,14 @@ def _splits(table: _Table) -> list[str] | None:
     return [split for value in written if (split := known[value]) is not None]
 
 
-def _notes(table: _Table, paths: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    unused = [name for name in table.columns if name not in COLUMNS]
+def _notes(table: _Table, labels: Sequence[str], paths: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    used = ("path", *labels, "split", "group")
+    unused = [name for name in table.columns if name not in used]
     listed = set(paths)
     unlisted = [name for name in names if is_picture(name) and name not in listed]
     notes = []
     if unused:
-        notes.append(f"left aside {count(unused, 'column')} of the table: only {', '.join(COLUMNS)} are used")
+        notes.append(f"left aside {count(unused, 'column')} of the table: only {', '.join(used)} are used")
     if unlisted:
         notes.append(f"left aside {count(unlisted, 'picture')}: not in the table")
     return tuple(notes)
