@@ -1,7 +1,7 @@
 """Mean over the classes of their average precision: how well probabilities put the right pictures first.
 
-Classes that no picture carries, or all do, are left out. 1 is best; an order by chance gives about the share of pictures that
-carry the class.
+Classes that no picture carries, or all do, are left out. 1 is best; an order by chance gives about the share of
+pictures that carry the class.
 """
 
 import warnings

@@ -100,7 +100,8 @@ def curves(history: Sequence[Epoch], figure: str = "Accuracy") -> list[Chart]:
     ]
     scores = [_series("validation", "strong", history, lambda epoch: epoch.val_figure)]
     charts = [_chart("Loss", losses, lambda v: f"{v:g}", from_zero=True)]
-    charts.append(_chart(figure, scores, lambda v: f"{100 * v:g}{PERCENT}", from_zero=False))
+    write = (lambda v: f"{v:g}") if figure == "R2" else (lambda v: f"{100 * v:g}{PERCENT}")
+    charts.append(_chart(figure, scores, write, from_zero=False))
     return [chart for chart in charts if chart is not None]
 
 

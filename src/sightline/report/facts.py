@@ -186,3 +186,37 @@ class MultiFacts(Common):
             raise ValueError(f"label_rows are of {names}, classes are {self.classes}")
         if self.num_samples < 1:
             raise ValueError(f"a report needs at least one tested picture; num_samples is {self.num_samples}")
+
+
+@dataclass(frozen=True)
+class ValueRow:
+    """The figures of one number; `blind_mae`, `blind_rmse`: those of always answering the training median, mean."""
+
+    name: str
+    mae: Figure
+    rmse: Figure
+    r2: Figure
+    spearman: Figure
+    blind_mae: float
+    blind_rmse: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NumberFacts(Common):
+    """Numbers. T of them; `ValueError` where two figures contradict each other."""
+
+    task: ClassVar[str] = "number"
+
+    r2: Figure  # the mean over the numbers
+    value_rows: tuple[ValueRow, ...]
+    truth: NDArray[np.float64]  # (N, T)
+    answers: NDArray[np.float64]  # (N, T)
+    worst: tuple[Card, ...]
+
+    def __post_init__(self) -> None:
+        names = tuple(row.name for row in self.value_rows)
+        if names != self.classes:
+            raise ValueError(f"value_rows are of {names}, the numbers are {self.classes}")
+        expected = (self.num_samples, len(self.classes))
+        if not self.truth.shape == self.answers.shape == expected or not self.num_samples:
+            raise ValueError(f"truth {self.truth.shape} and answers {self.answers.shape}; expected {expected}")

@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.report import chart, words
+from sightline.report import chart, scatter, words
 from sightline.report.facts import Card, Common, Example
 from sightline.report.results import result_of
 
@@ -39,7 +39,7 @@ def render_report(facts: Common) -> str:
             title=result.title(facts),
             meaning=result.meaning(facts),
             cautions=result.cautions(facts),
-            figure=result.CURVE,
+            curve=result.CURVE,
             learning=words.learning(facts.history, result.CURVE),
             charts=chart.curves(facts.history, result.CURVE),
             marked=len(facts.history) <= chart.MAX_MARKED,
@@ -76,6 +76,7 @@ def _environment() -> "Environment":
     environment.filters |= {
         "percent": words.percent,
         "share": words.share,
+        "figure_text": words.figure_text,
         "lower_first": words.lower,
         "span": words.span,
         "pictures": words.pictures,
@@ -83,5 +84,5 @@ def _environment() -> "Environment":
         "data_uri": _data_uri,
         "anchor": _anchor,
     }
-    environment.globals |= {"chart": chart, "few": words.FEW_PICTURES, "longest": LONGEST_NAME}
+    environment.globals |= {"chart": chart, "scatter": scatter, "few": words.FEW_PICTURES, "longest": LONGEST_NAME}
     return environment

@@ -45,6 +45,11 @@ def share(value: float | None) -> str:
     return "–" if value is None else percent(value)
 
 
+def figure_text(value: float, figure: str) -> str:
+    """A task's figure: R2 is no percentage, for it may lie below 0."""
+    return f"{value:.2f}" if figure == "R2" else percent(value)
+
+
 def lower(name: str) -> str:
     """`Mean average precision` -> `mean average precision`; `R2` stays."""
     return name if name[1:2].isdigit() else name[:1].lower() + name[1:]
@@ -170,5 +175,5 @@ def learning(history: Sequence[Epoch], figure: str = "Accuracy") -> str:
     scored = [(epoch.val_figure, -epoch.epoch) for epoch in history if epoch.val_figure is not None]
     if scored:
         best, number = max(scored)
-        text += f" Validation {lower(figure)} was highest after epoch {-number}: {percent(best)}."
+        text += f" Validation {lower(figure)} was highest after epoch {-number}: {figure_text(best, figure)}."
     return text

@@ -150,7 +150,8 @@ def _sentence(record: Epoch, main: str) -> str:
     if record.val_loss is not None:
         text += f"  val loss {record.val_loss:.4f}"
     if record.val_figure is not None:
-        text += f"  val {main} {record.val_figure:.2%}"
+        is_share = main != "r2"  # which may lie below 0
+        text += f"  val {main} {record.val_figure:{'.2%' if is_share else '.3f'}}"
     return f"{text}  {record.seconds:.1f} s"
 
 
