@@ -139,15 +139,15 @@ def test_an_indicator_is_taken_as_it_is() -> None:
     assert data.task == "multi" and data.classes == ("0", "1") and data.labels.tolist() == [[0, 1], [1, 1]]
 
 
-def test_the_loss_is_the_sum_over_classes_by_hand() -> None:
+def test_the_loss_is_the_mean_over_classes_by_hand() -> None:
     labels = np.array([[1, 0], [0, 0], [1, 1], [1, 0]], np.uint8)
     logits = torch.tensor([[2.0, -1.0]])
     loss = build(labels, 2, Recipe(label_smoothing=0.0)).loss(logits, torch.tensor([[1, 1]], dtype=torch.uint8))
-    assert loss.item() == pytest.approx(float(F.softplus(torch.tensor(-2.0)) + F.softplus(torch.tensor(1.0))))
+    assert loss.item() == pytest.approx(float(F.softplus(torch.tensor(-2.0)) + F.softplus(torch.tensor(1.0))) / 2)
     balanced = build(labels, 2, Recipe(label_smoothing=0.0, class_weights="balanced"))
     loss = balanced.loss(logits, torch.tensor([[1, 1]], dtype=torch.uint8))  # 1 negative for 3, 3 for 1
     expected = F.softplus(torch.tensor(-2.0)) / 3 + 3 * F.softplus(torch.tensor(1.0))
-    assert loss.item() == pytest.approx(float(expected))
+    assert loss.item() == pytest.approx(float(expected) / 2)
 
 
 def test_a_head_is_scikit_learns_logistic_regressions() -> None:

@@ -1,4 +1,4 @@
-"""Numbers: Huber's loss in standard deviations of the training pictures' numbers (Huber, 1964).
+"""Numbers: Huber's loss in standard deviations of the training pictures' numbers (Huber, 1964), the mean over them.
 
 Up to one standard deviation an error counts squared, beyond it in proportion: a value that was mistyped by a factor of
 ten must not rule the gradient. A head on frozen features is a ridge regression, which has a closed form.
@@ -34,7 +34,7 @@ class Huber:
     spread: NDArray[np.float64]
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return F.huber_loss(logits, self._scaled(labels).to(logits), reduction="none").sum(dim=1).mean()
+        return F.huber_loss(logits, self._scaled(labels).to(logits))
 
     def solve(self, x: Tensor, labels: Tensor, penalties: tuple[float, ...]) -> list[tuple[Tensor, Tensor]]:
         """Ridge regressions: the least mean squared error + penalty * |W|^2, by the eigenvectors of x'x."""
