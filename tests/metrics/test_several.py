@@ -140,3 +140,15 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
         )
         covered += found.interval[0] <= stats.norm.cdf(1 / np.sqrt(2)) <= found.interval[1]
     assert 88 <= covered <= 99
+
+
+def test_a_draw_without_the_only_picture_of_a_class_leaves_the_mean_where_it_is() -> None:
+    """A class with one picture, ranked first: its average precision is 1 or undefined, never a reason to move."""
+    sample = several()
+    labels, outputs = sample.labels[:, :2].copy(), sample.outputs[:, :2].copy()
+    labels[:, 1] = 0
+    labels[5, 1], outputs[5, 1] = 1, 2.0
+    alone = METRICS.get("mean_average_precision").measure(Sample(outputs[:, :1], labels[:, :1], labels[:, :1]))
+    both = METRICS.get("mean_average_precision").measure(Sample(outputs, labels, labels))
+    assert both.value == pytest.approx((alone.value + 1) / 2)
+    assert both.interval == pytest.approx([(end + 1) / 2 for end in alone.interval])

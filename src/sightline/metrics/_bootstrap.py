@@ -39,6 +39,24 @@ def figure(sample: Sample, statistic: Statistic) -> Figure:
     return found
 
 
+def mean_figure(sample: Sample, each: Statistic) -> Figure:
+    """The mean over the classes for which `each`, (B, N) -> (B, K), is defined.
+
+    A class that is undefined in a draw, its only picture not drawn, counts there as in the whole sample: to leave it
+    out would make the figure jump between means over different classes.
+    """
+    whole = each(np.ones((1, len(sample.labels))))[0]
+    defined = ~np.isnan(whole)
+    if not defined.any():
+        return Figure(None, None)
+
+    def mean(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = each(weights)[:, defined]
+        return np.asarray(np.where(np.isnan(found), whole[defined], found).mean(axis=1, keepdims=True))
+
+    return figure(sample, mean)
+
+
 def _figure(value: float, low: float, high: float) -> Figure:
     if np.isnan(value):
         return Figure(None, None)

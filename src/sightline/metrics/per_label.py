@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from sightline.metrics._bootstrap import figures
 from sightline.metrics._counts import f1_of_each
 from sightline.metrics._interval import wilson
-from sightline.metrics._ranking import auroc, average_precision
+from sightline.metrics._ranking import auroc
 from sightline.metrics._sample import Figure, Sample
+from sightline.metrics.mean_average_precision import of_each
 
 TASK = "multi"
 
@@ -35,10 +36,9 @@ def measure(sample: Sample) -> list[LabelScore]:
     num_classes = labels.shape[1]
 
     def all_figures(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        columns = list(zip(sample.outputs.T, labels.T, strict=True))
-        precisions = [average_precision(p, y, weights) for p, y in columns]
-        areas = [auroc(p, y, weights) for p, y in columns]
-        return np.concatenate([np.stack([*precisions, *areas], axis=1), f1_of_each(sample, weights)], axis=1)
+        columns = zip(sample.outputs.T, labels.T, strict=True)
+        areas = np.stack([auroc(p, y, weights) for p, y in columns], axis=1)
+        return np.concatenate([of_each(sample, weights), areas, f1_of_each(sample, weights)], axis=1)
 
     found = figures(sample, all_figures)  # the average precisions, then the areas, then F1
     scores = []

@@ -77,6 +77,7 @@ def _environment() -> "Environment":
         "percent": words.percent,
         "share": words.share,
         "figure_text": words.figure_text,
+        "number": words.number,
         "lower_first": words.lower,
         "span": words.span,
         "pictures": words.pictures,

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.report import words
 from sightline.report.chart import Tick, ticks
 
-SIDE = 400  # units of the view box: a square, so that a right answer lies on the diagonal
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 48
+SIDE = 460  # units of the view box: a square, so that a right answer lies on the diagonal
+LEFT, RIGHT, TOP, BOTTOM = 92, 32, 12, 44
 MAX_DOTS = 2_000  # more would fill the square, and the page
 
 
@@ -36,8 +37,8 @@ def scatter(name: str, truth: NDArray[np.float64], answers: NDArray[np.float64])
     return Scatter(
         name,
         dots,
-        tuple(Tick(_x(level, low, high), f"{level:g}") for level in levels),
-        tuple(Tick(_y(level, low, high), f"{level:g}") for level in levels),
+        tuple(Tick(_x(level, low, high), words.number(level, 6)) for level in levels),
+        tuple(Tick(_y(level, low, high), words.number(level, 6)) for level in levels),
         len(truth) - len(chosen),
         f"{name}: {len(truth):,} pictures, true numbers from {truth.min():.4g} to {truth.max():.4g}, answers from "
         f"{answers.min():.4g} to {answers.max():.4g}.",

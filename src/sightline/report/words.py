@@ -3,6 +3,7 @@
 Must not know HTML, Markdown or Jinja2: whoever prints a sentence escapes it.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,18 @@ def share(value: float | None) -> str:
 def figure_text(value: float, figure: str) -> str:
     """A task's figure: R2 is no percentage, for it may lie below 0."""
     return f"{value:.2f}" if figure == "R2" else percent(value)
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """`0.12346` -> `0.1235`, `123456.7` -> `123,500`: the digits that count, without an exponent where it is read."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    rounded = float(f"{value:.{digits}g}")
+    if rounded and not 1e-4 <= abs(rounded) < 1e9:
+        return f"{rounded:g}"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0
+    text = f"{rounded:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def lower(name: str) -> str:

@@ -149,7 +149,14 @@ def meaning(facts: MultiFacts) -> str:
 
 def cautions(facts: MultiFacts) -> list[Caution]:
     interval = facts.average_precision.interval
-    found = [*words.small_test(facts.num_samples, interval)]
+    found = [] if _is_point(interval) else words.small_test(facts.num_samples, interval)
+    if _is_point(interval):
+        found.append(
+            Caution(
+                "The interval has no width, as every drawn test gave the same figure: so it is where a test holds no "
+                "mistake. It does not mean that there are none to come."
+            )
+        )
     if interval is not None and interval[0] <= facts.baseline:
         found.append(
             Caution(f"The interval reaches the baseline: the order may be no better than chance, "
@@ -160,6 +167,10 @@ def cautions(facts: MultiFacts) -> list[Caution]:
     if halves:
         found.append(words.about("Too few pictures to choose a threshold on, so it is 50\u00a0%:", halves))
     return found
+
+
+def _is_point(interval: tuple[float, float] | None) -> bool:
+    return interval is not None and interval[0] == interval[1]
 
 
 def page_values(facts: MultiFacts) -> dict[str, object]:

@@ -96,9 +96,9 @@ def worst(tested: Evaluation, dataset: Dataset, std: NDArray[np.float64]) -> tup
             alt=f"Picture with {name} {tested.labels[i, t]:.4g}",
             lines=(
                 *((("Number", name, ""),) if len(dataset.classes) > 1 else ()),
-                ("Truth", f"{tested.labels[i, t]:.4g}", ""),
-                ("Answer", f"{tested.outputs[i, t]:.4g}", "wrong"),
-                ("Off by", f"{errors[i, t]:+.4g}".replace("-", "\u2212"), ""),
+                ("Truth", words.number(tested.labels[i, t]), ""),
+                ("Answer", words.number(tested.outputs[i, t]), "wrong"),
+                ("Off by", ("+" if errors[i, t] > 0 else "\u2212") + words.number(abs(errors[i, t])), ""),
             ),
         )
 
@@ -107,7 +107,7 @@ def worst(tested: Evaluation, dataset: Dataset, std: NDArray[np.float64]) -> tup
 
 def title(facts: NumberFacts) -> str:
     if len(facts.value_rows) == 1:
-        return f"off by {facts.value_rows[0].mae.value:.3g} on average"
+        return f"off by {words.number(facts.value_rows[0].mae.value, 3)} on average"
     return "R2 undefined" if facts.r2.value is None else f"R2 {facts.r2.value:.2f}"
 
 
@@ -115,10 +115,12 @@ def meaning(facts: NumberFacts) -> str:
     tested = f"On {words.pictures(facts.num_samples, facts.split)}"
     if len(facts.value_rows) == 1:
         row = facts.value_rows[0]
-        text = f"{tested}, the answers are off by {row.mae.value:.3g} on average"
+        text = f"{tested}, the answers are off by {words.number(row.mae.value, 3)} on average"
         if row.mae.interval is not None:
-            text += f" (95 % interval {row.mae.interval[0]:.3g} to {row.mae.interval[1]:.3g})"
-        text += f"; always answering the median of the training pictures would be off by {row.blind_mae:.3g}."
+            text += f" (95 % interval {words.number(row.mae.interval[0], 3)} to {words.number(row.mae.interval[1], 3)})"
+        text += (
+            f"; always answering the median of the training pictures would be off by {words.number(row.blind_mae, 3)}."
+        )
     else:
         text = f"{tested}, {len(facts.value_rows)} numbers were estimated; the table below has the errors of each."
     if facts.r2.value is None:
@@ -156,11 +158,11 @@ def page_values(facts: NumberFacts) -> dict[str, object]:
 def card_answer(facts: NumberFacts) -> str:
     if len(facts.value_rows) == 1:
         row = facts.value_rows[0]
-        low, high = row.mae.interval or (np.nan, np.nan)
+        low, high = (words.number(end, 3) for end in row.mae.interval or (np.nan, np.nan))
         return (
-            f"**Off by {row.mae.value:.3g} on average on {facts.split} pictures** (95 % interval {low:.3g} to "
-            f"{high:.3g}, {words.pictures(facts.num_samples)}). Always answering the median of the training pictures "
-            f"would be off by {row.blind_mae:.3g}."
+            f"**Off by {words.number(row.mae.value, 3)} on average on {facts.split} pictures** (95 % interval {low} to "
+            f"{high}, {words.pictures(facts.num_samples)}). Always answering the median of the training pictures "
+            f"would be off by {words.number(row.blind_mae, 3)}."
         )
     r2 = "undefined" if facts.r2.value is None else f"{facts.r2.value:.2f}"
     return f"**R2 {r2} on {facts.split} pictures** ({words.pictures(facts.num_samples)}), the mean over the numbers."
@@ -174,11 +176,10 @@ def card_metrics(facts: NumberFacts) -> list[tuple[str, str, float]]:
 
 def card_table(facts: NumberFacts) -> tuple[list[str], list[list[str]]]:
     head = ["Number", "Mean absolute error", "of always the median", "RMSE", "of always the mean", "R2", "Spearman"]
-    rows = [
-        [row.name, *(f"{v:.4g}" if v is not None else "–" for v in values)]
-        for row in facts.value_rows
-        for values in [(row.mae.value, row.blind_mae, row.rmse.value, row.blind_rmse, row.r2.value, row.spearman.value)]
-    ]
+    rows = []
+    for row in facts.value_rows:
+        values = (row.mae.value, row.blind_mae, row.rmse.value, row.blind_rmse, row.r2.value, row.spearman.value)
+        rows.append([row.name, *map(words.number, values)])
     return head, rows
 
 

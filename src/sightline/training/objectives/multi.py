@@ -50,8 +50,8 @@ class BinaryCrossEntropies:
         loss = self.held_out(torch.from_numpy(logits).double(), torch.from_numpy(labels)) / labels.size
         outputs = self._halves().outputs(logits)
         sample = Sample(outputs, labels, self._halves().decided(outputs))
-        figure = float(mean_average_precision.mean(sample, np.ones((1, len(labels))))[0, 0])
-        return loss, None if np.isnan(figure) else figure
+        each = mean_average_precision.of_each(sample, np.ones((1, len(labels))))
+        return loss, None if np.isnan(each).all() else float(np.nanmean(each))
 
     def judged(self, logits: Logits, labels: Labels) -> NDArray[np.bool_]:
         """Yes or no to each class of each picture, by whether it is more probable than not."""
