@@ -15,8 +15,6 @@ from sightline.engines.torch import TorchEngine, normalised
 from sightline.training.objectives import Objective
 from sightline.training.progress import Progress
 
-# Strengths of the squared-norm penalty that are tried, on standardised features.
-PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.001)
 NUM_FOLDS = 5
 MAX_CROSS_VALIDATED = 5_000  # pictures; more would choose no better
 
@@ -62,10 +60,10 @@ def _features(engine: TorchEngine, batches: Batches, progress: Progress) -> Feat
 def _choose_penalty(train: Features, objective: Objective) -> float:
     """The penalty with the least cross-validated loss."""
     order = torch.randperm(len(train.y), generator=torch.Generator().manual_seed(0))[:MAX_CROSS_VALIDATED]
-    losses = np.zeros(len(PENALTIES))
+    losses = np.zeros(len(objective.PENALTIES))
     for held_out in order.chunk(min(NUM_FOLDS, len(order))):
         rest = order[~torch.isin(order, held_out)]
         test = train.at(held_out)
-        for i, (w, b) in enumerate(objective.solve(train.x[rest], train.y[rest], PENALTIES)):
+        for i, (w, b) in enumerate(objective.solve(train.x[rest], train.y[rest], objective.PENALTIES)):
             losses[i] += objective.held_out(test.x @ w.T + b, test.y)
-    return PENALTIES[int(losses.argmin())]
+    return objective.PENALTIES[int(losses.argmin())]

@@ -5,7 +5,7 @@ of augmentations ask. Must not know files, pictures or networks.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ Logits = NDArray[np.float32]
 
 class Objective(Protocol):
     """What training asks about a task. Labels are as `data.tasks` has them; logits (N, K)."""
+
+    PENALTIES: ClassVar[tuple[float, ...]]  # on a head's squared weights that are tried, the strongest first
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The loss of a batch, a scalar; mean over the pictures."""

@@ -7,6 +7,7 @@ frozen features takes the sum: as many logistic regressions, each with the whole
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -29,6 +30,8 @@ class BinaryCrossEntropies:
 
     `smoothing` takes half of its share of certainty from yes, and half from no.
     """
+
+    PENALTIES: ClassVar[tuple[float, ...]] = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.001)
 
     weights: Tensor | None
     smoothing: float

@@ -6,6 +6,7 @@ ten must not rule the gradient. A head on frozen features is a ridge regression,
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -27,6 +28,9 @@ CLOSE = 0.5  # mean absolute deviations: an answer nearer than this counts as ri
 @dataclass(frozen=True)
 class Huber:
     """mean, std (T,): of the numbers that train; median (T,) and spread (T,), their mean distance from it."""
+
+    # Squares are curved four times as much as logistic losses and more, so the penalties reach further.
+    PENALTIES: ClassVar[tuple[float, ...]] = (100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.001)
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]

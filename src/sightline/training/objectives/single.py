@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from sightline.training.recipe import Recipe
 @dataclass(frozen=True)
 class CrossEntropy:
     """`weights` (K,) of the classes, mean 1 over the training pictures, or None."""
+
+    PENALTIES: ClassVar[tuple[float, ...]] = (1.0, 0.3, 0.1, 0.03, 0.01, 0.001)
 
     weights: Tensor | None
     smoothing: float
