@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "registry": set(),
     "data": BASE,
     "models": BASE,
-    "decision": BASE,
+    "decision": {*BASE, "data"},
     "run": {*BASE, "data"},
     "engines": {*BASE, "data", "models", "run", "decision"},
     "predictor": {*BASE, "data", "run", "decision", "engines"},

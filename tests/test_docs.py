@@ -131,6 +131,26 @@ def _signs(root: Path) -> None:
     _write_csv(root / "signs.csv", rows)
 
 
+def _cells(root: Path) -> None:
+    """Red and white discs: which are there, and how many of both."""
+    generator = np.random.default_rng(2)
+    labels, counts = [("path", "labels")], [("path", "value")]
+    for i in range(120):
+        numbers = {"red": i % 3 if i % 2 else 0, "white": (i // 3) % 3}
+        if i == 0:
+            numbers = {"red": 2, "white": 1}
+        picture = Image.fromarray(generator.integers(20, 50, (32, 32, 3), dtype=np.uint8))
+        places = generator.permutation(9)
+        for place, kind in zip(places.tolist(), [k for k, n in numbers.items() for _ in range(n)], strict=False):
+            y, x = 3 + 10 * (place // 3), 3 + 10 * (place % 3)
+            ImageDraw.Draw(picture).ellipse((x, y, x + 6, y + 6), fill=(200, 40, 40) if kind == "red" else (230,) * 3)
+        _save(root / f"cells/{i}.png", picture)
+        labels.append((f"cells/{i}.png", ";".join(k for k, n in numbers.items() if n)))
+        counts.append((f"cells/{i}.png", str(sum(numbers.values()))))
+    _write_csv(root / "cells.csv", labels)
+    _write_csv(root / "counts.csv", counts)
+
+
 def _mnist(folder: Path, digits: Path) -> None:
     folder.mkdir()
     paths = sorted(digits.glob("*/000*.png")) + sorted(digits.glob("*/001*.png"))
@@ -182,6 +202,7 @@ def _make_pictures(root: Path) -> None:
         _save(root / f"new/{i}.png", Image.open(digits / f"{i}/0000.png"))
     (root / "new/notes.txt").write_text("not a picture")
     _signs(root)
+    _cells(root)
     _mnist(root / "mnist", digits)
     _shards(root / "shards", digits)
     _write_csv(root / "wrong.csv", [("file", "label"), ("photos/apple/00.jpg", "apple")])
@@ -198,10 +219,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(pictures: Path) -> Path:
-    """A run on the digits, for the pages that begin with one."""
-    run = pictures / "runs/digits"
-    assert main(["train", str(pictures / "digits"), "--epochs", "2", "--out", str(run)]) == 0
-    return run
+    """Runs on the digits, the cells and their counts, for the pages that begin with one."""
+    for data, name, epochs in (("digits", "digits", "2"), ("cells.csv", "cells", "12"), ("counts.csv", "counts", "12")):
+        run = pictures / "runs" / name
+        small = [] if name == "digits" else ["--set", "batch_size=16"]
+        assert main(["train", str(pictures / data), "--epochs", epochs, "--out", str(run), *small]) == 0
+    return pictures / "runs"
 
 
 @pytest.fixture
@@ -231,7 +254,7 @@ def test_the_examples_run_and_print_what_is_shown(
 ) -> None:
     examples = examples_of(page)
     if "runs/digits" in page.read_text("utf-8") and not _trains_first(examples):
-        shutil.copytree(request.getfixturevalue("trained"), workplace / "runs/digits")
+        shutil.copytree(request.getfixturevalue("trained"), workplace / "runs")
     for block in examples:
         if block.language == "python":
             with contextlib.redirect_stdout(io.StringIO()):
@@ -330,12 +353,15 @@ def test_the_options_of_our_own_networks(name: str) -> None:
     assert rows == {key: str(value) for key, value in dataclasses.asdict(options).items()}
 
 
-def test_the_run_folders_files_columns_and_keys(trained: Path) -> None:
+@pytest.mark.parametrize("name", ["digits", "cells", "counts"])
+def test_the_run_folders_files_columns_and_keys(name: str, trained: Path) -> None:
+    trained = trained / name
     text = (PROJECT / "docs/run-folder.md").read_text("utf-8")
     sections = dict(re.findall(r"^## `(.+?)`\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
     assert set(sections) == {path.name for path in trained.iterdir()}
     for name in ("split.csv", "predictions.csv"):
         header = (trained / name).read_text("utf-8").splitlines()[0].split(",")
+        header = [re.sub("^p_.*", "p_CLASS", column).replace("value", "NAME") for column in header]
         assert [key for key in header if f"`{key}`" not in sections[name]] == [], name
     first_epoch = (trained / "metrics.jsonl").read_text("utf-8").splitlines()[0]
     documents = {"metrics.jsonl": json.loads(first_epoch)}

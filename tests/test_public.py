@@ -15,7 +15,8 @@ NAMES = [name for name in sightline.__all__ if name != "__version__"]
 
 
 def test_the_names_are_these() -> None:
-    assert sorted(NAMES) == ["Classifier", "Options", "Predictor", "check", "load", "open_dataset", "train"]
+    names = ["Classifier", "Options", "Predictor", "Regressor", "check", "load", "open_dataset", "train"]
+    assert sorted(NAMES) == names
     assert sightline.__version__.count(".") == 2
 
 

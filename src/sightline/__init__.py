@@ -10,6 +10,7 @@ _HOMES = {
     "Options": "training.train",
     "Predictor": "predictor",
     "check": "checking",
+    "Regressor": "classifier",
     "open_dataset": "data",
     "train": "training.train",
 }

@@ -1,34 +1,39 @@
 """The scikit-learn-shaped face: fit, predict, predict_proba, score. Comes in: pictures and labels; goes out: answers.
 
-Everything is done by `training` and `predictor`; this file only gives it the shape that Python users know.
+A Classifier names classes, one a picture or several; a Regressor gives numbers. Everything is done by `training` and
+`predictor`; this file only gives it the shape that Python users know.
 """
 
 import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data import open_dataset
 from sightline.data.dataset import ArrayImages, Dataset, encode_labels
+from sightline.data.tasks import Labels, multi
+from sightline.decision import NumberPrediction, Prediction
 from sightline.errors import DataError, RunError
-from sightline.predictor import Input, Prediction, Predictor
+from sightline.evaluate import Evaluation, aligned, evaluate
+from sightline.predictor import Input, Predictor
+from sightline.run import Run
 from sightline.training.progress import Progress
 from sightline.training.train import Options, train
 
+Pictures = Input | Iterable[Input]
+Data = Input | Dataset | Sequence[NDArray[np.uint8]]
 
-class Classifier:
-    """A picture classifier.
 
-        classifier = Classifier(epochs=5).fit("photos/")
-        classifier.predict("new.jpg")
+class _Estimator:
+    """What a Classifier and a Regressor share: settings, the fitted run, saving and loading."""
 
-    `settings` are fields of the recipe (`sightline train --help`), `model_options` those of the network.
-    Raises what `sightline.train` raises. Attributes after fitting: `classes_`, `run_path_`.
-    """
+    TASKS: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -40,92 +45,174 @@ class Classifier:
         progress: Progress | None = None,
         **settings: Any,  # the recipe's fields, which Recipe checks
     ) -> None:
-        self.options = Options(seed=seed, minutes=minutes, skip_bad=skip_bad, command="Classifier(...).fit(...)")
+        command = f"{type(self).__name__}(...).fit(...)"
+        self.options = Options(seed=seed, minutes=minutes, skip_bad=skip_bad, command=command)
         self.settings = settings | {f"model.{k}": v for k, v in (model_options or {}).items()}
         self.progress = progress
         self._predictor: Predictor | None = None
         self.run_path_: Path | None = None
 
-    def fit(
-        self, data: Input | Dataset | Sequence[NDArray[np.uint8]], labels: Iterable[object] | None = None
-    ) -> "Classifier":
-        """Train on a path (anything `sightline train` reads), a Dataset, or arrays with one label each.
-
-        Arrays: uint8 (N, H, W) or (N, H, W, C), C = 1 or 3, or a list of (H, W[, C]) of any sizes.
-        The run lies in a temporary folder until `save`.
-        """
-        from dataclasses import replace
-
-        dataset = data if labels is None else from_arrays(data, labels)  # type: ignore[arg-type]
-        folder = Path(tempfile.mkdtemp(prefix="sightline-"))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        options = replace(self.options, out=folder / "run")
-        run = train(dataset, self.settings, options, self.progress)  # type: ignore[arg-type]
-        self._open(run.path)
-        return self
-
-    def predict(self, pictures: Input | Iterable[Input]) -> NDArray[np.str_]:
-        """The most probable class of each picture, (N,). Raises BadPicturesError if any cannot be read."""
-        return np.array([answer.label for answer in self._answers(pictures)])
-
-    def predict_proba(self, pictures: Input | Iterable[Input]) -> NDArray[np.float64]:
-        """Probabilities (N, K), columns in the order of `classes_`."""
-        rows = [list(answer.probabilities.values()) for answer in self._answers(pictures)]
-        return np.array(rows, dtype=np.float64).reshape(-1, len(self.predictor.classes))
-
-    def score(self, data: Input | Iterable[Input], labels: Iterable[object] | None = None) -> float:
-        """Accuracy on labelled pictures: a path (all its pictures), or pictures with their labels."""
-        if labels is not None:
-            return float((self.predict(data) == np.array([str(label) for label in labels])).mean())
-        from sightline.data import open_dataset
-        from sightline.evaluate import aligned, evaluate
-
-        dataset = aligned(open_dataset(data), self.predictor.classes)  # type: ignore[arg-type]
-        return evaluate(self.predictor, dataset, np.arange(len(dataset)), "all").accuracy.value
-
     def save(self, path: str | Path) -> None:
         """Copy the run folder to `path`, which must not exist."""
         if self.run_path_ is None:
-            raise RunError("this Classifier has not been fitted; call fit first")
+            raise RunError(f"this {type(self).__name__} has not been fitted; call fit first")
         if Path(path).exists():
             raise RunError(f"{path} exists already; name another folder, or remove it")
         shutil.copytree(self.run_path_, path)
 
-    @staticmethod
-    def load(path: str | Path) -> "Classifier":
-        """The classifier of a run folder."""
-        classifier = Classifier()
-        classifier._open(Path(path))
-        return classifier
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The one of a run folder. Raises RunError if there is none, or if it answers something else."""
+        estimator = cls()
+        estimator._open(Path(path))
+        return estimator
+
+    @property
+    def predictor(self) -> Predictor:
+        if self._predictor is None:
+            raise RunError(f"this {type(self).__name__} has not been fitted; call fit or load first")
+        return self._predictor
+
+    def _fit(self, data: str | Path | Dataset) -> None:
+        """Train; the run lies in a temporary folder until `save`."""
+        dataset = data if isinstance(data, Dataset) else open_dataset(data)
+        self._check(dataset.task, dataset.location)
+        folder = Path(tempfile.mkdtemp(prefix="sightline-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._open(train(dataset, self.settings, replace(self.options, out=folder / "run"), self.progress).path)
+
+    def _open(self, path: Path) -> None:
+        self._check(Run.open(path).config.task, str(path))
+        self._predictor, self.run_path_ = Predictor.open(path), path
+
+    def _check(self, task: str, where: str) -> None:
+        if task not in self.TASKS:
+            other = "Regressor" if task == "number" else "Classifier"
+            raise RunError(f"{where}: a {type(self).__name__} cannot answer this; take a {other}")
+
+    def _outputs(self, pictures: Pictures) -> NDArray[np.float64]:
+        """(N, K): probabilities, or numbers. Raises BadPicturesError if any cannot be read."""
+        rows = []
+        for answer in self.predictor.predict(pictures):
+            numbers = answer.values if isinstance(answer, NumberPrediction) else answer.probabilities
+            rows.append(list(numbers.values()))
+        return np.array(rows, dtype=np.float64).reshape(-1, len(self.predictor.classes))
+
+    def _evaluated(self, data: str | Path | Dataset) -> Evaluation:
+        """All labelled pictures of a data set, answered."""
+        dataset = data if isinstance(data, Dataset) else open_dataset(data)
+        dataset = aligned(dataset, self.predictor.classes, self.predictor.task)
+        return evaluate(self.predictor, dataset, np.arange(len(dataset)), "all")
+
+
+class Classifier(_Estimator):
+    """A picture classifier.
+
+        classifier = Classifier(epochs=5).fit("photos/")
+        classifier.predict("new.jpg")
+
+    `settings` are fields of the recipe (`sightline train --help`), `model_options` those of the network.
+    Raises what `sightline.train` raises. Attributes after fitting: `classes_`, `run_path_`.
+    """
+
+    TASKS = ("single", "multi")
+
+    def fit(self, data: Data, labels: Iterable[object] | None = None) -> "Classifier":
+        """Train on a path (anything `sightline train` reads), a Dataset, or arrays with their labels.
+
+        Arrays: uint8 (N, H, W) or (N, H, W, C), C = 1 or 3, or a list of (H, W[, C]) of any sizes. Labels: one a
+        picture; or several, as a list, tuple or set of names a picture, or as an array (N, K) of 0 and 1.
+        The run lies in a temporary folder until `save`.
+        """
+        self._fit(data if labels is None else from_arrays(data, labels))  # type: ignore[arg-type]
+        return self
+
+    def predict(self, pictures: Pictures) -> NDArray[Any]:  # Any: names, or 0 and 1
+        """The most probable class of each picture, (N,). Raises BadPicturesError if any cannot be read.
+
+        Where a picture may have several: uint8 (N, K), 1 for each class that reaches its threshold.
+        """
+        if self.predictor.task == "multi":
+            return self.predictor.decision.decided(self._outputs(pictures))
+        answers = self.predictor.predict(pictures)
+        return np.array([answer.label for answer in answers if isinstance(answer, Prediction)])
+
+    def predict_proba(self, pictures: Pictures) -> NDArray[np.float64]:
+        """Probabilities (N, K), columns in the order of `classes_`; where there may be several, each by itself."""
+        return self._outputs(pictures)
+
+    def score(self, data: Pictures, labels: Iterable[object] | None = None) -> float:
+        """Accuracy on labelled pictures: a path (all its pictures), or pictures with their labels.
+
+        Where a picture may have several classes, it is right only with exactly its own, as in scikit-learn.
+        """
+        if labels is None:
+            tested = self._evaluated(data)  # type: ignore[arg-type]
+            right = tested.decided == tested.labels
+            return float((right if right.ndim == 1 else right.all(axis=1)).mean())
+        if self.predictor.task == "multi":
+            truth = _indicators(labels, self.predictor.classes)
+            return float((self.predict(data) == truth).all(axis=1).mean())
+        return float((self.predict(data) == np.array([str(label) for label in labels])).mean())
 
     @property
     def classes_(self) -> NDArray[np.str_]:
         """The class names, (K,), in the order of the columns of `predict_proba`."""
         return np.array(self.predictor.classes)
 
+
+class Regressor(_Estimator):
+    """Numbers from pictures: an age, a size, a count.
+
+        regressor = Regressor(weights="pretrained", model="resnet18").fit("cells.csv")
+        regressor.predict("new.jpg")
+
+    Settings are those of the Classifier. Attributes after fitting: `names_`, `run_path_`.
+    """
+
+    TASKS = ("number",)
+
+    def fit(self, data: Data, values: Iterable[object] | None = None) -> "Regressor":
+        """Train on a path, a Dataset, or arrays with numbers (N,) or (N, T)."""
+        self._fit(data if values is None else from_arrays(data, _numbers(values)))  # type: ignore[arg-type]
+        return self
+
+    def predict(self, pictures: Pictures) -> NDArray[np.float64]:
+        """The number for each picture, (N,); (N, T) where there are several. Raises BadPicturesError as above."""
+        outputs = self._outputs(pictures)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def score(self, data: Pictures, values: Iterable[object] | None = None) -> float:
+        """R2 on a path (all its pictures), or on pictures with their numbers; the mean over several numbers."""
+        if values is not None:
+            data = from_arrays(data, _numbers(values), self.predictor.classes)  # type: ignore[arg-type,assignment]
+        value = self._evaluated(data).main.value  # type: ignore[arg-type]
+        return float("nan") if value is None else value
+
     @property
-    def predictor(self) -> Predictor:
-        if self._predictor is None:
-            raise RunError("this Classifier has not been fitted; call fit or load first")
-        return self._predictor
-
-    def _open(self, path: Path) -> None:
-        self._predictor, self.run_path_ = Predictor.open(path), path
-
-    def _answers(self, pictures: Input | Iterable[Input]) -> list[Prediction]:
-        return self.predictor.predict(pictures)
+    def names_(self) -> NDArray[np.str_]:
+        """What the numbers are called, (T,)."""
+        return np.array(self.predictor.classes)
 
 
-def load(path: str | Path) -> Classifier:
-    """The classifier of a run folder."""
-    return Classifier.load(path)
+def load(path: str | Path) -> Classifier | Regressor:
+    """The Classifier or the Regressor of a run folder."""
+    return Regressor.load(path) if Run.open(Path(path)).config.task == "number" else Classifier.load(path)
 
 
-def from_arrays(pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], labels: Iterable[object]) -> Dataset:
-    """uint8 pictures (N, H, W) or (N, H, W, C), or a list of (H, W[, C]), with a label each -> Dataset."""
-    names = [str(label) for label in labels]
-    if len(pictures) != len(names):
-        raise DataError(f"{len(pictures)} pictures but {len(names)} labels")
+def from_arrays(
+    pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    labels: Iterable[object],
+    names: tuple[str, ...] | None = None,
+) -> Dataset:
+    """uint8 pictures (N, H, W) or (N, H, W, C), or a list of (H, W[, C]), with their labels -> Dataset.
+
+    Labels: one each; several each, as a list, tuple or set; or an array (N, K), of 0 and 1 for classes, of float64 for
+    numbers, whose columns are called by `names`, or by their index.
+    """
+    found = _encoded(labels if isinstance(labels, np.ndarray) else list(labels), names)
+    if len(pictures) != len(found[0]):
+        raise DataError(f"{len(pictures)} pictures but {len(found[0])} labels")
     if isinstance(pictures, np.ndarray):
         array = pictures[..., None] if pictures.ndim == 3 else pictures
         _check(array[:1])
@@ -135,8 +222,51 @@ def from_arrays(pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], label
         for picture in listed:
             _check(picture[None])
         images = ArrayImages(listed)
-    indices, classes = encode_labels(names)
-    return Dataset("", "arrays", images, [f"images[{i}]" for i in range(len(names))], indices, classes)
+    return Dataset("", "arrays", images, [f"images[{i}]" for i in range(len(pictures))], *found)
+
+
+def _encoded(labels: Any, names: tuple[str, ...] | None) -> tuple[Labels, tuple[str, ...]]:  # Any: array or list
+    """Labels of any of the shapes that `from_arrays` takes -> those of a Dataset, and their names."""
+    if isinstance(labels, np.ndarray) and labels.ndim == 2:
+        columns = names or tuple(map(str, range(labels.shape[1])))
+        if labels.dtype.kind == "f":
+            columns = ("value",) if names is None and labels.shape[1] == 1 else columns
+            return labels.astype(np.float64), columns
+        if labels.dtype.kind not in "biu" or not np.isin(labels, (0, 1)).all():
+            raise DataError(f"labels of {labels.dtype} {labels.shape}: an array of two axes must hold 0 and 1")
+        return labels.astype(np.uint8), columns
+    several = [isinstance(label, list | tuple | set | frozenset) for label in labels]
+    if any(several):
+        if not all(several):
+            one = next(label for label, is_several in zip(labels, several, strict=True) if not is_several)
+            raise DataError(f"some labels are lists of names, but {one!r} is not; write a list for every picture")
+        return multi.encode([[str(name) for name in label] for label in labels])
+    return encode_labels([str(label) for label in labels])
+
+
+def _indicators(labels: Iterable[object], classes: tuple[str, ...]) -> NDArray[np.uint8]:
+    """Labels as `fit` takes them -> (N, K) in the order of `classes`. Raises DataError for one that is none of them."""
+    if isinstance(labels, np.ndarray) and labels.ndim == 2:
+        return labels.astype(np.uint8)
+    encoded, names = _encoded([_as_list(label) for label in labels], None)
+    unknown = sorted(set(names) - set(classes))
+    if unknown:
+        raise DataError(f"{unknown[0]!r} is not among the classes: {', '.join(classes)}")
+    places = np.array([classes.index(name) for name in names], np.intp)
+    return multi.reordered(encoded.astype(np.uint8), places, classes)
+
+
+def _as_list(label: object) -> list[object]:
+    return list(label) if isinstance(label, list | tuple | set | frozenset) else [label]
+
+
+def _numbers(values: Iterable[object]) -> NDArray[np.float64]:
+    """(N,) or (N, T) -> float64 (N, T). Raises DataError for what is no number."""
+    try:
+        array = np.asarray(values if isinstance(values, np.ndarray) else list(values), np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"a Regressor takes numbers: {error}") from error
+    return array[:, None] if array.ndim == 1 else array
 
 
 def _check(pictures: NDArray[np.uint8]) -> None:

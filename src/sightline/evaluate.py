@@ -1,6 +1,6 @@
 """Predictor + Dataset -> Evaluation: what was answered, and the figures of it.
 
-Comes in: the rows to test on; goes out: probabilities, pixel hashes and metrics. Must not know the report's looks.
+Comes in: the rows to test on; goes out: the answers, pixel hashes and metrics. Must not know the report's looks.
 """
 
 import dataclasses
@@ -16,8 +16,9 @@ from sightline.data import names_shards, open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels
 from sightline.data.scan import in_threads, read_record, reason_or
+from sightline.data.tasks import TASKS, Labels, task_of
 from sightline.errors import BadPicturesError, DataError, nearest
-from sightline.metrics import METRICS
+from sightline.metrics import MAIN, METRICS, Figure, Sample, names_of
 from sightline.metrics.accuracy import Accuracy
 from sightline.metrics.per_class import ClassScore
 from sightline.predictor import Predictor
@@ -26,45 +27,66 @@ from sightline.run import Run
 
 @dataclass(frozen=True)
 class Evaluation:
-    """rows (n,) of the data set that were answered, their labels (n,), probabilities (n, K), and pixel hashes.
+    """rows (n,) of the data set that were answered, their labels (n,) or (n, K), and pixel hashes.
 
+    outputs  probabilities (n, K), or numbers in the user's units
+    decided  what was answered: a class (n,), yes or no (n, K), the numbers
+    groups   (n,) whole numbers, equal where pictures belong together, or None
     bad      pictures that could not be read and were left out: path -> reason
     num_trained_on   how many of the rows show the very pixels of a training picture
     """
 
     split: str
     rows: NDArray[np.intp]
-    labels: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
+    labels: Labels
+    outputs: NDArray[np.float64]
+    decided: NDArray[np.int64] | NDArray[np.uint8] | NDArray[np.float64]
     hashes: list[str]
+    groups: NDArray[np.intp] | None = None
     bad: Mapping[str, str] = field(default_factory=dict)
     num_trained_on: int = 0
 
+    @property
+    def task(self) -> str:
+        return task_of(self.labels)
+
     @cached_property
+    def figures(self) -> dict[str, object]:
+        """What every metric of the task gives, by its name."""
+        sample = Sample(self.outputs, self.labels, self.decided, self.groups)
+        return {name: METRICS.get(name).measure(sample) for name in names_of(self.task)}
+
+    @property
+    def main(self) -> Accuracy | Figure:
+        """The one figure of the task: accuracy, mean average precision, R2."""
+        figure = self.figures[MAIN[self.task]]
+        assert isinstance(figure, Accuracy | Figure)
+        return figure
+
+    @property
     def accuracy(self) -> Accuracy:
-        measured = METRICS.get("accuracy").measure(self.probabilities, self.labels)
+        measured = self.figures["accuracy"]
         assert isinstance(measured, Accuracy)
         return measured
 
-    @cached_property
+    @property
     def per_class(self) -> list[ClassScore]:
-        scores: list[ClassScore] = METRICS.get("per_class").measure(self.probabilities, self.labels)
-        return scores
+        return self.figures["per_class"]  # type: ignore[return-value]
 
     def to_json(self) -> dict[str, object]:
         """All metrics as plain values; what says nothing here is left out."""
+        interval = self.main.interval
         document: dict[str, object] = {
             "split": self.split,
             "num_samples": len(self.rows),
-            "accuracy": self.accuracy.value,
-            "interval": list(self.accuracy.interval),
+            MAIN[self.task]: self.main.value,
+            "interval": None if interval is None else list(interval),
         }
         if self.bad:
             document["bad"] = dict(self.bad)
         if self.num_trained_on:
             document["num_trained_on"] = self.num_trained_on
-        for name in METRICS.names():
-            value = METRICS.get(name).measure(self.probabilities, self.labels)
+        for name, value in self.figures.items():
             if name not in document and value is not None:
                 document[name] = _plain(value)
         return document
@@ -103,7 +125,12 @@ def evaluate(
     if bad and (not skip_bad or not good):
         raise BadPicturesError(bad, BadPicturesError.SKIP)
     kept = np.array(good, np.intp)
-    return Evaluation(split, kept, dataset.labels[kept], predictor.decision.probabilities(logits), hashes, bad)
+    outputs = predictor.decision.outputs(logits)
+    groups = None
+    if dataset.groups is not None:
+        groups = np.unique([dataset.groups[row] for row in good], return_inverse=True)[1]
+    decided = predictor.decision.decided(outputs)
+    return Evaluation(split, kept, dataset.labels[kept], outputs, decided, hashes, groups, bad)
 
 
 def evaluate_run(
@@ -126,7 +153,7 @@ def evaluate_run(
                 "restore them, or name the pictures to evaluate on"
             )
         return tested, run.config.classes
-    dataset = aligned(open_dataset(data), run.config.classes)
+    dataset = aligned(open_dataset(data), run.config.classes, run.config.task)
     rows, split = _foreign_rows(dataset, split)
     tested = evaluate(Predictor.open(path), dataset, rows, split, skip_bad)
     trained_on = {line["pixels"] for line in run.split() if line["split"] == "train"}
@@ -142,7 +169,7 @@ def _own_rows(run: Run, split: str) -> tuple[Dataset, NDArray[np.intp], dict[int
         raise DataError(
             f"{run.path} was trained on {run.config.data}, which is not there; name the pictures to evaluate on"
         )
-    dataset = aligned(open_dataset(run.config.data), run.config.classes)
+    dataset = aligned(open_dataset(run.config.data), run.config.classes, run.config.task)
     row_of = {path: row for row, path in enumerate(dataset.paths)}
     lines = [line for line in run.split() if line["split"] == split]
     missing = [line["path"] for line in lines if line["path"] not in row_of]
@@ -170,16 +197,28 @@ def _foreign_rows(dataset: Dataset, split: str | None) -> tuple[NDArray[np.intp]
     return np.flatnonzero(np.array(dataset.splits) == split), split
 
 
-def aligned(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
-    """The data set with its labels in the order of `classes`. Raises DataError for a class that is not among them."""
+WHAT = {"single": "one class a picture", "multi": "several classes a picture", "number": "numbers"}
+
+
+def aligned(dataset: Dataset, classes: tuple[str, ...], task: str = "single") -> Dataset:
+    """The data set with its labels in the order of `classes`.
+
+    Raises DataError for a class that is not among them, or for labels of another task than the run's.
+    """
+    if dataset.task != task:
+        raise DataError(
+            f"{dataset.location} has {WHAT[dataset.task]}, but the run answers {WHAT[task]}; "
+            "give data that are labelled as those of its training were"
+        )
     if dataset.classes == classes:
         return dataset
     index = {name: k for k, name in enumerate(classes)}
     unknown = [name for name in dataset.classes if name not in index]
     if unknown:
         raise DataError(f"{dataset.location} has what the run has not learned: {nearest(unknown[0], classes, 'class')}")
-    mapping = np.array([index[name] for name in dataset.classes])
-    return dataclasses.replace(dataset, labels=mapping[dataset.labels], classes=classes)
+    places = np.array([index[name] for name in dataset.classes], np.intp)
+    labels = TASKS.get(task).reordered(dataset.labels, places, classes)
+    return dataclasses.replace(dataset, labels=labels, classes=classes)
 
 
 def _plain(value: object) -> object:

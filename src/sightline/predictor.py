@@ -20,9 +20,10 @@ from sightline.data.decoding.deep import deep_array
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.scan import in_threads, reason_or
 from sightline.data.slices import Volumes
-from sightline.decision import Decision
-from sightline.errors import BadPicturesError
-from sightline.run import Run
+from sightline.decision import AnyDecision, AnyPrediction, open_decision
+from sightline.decision import Prediction as Prediction
+from sightline.errors import BadPicturesError, ConfigError, RunError
+from sightline.run import CONFIG, Run
 
 Input = str | Path | bytes | Image.Image | NDArray[np.generic]
 
@@ -40,16 +41,6 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """An answer: the most probable class and the probability of each, in the run's class order."""
-
-    path: str
-    label: str
-    probability: float
-    probabilities: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Failure:
     """A picture that could not be read, and why."""
 
@@ -59,31 +50,38 @@ class Failure:
 
 @dataclass(frozen=True)
 class Predictor:
-    """What answers: an engine between one preprocessing and one decision."""
+    """What answers: an engine between one preprocessing and one decision. `classes`: the names of the logits."""
 
     engine: Engine
     preprocessing: Preprocessing
-    decision: Decision
+    decision: AnyDecision
     classes: tuple[str, ...]
+    task: str = "single"
 
     @staticmethod
     def open(path: str | Path) -> "Predictor":
         """The predictor of a run folder. Raises RunError or WeightsError if it cannot be opened."""
         run = Run.open(Path(path))
+        config = run.config
+        try:
+            where = f"{run.path / CONFIG}: decision"
+            decision = open_decision(config.task, config.decision, len(config.classes), where)
+        except ConfigError as error:
+            raise RunError(str(error)) from error
         from sightline.engines.torch import open_run  # torch is needed for a run, and only for a run
 
-        return Predictor(open_run(run), run.config.preprocessing, Decision(), run.config.classes)
+        return Predictor(open_run(run), config.preprocessing, decision, config.classes, config.task)
 
-    def predict(self, inputs: Input | Iterable[Input]) -> list[Prediction]:
+    def predict(self, inputs: Input | Iterable[Input]) -> list[AnyPrediction]:
         """Predictions for one picture or several, in order. Raises BadPicturesError if any cannot be read."""
         single = isinstance(inputs, str | bytes | Path | Image.Image) or _is_picture(inputs)
         results = list(self.stream([inputs] if single else inputs))  # type: ignore[list-item,arg-type]
         bad = {r.path: r.error for r in results if isinstance(r, Failure)}
         if bad:
             raise BadPicturesError(bad)
-        return [r for r in results if isinstance(r, Prediction)]
+        return [r for r in results if not isinstance(r, Failure)]
 
-    def stream(self, inputs: Iterable[Input]) -> Iterator[Prediction | Failure]:
+    def stream(self, inputs: Iterable[Input]) -> Iterator[AnyPrediction | Failure]:
         """An answer for each input, in order, as they are reached."""
         volumes = Volumes(lambda name: Path(name).read_bytes())
 
@@ -94,9 +92,12 @@ class Predictor:
         pictures = in_threads(lambda numbered: (_name(*numbered), read_one(numbered[1])), enumerate(inputs))
         while chunk := list(islice(pictures, self.engine.batch_size)):
             good = [pixels for _, pixels in chunk if not isinstance(pixels, str)]
-            rows = iter(self.decision.probabilities(self.engine(np.stack(good))) if good else ())
+            rows = iter(self.decision.outputs(self.engine(np.stack(good))) if good else ())
             for name, pixels in chunk:
-                yield Failure(name, pixels) if isinstance(pixels, str) else self._answer(name, next(rows))
+                if isinstance(pixels, str):
+                    yield Failure(name, pixels)
+                else:
+                    yield self.decision.answer(name, next(rows), self.classes)
 
     def logits(self, pictures: Iterable[Pixels]) -> NDArray[np.float32]:
         """Preprocessed pictures (height, width, C) -> logits (N, K)."""
@@ -122,11 +123,6 @@ class Predictor:
         if isinstance(item, bytes):
             return self.preprocessing.apply(decode(item, side))
         return self.preprocessing.apply(to_pixels(item, side) if isinstance(item, Image.Image) else _from_array(item))
-
-    def _answer(self, name: str, probabilities: NDArray[np.float64]) -> Prediction:
-        best = int(probabilities.argmax())
-        by_class = dict(zip(self.classes, probabilities.tolist(), strict=True))
-        return Prediction(name, self.classes[best], float(probabilities[best]), by_class)
 
 
 def _from_array(array: NDArray[np.generic]) -> Pixels:

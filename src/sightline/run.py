@@ -3,7 +3,7 @@
     model.safetensors   the weights, under torchvision's or timm's key names
     config.json         architecture, classes, preprocessing (timm's hub keys) and what `sightline` adds to them
     recipe.toml         how it was trained, ready for `train --recipe`
-    split.csv           path, label, group, split and pixel hash of every picture
+    split.csv           path, label (several: separated by `;`), group, split and pixel hash of every picture
     metrics.jsonl       a line an epoch
     predictions.csv     the test pictures: truth, answer, probability
     metrics.json        the figures of the report
@@ -26,7 +26,7 @@ from sightline import config
 from sightline.data.preprocess import Preprocessing
 from sightline.errors import ConfigError, RunError, nearest
 
-FORMAT = 1
+FORMAT = 2  # 2 only where a run is of a task that readers of format 1 would answer wrongly
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 FILES = frozenset((
@@ -43,11 +43,12 @@ _CROP_MODES = {"crop": "center", "pad": "border", "squash": "squash"}
 class RunConfig:
     """All that is needed to answer as the run does.
 
-    classes       names in their one order; index k of the logits is classes[k]
+    classes       names in their one order; index k of the logits is classes[k], or the number of that name
     batch_size    the one batch shape for answering; smaller batches are padded to it, so that an answer
                   does not depend on which other pictures were asked about
     num_threads, channels_last   as in training, since both change the last bits
     data          where the training pictures were, absolute; for `evaluate` without DATA
+    task, decision   what is answered (`single`, `multi` or `number`), and what its decision needs to know
     """
 
     architecture: str
@@ -60,6 +61,8 @@ class RunConfig:
     data: str = ""
     weights_sha256: str = ""
     version: str = ""
+    task: str = "single"
+    decision: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         p = self.preprocessing
@@ -78,13 +81,15 @@ class RunConfig:
             },
             "model_args": dict(self.model_options),
             "sightline": {
-                "format": FORMAT,
+                "format": 1 if self.task == "single" else FORMAT,
                 "version": self.version,
                 "precision": "float32",
                 "batch_size": self.batch_size,
                 "num_threads": self.num_threads,
                 "channels_last": self.channels_last,
                 "data": self.data,
+                "task": self.task,
+                "decision": dict(self.decision),
                 "weights_sha256": self.weights_sha256,
             },
         }
@@ -101,7 +106,14 @@ class RunConfig:
                 )
             values = {name: own[name] for name in _OWN_KEYS}
             values |= {"architecture": document["architecture"], "classes": document["label_names"]}
-            blank = RunConfig("", (), preprocessing_from_timm(cfg), model_options=dict(document["model_args"]))
+            values |= {"task": own.get("task", "single")}  # runs of 0.1.0 are all of that one
+            blank = RunConfig(
+                "",
+                (),
+                preprocessing_from_timm(cfg),
+                model_options=dict(document["model_args"]),
+                decision=dict(own.get("decision", {})),
+            )
             found = config.replace(blank, values, str(where))
             num_classes = document["num_classes"]
         except KeyError as error:

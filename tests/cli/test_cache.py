@@ -77,7 +77,7 @@ def test_a_second_training_decodes_nothing(
     assert sightline("train", photographs, "--out", tmp_path / "one", *WORDS).code == 0
     read, real = list[str](), FolderStore.read
     monkeypatch.setattr(FolderStore, "read", lambda self, name: (read.append(name), real(self, name))[1])
-    monkeypatch.setattr("sightline.training.finish.examples", lambda tested, dataset: ((), ()))
+    monkeypatch.setattr("sightline.report.results.single.examples", lambda tested, dataset: ((), ()))
     assert sightline("train", photographs, "--out", tmp_path / "two", *WORDS).code == 0
     assert read == []
     assert weights(tmp_path / "one") == weights(tmp_path / "two")

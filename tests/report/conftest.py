@@ -57,6 +57,7 @@ def _facts(names: tuple[str, ...], confusion: NDArray[np.int64]) -> Facts:
         class_rows=_rows(names, confusion),
         confusion=confusion,
         splits={"train": confusion.sum(axis=1) * 4, "test": confusion.sum(axis=1)},
+        totals={"train": 4 * total, "test": total},
         history=(
             Epoch(1, 10, 2.0, 1.5, 0.5, 1e-3, 3.0),
             Epoch(2, 20, 1.0, None, None, 5e-4, 3.0),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sightline.report import ClassRow, Example, render_report
-from sightline.report.page import weakest_first
+from sightline.report.results.single import weakest_first
 
 from .conftest import MakeFacts, thumbnail
 

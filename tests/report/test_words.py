@@ -86,3 +86,22 @@ def test_learning_names_the_first_best_epoch(make_facts: MakeFacts) -> None:
         "3 epochs in 9.0 s. Validation accuracy was highest after epoch 3: 75.0\u00a0%."
     )
     assert "nothing to draw" in words.learning(())
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (2921.3, 3, "2,920"),
+        (0.12346, 4, "0.1235"),
+        (-0.05, 3, "-0.05"),
+        (0.0, 3, "0"),
+        (67500.0, 6, "67,500"),
+        (9.996, 3, "10"),
+        (1.5e12, 3, "1.5e+12"),
+        (2e-7, 3, "2e-07"),
+        (None, 3, "–"),
+        (float("nan"), 3, "–"),
+    ],
+)
+def test_numbers_are_written_with_the_digits_that_count(value: float | None, digits: int, text: str) -> None:
+    assert words.number(value, digits) == text

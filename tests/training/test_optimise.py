@@ -1,16 +1,13 @@
-"""The optimiser against torch's own classes, and the loss against hand-computed values."""
+"""The optimiser against torch's own classes."""
 
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from sightline.data.batches import Batch
-from sightline.training.optimise import BETAS, Optimizer, _cross_entropy
+from sightline.training.optimise import BETAS, Optimizer
 from sightline.training.recipe import Recipe
 
 
@@ -64,46 +61,3 @@ def test_a_step_does_not_import_the_compiler() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-# The loss of mixed pictures
-
-LABELS, PARTNERS = torch.tensor([0, 2, 1]), torch.tensor([1, 2, 0])
-SHARES = torch.tensor([0.75, 0.4, 1.0])
-LOGITS = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 3.0], [0.5, 0.0, -1.0]])
-
-
-def batch(mixed: bool, shares: torch.Tensor = SHARES) -> Batch:
-    more = (PARTNERS, shares) if mixed else ()
-    return Batch(torch.zeros(3, 1, 1, 1), LABELS, np.arange(3), *more)
-
-
-def test_a_mixed_pictures_loss_by_hand() -> None:
-    """-0.75 log p0 - 0.25 log p1 for the first; the second's partner is of its own class; the third keeps its all."""
-    p = LOGITS.softmax(1)
-    expected = -(0.75 * p[0, 0].log() + 0.25 * p[0, 1].log() + p[1, 2].log() + p[2, 1].log()) / 3
-    assert torch.allclose(_cross_entropy(LOGITS, batch(True), 0.0, None), expected)
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_shared_labels_are_soft_targets(smoothing: float) -> None:
-    """The other route: torch's cross-entropy of probabilities."""
-    targets = SHARES[:, None] * F.one_hot(LABELS, 3) + (1 - SHARES[:, None]) * F.one_hot(PARTNERS, 3)
-    expected = F.cross_entropy(LOGITS, targets, label_smoothing=smoothing)
-    assert torch.allclose(_cross_entropy(LOGITS, batch(True), smoothing, None), expected)
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("weights", [None, torch.tensor([0.5, 2.0, 1.0])])
-def test_a_share_of_one_is_no_mixing(smoothing: float, weights: torch.Tensor | None) -> None:
-    whole = _cross_entropy(LOGITS, batch(True, torch.ones(3)), smoothing, weights)
-    assert torch.allclose(whole, _cross_entropy(LOGITS, batch(False), smoothing, weights))
-    none = _cross_entropy(LOGITS, batch(True, torch.zeros(3)), smoothing, weights)
-    assert torch.allclose(none, F.cross_entropy(LOGITS, PARTNERS, weights, label_smoothing=smoothing))
-
-
-def test_a_class_that_weighs_nothing_leaves_only_its_partners_share() -> None:
-    """Of the first picture only class 1 counts, by a quarter; the second and the third count 1 and 1."""
-    weights, p = torch.tensor([0.0, 1.0, 1.0]), LOGITS.log_softmax(1)
-    expected = -(0.25 * p[0, 1] + p[1, 2] + p[2, 1]) / 2.25
-    assert torch.allclose(_cross_entropy(LOGITS, batch(True), 0.0, weights), expected)

@@ -1,5 +1,7 @@
 """Measure a run on labelled pictures: accuracy with its 95 % interval, and every class.
 
+Several labels a picture: mean average precision, F1 and others. Numbers: R2 and the errors.
+
 Without DATA the run's own test pictures are answered again, and must be the very pixels they were. With DATA
 (anything `train` reads) its classes must be among the run's; all of its pictures count, or one split of it.
 """
@@ -20,6 +22,7 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from sightline.evaluate import evaluate_run
+    from sightline.report.results import result_of
 
     tested, classes = evaluate_run(args.run, args.data, args.split, args.skip_bad)
     for path, reason in tested.bad.items():
@@ -29,11 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(tested.to_json(), ensure_ascii=False))
         return 0
-    low, high = tested.accuracy.interval
-    print(f"accuracy {tested.accuracy.value:.2%}  95 % interval {low:.2%} to {high:.2%}  {len(tested.rows):,} pictures")
-    width = max(map(len, classes))
-    print(f"{'class':{width}}  pictures  precision  recall     F1")
-    for name, score in zip(classes, tested.per_class, strict=True):
-        figures = (f"{v:9.1%}" if v is not None else "        -" for v in (score.precision, score.recall, score.f1))
-        print(f"{name:{width}}  {score.count:8,}  {' '.join(figures)}")
+    result = result_of(tested.task)
+    print(f"{result.headline(tested)}  {len(tested.rows):,} pictures")
+    print("\n".join(result.table(tested, classes)))
     return 0

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from sightline.errors import DataError
 
 if TYPE_CHECKING:
-    from sightline.predictor import Failure, Prediction
+    from sightline.decision import AnyPrediction
+    from sightline.predictor import Failure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     from sightline.predictor import Failure, Predictor
 
     predictor = Predictor.open(args.run)
-    write = _json if args.json else _csv() if args.csv else _table
+    columns = predictor.decision.columns(predictor.classes)
+    write = _json if args.json else _csv(columns) if args.csv else _table
     num_failed = 0
     named = (name for path in _paths(args.inputs) for name in slice_names(path))
     for answer in predictor.stream(named):
@@ -80,35 +82,35 @@ def _refuse(error: OSError) -> None:
     raise DataError(f"{error.filename}: {error.strerror}; its pictures would be left out")
 
 
-def _json(answer: "Prediction | Failure") -> None:
+def _json(answer: "AnyPrediction | Failure") -> None:
     import json
     from dataclasses import asdict
 
     print(json.dumps(asdict(answer), ensure_ascii=False))
 
 
-def _csv() -> "Callable[[Prediction | Failure], None]":
+def _csv(columns: tuple[str, ...]) -> "Callable[[AnyPrediction | Failure], None]":
     import csv
     import sys
 
     from sightline.predictor import Failure
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("path", "label", "probability", "error"))
+    writer.writerow(("path", *columns, "error"))
 
-    def write(answer: "Prediction | Failure") -> None:
+    def write(answer: "AnyPrediction | Failure") -> None:
         if isinstance(answer, Failure):
-            writer.writerow((answer.path, "", "", answer.error))
+            writer.writerow((answer.path, *[""] * len(columns), answer.error))
         else:
-            writer.writerow((answer.path, answer.label, f"{answer.probability:.6f}", ""))
+            writer.writerow((answer.path, *answer.cells(), ""))
 
     return write
 
 
-def _table(answer: "Prediction | Failure") -> None:
+def _table(answer: "AnyPrediction | Failure") -> None:
     from sightline.predictor import Failure
 
     if isinstance(answer, Failure):
         print(f"{'error':>7}  {answer.path}: {answer.error}")
     else:
-        print(f"{answer.probability:7.1%}  {answer.label}  {answer.path}")
+        print(answer.line())

@@ -1,7 +1,8 @@
 """The Dataset: a table with one row a sample. Comes in: what a format read; goes out: rows and their pixels.
 
 Class names are declared once, here, in natural order (`class_2` before `class_10`), and an integer label is
-an index into them everywhere else. Must not know networks or torch.
+an index into them everywhere else. What the rows are labelled with is a matter of `data.tasks`. Must not know
+networks or torch.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from sightline.data.decode import Header, Pixels, decode, read_header, read_pict
 from sightline.data.names import Names, Repeated
 from sightline.data.names import natural_key as natural_key
 from sightline.data.store import Store
+from sightline.data.tasks import TASKS, Labels, counts, task_of
 from sightline.errors import DataError
 
 SPLITS = ("train", "val", "calibration", "test")
@@ -127,8 +129,8 @@ class Dataset:
     """Samples, their labels and what is known about them.
 
     paths    one name a row, unique; a file's path inside the folder or archive, or `images[17]` of an array
-    labels   int64 (N,), indices into `classes`
-    classes  the class names, in natural order
+    labels   int64 (N,), indices into `classes`; uint8 (N, K), several classes a row; float64 (N, T), numbers
+    classes  the class names, in natural order; what the numbers are called
     groups   (N,) group names, or None: rows of one group never part between splits
     splits   (N,) `train`, `val`, `calibration`, `test`, as the data set gives them, or None
     notes    what was left aside while reading, a sentence each, shown to the user
@@ -139,7 +141,7 @@ class Dataset:
     format: str
     images: Images
     paths: Sequence[str]
-    labels: NDArray[np.int64]
+    labels: Labels
     classes: tuple[str, ...]
     groups: Sequence[str] | None = None
     splits: Sequence[str] | None = None
@@ -154,18 +156,30 @@ class Dataset:
             raise DataError(f"{self.location}: columns of different lengths: {lengths}")
         if not len(self.labels):
             raise DataError(f"{self.location}: no pictures")
-        if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
-            raise DataError(
-                f"{self.location}: labels run from {self.labels.min()} to {self.labels.max()}, "
-                f"but there are {len(self.classes)} classes"
-            )
+        TASKS.get(self.task).check(self.labels, self.classes, self.location)
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def task(self) -> str:
+        """What the rows are labelled with: `single`, `multi` or `number`."""
+        return task_of(self.labels)
+
     def counts(self) -> NDArray[np.int64]:
-        """Pictures a class, (K,)."""
-        return np.bincount(self.labels, minlength=len(self.classes))
+        """Pictures of each class, (K,)."""
+        return counts(self.labels, len(self.classes))
+
+    def class_rows(self, k: int) -> NDArray[np.intp]:
+        """The rows that carry class k, ascending; of numbers, all rows."""
+        if self.task == "number":
+            return np.arange(len(self))
+        return np.flatnonzero(self.labels == k if self.labels.ndim == 1 else self.labels[:, k])
+
+    def label_text(self, row: int) -> str:
+        """What a row is labelled with, as a table would say it."""
+        text: str = TASKS.get(self.task).written(self.labels[row], self.classes)
+        return text
 
     def order(self, seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int] = (0, 1)) -> NDArray[np.intp]:
         """`rows` in the order of an epoch, a function of (seed, epoch) alone; `part` (i, n): the i-th of n equal parts.

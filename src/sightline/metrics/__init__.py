@@ -1,9 +1,17 @@
-"""Predictions + labels -> numbers. One file, one metric; each exposes `measure(probabilities, labels)`.
+"""Predictions + labels -> numbers. One file, one metric; each exposes `TASK` and `measure(sample)`.
 
-probabilities (N, K), labels (N,) indices into the classes. A metric that says nothing for the case at hand
-(top-5 of three classes) returns None. numpy alone.
+A metric that says nothing for the case at hand (top-5 of three classes) returns None. numpy alone.
 """
 
+from sightline.metrics._sample import Figure, Sample
 from sightline.registry import Registry
 
-METRICS = Registry("sightline.metrics", "metric", ("measure",))
+__all__ = ["MAIN", "METRICS", "Figure", "Sample", "names_of"]
+
+METRICS = Registry("sightline.metrics", "metric", ("TASK", "measure"))
+MAIN = {"single": "accuracy", "multi": "mean_average_precision", "number": "r2"}  # the one figure of a task
+
+
+def names_of(task: str) -> list[str]:
+    """The metrics of a task."""
+    return [name for name in METRICS.names() if task == METRICS.get(name).TASK]

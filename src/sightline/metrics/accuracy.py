@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sightline.metrics._interval import wilson
+from sightline.metrics._sample import Sample
+
+TASK = "single"
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,6 @@ class Accuracy:
     interval: tuple[float, float]
 
 
-def measure(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Accuracy:
-    hits = int((probabilities.argmax(axis=1) == labels).sum())
-    return Accuracy(hits / len(labels), wilson(hits, len(labels)))
+def measure(sample: Sample) -> Accuracy:
+    hits = int((sample.decided == sample.labels).sum())
+    return Accuracy(hits / len(sample.labels), wilson(hits, len(sample.labels)))

@@ -3,9 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.metrics._sample import Sample
 
-def measure(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+TASK = "single"
+
+
+def measure(sample: Sample) -> NDArray[np.int64]:
     """(K, K) counts."""
-    num_classes = probabilities.shape[1]
-    cells = labels * num_classes + probabilities.argmax(axis=1)
+    num_classes = sample.outputs.shape[1]
+    cells = (sample.labels * num_classes + sample.decided).astype(np.int64)
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)

@@ -1,9 +1,12 @@
 """Mean negative logarithm of the probability given to the true class, in nats."""
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sightline.metrics._sample import Sample
+
+TASK = "single"
 
 
-def measure(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    given = probabilities[np.arange(len(labels)), labels]
+def measure(sample: Sample) -> float:
+    given = sample.outputs[np.arange(len(sample.labels)), sample.labels.astype(np.int64)]
     return float(-np.log(np.maximum(given, np.finfo(np.float64).tiny)).mean())

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sightline.metrics import confusion
 from sightline.metrics._interval import wilson
+from sightline.metrics._sample import Sample
+
+TASK = "single"
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class ClassScore:
     f1: float | None
 
 
-def measure(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> list[ClassScore]:
-    table = confusion.measure(probabilities, labels)
+def measure(sample: Sample) -> list[ClassScore]:
+    table = confusion.measure(sample)
     return [_score(int(table[k, k]), int(table[k].sum()), int(table[:, k].sum())) for k in range(len(table))]
 
 

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from sightline.report import words
-from sightline.report.facts import Facts
+from sightline.report.facts import Common
+from sightline.report.results import result_of
 
 # https://hf.co/docs/hub/repositories-licenses; any other licence is `other`, with its name beside it.
 HUB_LICENCES = {
@@ -17,7 +18,6 @@ HUB_LICENCES = {
     *("cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0"),
     *("cc-by-nc-sa-4.0", "gpl-3.0", "lgpl-3.0", "agpl-3.0"),
 }
-CONFUSED_SHOWN = 5
 CLASSES_SHOWN = 50  # the page has them all
 # YAML 1.1 breaks lines at these even between quotes, and drops the spaces around.
 _YAML_BREAKS = re.compile("[\u2028\u2029]")
@@ -27,7 +27,7 @@ _MARKDOWN = re.compile(r"[\\`*_{}\[\]!|~$]|^[-+#=]|(?<=^\d)[.)](?=\s|$)|(?<=:)//
 Json = str | float | list["Json"] | dict[str, "Json"]
 
 
-def render_card(facts: Facts) -> str:
+def render_card(facts: Common) -> str:
     """`facts` as README.md: front matter, the answer, classes, limits, how it was made."""
     sections = [
         _front_matter(facts),
@@ -42,7 +42,7 @@ def render_card(facts: Facts) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _front_matter(facts: Facts) -> str:
+def _front_matter(facts: Common) -> str:
     values: dict[str, Json] = {
         "library_name": "sightline",
         "pipeline_tag": "image-classification",
@@ -53,10 +53,9 @@ def _front_matter(facts: Facts) -> str:
     return "\n".join(["---", *(f"{key}: {_quote(value)}" for key, value in values.items()), "---"])
 
 
-def _result(facts: Facts) -> Json:
-    metrics: list[Json] = [{"type": "accuracy", "name": "Accuracy", "value": round(facts.accuracy, 6)}]
-    if facts.top5 is not None:
-        metrics.append({"type": "accuracy", "name": "Top-5 accuracy", "value": round(facts.top5, 6)})
+def _result(facts: Common) -> Json:
+    measured = result_of(facts.task).card_metrics(facts)
+    metrics: list[Json] = [{"type": kind, "name": name, "value": round(value, 6)} for kind, name, value in measured]
     return {
         "task": {"type": "image-classification"},
         "dataset": {"name": facts.title, "type": "imagefolder", "split": facts.split},
@@ -105,14 +104,10 @@ def _code(text: str) -> str:
     return f"{fence}\n{words.printable(text)}\n{fence}"
 
 
-def _answer(facts: Facts) -> str:
-    lines = [
-        f"**{words.percent(facts.accuracy)} of {_escape(facts.split)} pictures right** (95 % interval "
-        f"{words.span(facts.interval)}, {words.pictures(facts.num_samples)}). Always answering the commonest "
-        f"class would be right for {words.percent(facts.baseline)}.",
-        _escape(words.meaning(facts)),
-    ]
-    for caution in words.cautions(facts):
+def _answer(facts: Common) -> str:
+    result = result_of(facts.task)
+    lines = [result.card_answer(facts), _escape(result.meaning(facts))]
+    for caution in result.cautions(facts):
         names = ", ".join(_escape(name) for name in caution.names)
         more = f" and {caution.num_more} more" if caution.num_more else ""
         lines.append(f"> **With caution.** {caution.text}" + (f" {names}{more}." if names else ""))
@@ -127,35 +122,23 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _classes(facts: Facts) -> str:
-    shown = facts.class_rows[:CLASSES_SHOWN]
-    rows = [
-        [_escape(row.name), f"{row.count:,}", _share(row.recall), _share(row.precision), _share(row.f1)]
-        for row in shown
-    ]
-    parts = [_table(["Class", "Pictures", "Recall", "Precision", "F1"], rows)]
-    if len(facts.class_rows) > len(shown):
-        parts.append(f"The other {len(facts.class_rows) - len(shown):,} classes are in `report.html`.")
-    confused = words.most_confused(facts.confusion, facts.classes, CONFUSED_SHOWN)
-    if confused:
-        lines = [
-            f"- {one.count:,} of {one.total:,}: {_escape(one.truth)} taken for {_escape(one.predicted)}"
-            for one in confused
-        ]
-        parts.append("Commonest mistakes:\n\n" + "\n".join(lines))
+def _classes(facts: Common) -> str:
+    head, rows = result_of(facts.task).card_table(facts)
+    parts = [_table(head, [[_escape(row[0]), *row[1:]] for row in rows[:CLASSES_SHOWN]])]
+    if len(rows) > CLASSES_SHOWN:
+        parts.append(f"The other {len(rows) - CLASSES_SHOWN:,} classes are in `report.html`.")
+    mistakes = result_of(facts.task).card_mistakes(facts)
+    if mistakes:
+        parts.append("Commonest mistakes:\n\n" + "\n".join(f"- {_escape(line)}" for line in mistakes))
     return "\n\n".join(parts)
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else words.percent(value)
-
-
-def _data(facts: Facts) -> str:
-    totals = [[_escape(name), f"{counts.sum():,}"] for name, counts in facts.splits.items()]
+def _data(facts: Common) -> str:
+    totals = [[_escape(name), f"{total:,}"] for name, total in facts.totals.items()]
     return _escape(facts.split_rule) + "\n\n" + _table(["Split", "Pictures"], totals)
 
 
-def _training(facts: Facts) -> str:
+def _training(facts: Common) -> str:
     stated = facts.what | facts.machine | {"Duration": words.duration(facts.duration_s)}
     stated |= {f"Licence of the {part}": name for part, name in facts.licences.items()}
     lines = "\n".join(f"- {_escape(key)}: {_escape(value)}" for key, value in stated.items())
@@ -167,10 +150,10 @@ def _use() -> str:
     return f"RUN is this folder.\n\n{_code('sightline predict RUN pictures/')}\n\n{_code(python)}"
 
 
-def _limits(facts: Facts) -> str:
-    return (
-        "- The figures hold for pictures like those tested; another camera or light can be much harder.\n"
-        f"- The network names one of its {len(facts.classes):,} classes whatever it is shown.\n"
-        "- Its probabilities are not calibrated yet: use them to order pictures, not as odds.\n"
-        "- The interval covers which pictures were tested, not what another seed would have given."
-    )
+def _limits(facts: Common) -> str:
+    lines = [
+        "The figures hold for pictures like those tested; another camera or light can be much harder.",
+        *result_of(facts.task).card_limits(facts),
+        "The interval covers which pictures were tested, not what another seed would have given.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)

@@ -90,17 +90,18 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     return moved
 
 
-def curves(history: Sequence[Epoch]) -> list[Chart]:
-    """The loss and, where it was measured, the validation accuracy over epochs. One epoch or none, no charts."""
+def curves(history: Sequence[Epoch], figure: str = "Accuracy") -> list[Chart]:
+    """The loss and, where it was measured, the task's figure over epochs. One epoch or none, no charts."""
     if len(history) < 2:  # a point is no curve; the table has it
         return []
     losses = [
         _series("training", "quiet", history, lambda epoch: epoch.train_loss),
         _series("validation", "strong", history, lambda epoch: epoch.val_loss),
     ]
-    accuracy = [_series("validation", "strong", history, lambda epoch: epoch.val_accuracy)]
+    scores = [_series("validation", "strong", history, lambda epoch: epoch.val_figure)]
     charts = [_chart("Loss", losses, lambda v: f"{v:g}", from_zero=True)]
-    charts.append(_chart("Accuracy", accuracy, lambda v: f"{100 * v:g}{PERCENT}", from_zero=False))
+    write = (lambda v: f"{v:g}") if figure == "R2" else (lambda v: f"{100 * v:g}{PERCENT}")
+    charts.append(_chart(figure, scores, write, from_zero=False))
     return [chart for chart in charts if chart is not None]
 
 

@@ -1,13 +1,17 @@
 """What a report is made of. Comes in: numbers that were measured elsewhere, checked for fitting each other.
 
-Goes out: `Facts`, from which the page and the card are written, so that both say the same. Must not know:
+Goes out: the Facts of a task, from which the page and the card are written, so that both say the same. Must not know:
 how a figure was measured, torch, files, or how anything is drawn.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sightline.metrics import Figure
+from sightline.metrics.per_label import LabelScore
 
 MEDIA_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 # `accuracy` is computed by the metric and again here from the matrix; float32 rounding lies far below this.
@@ -16,13 +20,13 @@ ACCURACY_TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training pictures. None where nothing was trained or validated."""
+    """One pass over the training pictures. None where nothing was trained, validated or defined."""
 
     epoch: int
     step: int
     train_loss: float | None
     val_loss: float | None
-    val_accuracy: float | None
+    val_figure: float | None  # the task's: accuracy, mean average precision, R2
     learning_rate: float
     seconds: float
     waited_s: float = 0.0  # of these seconds, those in which a step waited for its pictures
@@ -51,42 +55,81 @@ class Example:
     image: bytes
 
     def __post_init__(self) -> None:
-        if self.media_type is None:
-            raise ValueError(f"thumbnail of {self.path!r} is no PNG or JPEG: it begins {self.image[:8]!r}")
+        _media_type(self.path, self.image)
 
     @property
-    def media_type(self) -> str | None:
-        """Told from the first bytes; None where they are neither PNG nor JPEG."""
-        return next((kind for head, kind in MEDIA_TYPES.items() if self.image.startswith(head)), None)
+    def media_type(self) -> str:
+        """Told from the first bytes."""
+        return _media_type(self.path, self.image)
 
 
-@dataclass(frozen=True, eq=False)  # arrays have no single equality
-class Facts:
-    """All that a training leaves to tell. K classes; `ValueError` where two figures contradict each other."""
+@dataclass(frozen=True)
+class Card:
+    """One tested picture; `lines`: a term, what is said of it, and how (`right`, `wrong` or plain)."""
+
+    path: str
+    image: bytes
+    alt: str
+    lines: tuple[tuple[str, str, str], ...]
+
+    def __post_init__(self) -> None:
+        _media_type(self.path, self.image)
+
+    @property
+    def media_type(self) -> str:
+        """Told from the first bytes."""
+        return _media_type(self.path, self.image)
+
+
+def _media_type(path: str, image: bytes) -> str:
+    for head, kind in MEDIA_TYPES.items():
+        if image.startswith(head):
+            return kind
+    raise ValueError(f"thumbnail of {path!r} is no PNG or JPEG: it begins {image[:8]!r}")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)  # arrays have no single equality
+class Common:
+    """What every training leaves to tell, whatever its task."""
+
+    task: ClassVar[str] = ""
 
     title: str
     created: str  # ISO 8601
     command: str
     version: str
-    split: str  # the one that `accuracy` was measured on
+    split: str  # the one that the figures were measured on
     num_samples: int
-    accuracy: float
-    interval: tuple[float, float]  # 95 %, Wilson
-    top5: float | None  # None where fewer than 10 classes
-    baseline: float  # accuracy of always answering the commonest training class, on this split
     classes: tuple[str, ...]
-    class_rows: tuple[ClassRow, ...]
-    confusion: NDArray[np.int64]  # (K, K), rows truth, columns predicted
     splits: dict[str, NDArray[np.int64]]  # name -> pictures a class, (K,)
+    totals: dict[str, int]  # name -> pictures
     history: tuple[Epoch, ...]
-    surest_mistakes: tuple[Example, ...]
-    least_sure_hits: tuple[Example, ...]
     what: dict[str, str]
     machine: dict[str, str]
     duration_s: float
     notes: tuple[str, ...]
     split_rule: str
     licences: dict[str, str]
+
+    def shared(self) -> dict[str, Any]:  # Any: fields of many types
+        """The fields that all tasks have."""
+        return {field.name: getattr(self, field.name) for field in fields(Common)}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Facts(Common):
+    """One class a picture. K classes; `ValueError` where two figures contradict each other."""
+
+    task: ClassVar[str] = "single"
+
+    accuracy: float
+    interval: tuple[float, float]  # 95 %, Wilson
+    top5: float | None  # None where fewer than 10 classes
+    baseline: float  # accuracy of always answering the commonest training class, on this split
+    class_rows: tuple[ClassRow, ...]
+    confusion: NDArray[np.int64]  # (K, K), rows truth, columns predicted
+    surest_mistakes: tuple[Example, ...]
+    least_sure_hits: tuple[Example, ...]
 
     def __post_init__(self) -> None:
         num_classes = len(self.classes)
@@ -113,3 +156,68 @@ class Facts:
     @property
     def num_right(self) -> int:
         return int(np.trace(self.confusion))
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """The figures of one of several classes, and the threshold from which on it is answered."""
+
+    name: str
+    threshold: float
+    score: LabelScore
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MultiFacts(Common):
+    """Several classes a picture."""
+
+    task: ClassVar[str] = "multi"
+
+    average_precision: Figure  # the mean over the classes
+    baseline: float  # mean average precision of an order by chance: how common the classes are, on this split
+    exact_baseline: float  # exact match of always answering what most training pictures carry
+    label_rows: tuple[LabelRow, ...]
+    figures: dict[str, Figure]  # f1_macro, f1_micro, exact_match, hamming_loss
+    missed: tuple[Card, ...]
+    false: tuple[Card, ...]
+
+    def __post_init__(self) -> None:
+        names = tuple(row.name for row in self.label_rows)
+        if names != self.classes:
+            raise ValueError(f"label_rows are of {names}, classes are {self.classes}")
+        if self.num_samples < 1:
+            raise ValueError(f"a report needs at least one tested picture; num_samples is {self.num_samples}")
+
+
+@dataclass(frozen=True)
+class ValueRow:
+    """The figures of one number; `blind_mae`, `blind_rmse`: those of always answering the training median, mean."""
+
+    name: str
+    mae: Figure
+    rmse: Figure
+    r2: Figure
+    spearman: Figure
+    blind_mae: float
+    blind_rmse: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NumberFacts(Common):
+    """Numbers. T of them; `ValueError` where two figures contradict each other."""
+
+    task: ClassVar[str] = "number"
+
+    r2: Figure  # the mean over the numbers
+    value_rows: tuple[ValueRow, ...]
+    truth: NDArray[np.float64]  # (N, T)
+    answers: NDArray[np.float64]  # (N, T)
+    worst: tuple[Card, ...]
+
+    def __post_init__(self) -> None:
+        names = tuple(row.name for row in self.value_rows)
+        if names != self.classes:
+            raise ValueError(f"value_rows are of {names}, the numbers are {self.classes}")
+        expected = (self.num_samples, len(self.classes))
+        if not self.truth.shape == self.answers.shape == expected or not self.num_samples:
+            raise ValueError(f"truth {self.truth.shape} and answers {self.answers.shape}; expected {expected}")

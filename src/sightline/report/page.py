@@ -10,38 +10,36 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.report import chart, histogram, words
+from sightline.report import chart, histogram, scatter, words
 from sightline.report.check_facts import CheckFacts, Shown
-from sightline.report.facts import ClassRow, Example, Facts
+from sightline.report.facts import Card, Common, Example
+from sightline.report.results import result_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-MAX_NUMBERED = 30  # classes; a larger matrix with numbers fits neither screen nor paper
-PAIRS_SHOWN = 8
+MANY = 30  # classes; longer tables scroll by themselves
 LONGEST_NAME = 60  # characters; a longer one is cut and whole in its tooltip
-PAIRS_SHOWN_MANY = 24  # where there are no numbers to look at
 
 
-def render_report(facts: Facts) -> str:
+def render_report(facts: Common) -> str:
     """`facts` as one self-contained page: no fonts, scripts, styles or pictures from elsewhere."""
-    many = len(facts.classes) > MAX_NUMBERED
+    result = result_of(facts.task)
     return (
         _environment()
-        .get_template("report.html")
+        .get_template(f"{facts.task}.html")
         .render(
             facts=facts,
             **_script(),
-            many=many,
-            rows=weakest_first(facts.class_rows),
-            meaning=words.meaning(facts),
-            cautions=words.cautions(facts),
-            confused=words.most_confused(facts.confusion, facts.classes, PAIRS_SHOWN_MANY if many else PAIRS_SHOWN),
-            heat_map=chart.heat_map(facts.confusion) if many else None,
-            shares=None if many else _shares(facts),
-            learning=words.learning(facts.history),
-            charts=chart.curves(facts.history),
+            many=len(facts.classes) > MANY,
+            title=result.title(facts),
+            meaning=result.meaning(facts),
+            cautions=result.cautions(facts),
+            curve=result.CURVE,
+            learning=words.learning(facts.history, result.CURVE),
+            charts=chart.curves(facts.history, result.CURVE),
             marked=len(facts.history) <= chart.MAX_MARKED,
+            **result.page_values(facts),
         )
     )
 
@@ -62,22 +60,7 @@ def _script() -> dict[str, str]:
     return {"script": Markup(script), "script_digest": Markup(digest)}
 
 
-def weakest_first(rows: tuple[ClassRow, ...]) -> list[ClassRow]:
-    """By recall, then F1; classes that were not tested come last."""
-
-    def weakness(row: ClassRow) -> tuple[bool, float, float]:
-        return (row.recall is None, row.recall or 0.0, row.f1 or 0.0)
-
-    return sorted(rows, key=weakness)
-
-
-def _shares(facts: Facts) -> list[list[float]]:
-    totals = facts.confusion.sum(axis=1, keepdims=True).clip(1)
-    shares: list[list[float]] = (facts.confusion / totals).tolist()
-    return shares
-
-
-def _data_uri(example: Example | Shown) -> str:
+def _data_uri(example: Example | Card | Shown) -> str:
     assert example.image is not None
     return f"data:{example.media_type};base64,{base64.b64encode(example.image).decode()}"
 
@@ -105,11 +88,16 @@ def _environment() -> "Environment":
     )
     environment.filters |= {
         "percent": words.percent,
+        "share": words.share,
+        "figure_text": words.figure_text,
+        "number": words.number,
+        "lower_first": words.lower,
         "span": words.span,
         "pictures": words.pictures,
         "duration": words.duration,
         "data_uri": _data_uri,
         "anchor": _anchor,
     }
-    environment.globals |= {"chart": chart, "histogram": histogram, "few": words.FEW_PICTURES, "longest": LONGEST_NAME}
+    shared = {"chart": chart, "histogram": histogram, "scatter": scatter}
+    environment.globals |= {**shared, "few": words.FEW_PICTURES, "longest": LONGEST_NAME}
     return environment

@@ -7,10 +7,12 @@ from PIL import Image
 from sightline.data.dataset import Dataset
 from sightline.data.greys import for_display
 
+NUM_EXAMPLES = 12
+USUAL_SIDE = 256  # pixels; a card is some 220 wide
 SHARP_SIDE = 64  # pixels; JPEG would blur a picture this small
 
 
-def thumbnail(dataset: Dataset, row: int, side: int) -> bytes:
+def thumbnail(dataset: Dataset, row: int, side: int = USUAL_SIDE) -> bytes:
     """At most `side` pixels a side, never blown up. Raises PictureError or OSError if it cannot be read."""
     pixels = for_display(dataset.images.pixels(row, side))
     picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)

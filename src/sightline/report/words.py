@@ -3,6 +3,7 @@
 Must not know HTML, Markdown or Jinja2: whoever prints a sentence escapes it.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,33 @@ def _points(share: float, places: int = 1) -> str:
     if 0 < share < 1 and float(text) in (0, 100):
         return f"< {least:g}" if share < 0.5 else f"> {100 - least:g}"
     return text
+
+
+def share(value: float | None) -> str:
+    """A percentage, or a dash where it is undefined."""
+    return "–" if value is None else percent(value)
+
+
+def figure_text(value: float, figure: str) -> str:
+    """A task's figure: R2 is no percentage, for it may lie below 0."""
+    return f"{value:.2f}" if figure == "R2" else percent(value)
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """`0.12346` -> `0.1235`, `123456.7` -> `123,500`: the digits that count, without an exponent where it is read."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    rounded = float(f"{value:.{digits}g}")
+    if rounded and not 1e-4 <= abs(rounded) < 1e9:
+        return f"{rounded:g}"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0
+    text = f"{rounded:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def lower(name: str) -> str:
+    """`Mean average precision` -> `mean average precision`; `R2` stays."""
+    return name if name[1:2].isdigit() else name[:1].lower() + name[1:]
 
 
 def span(interval: tuple[float, float]) -> str:
@@ -82,32 +110,41 @@ class Caution:
 
 def cautions(facts: Facts) -> list[Caution]:
     """What a reader must know before believing the figures; empty for a large, clear test."""
-    found = [*_small_test(facts), *_near_baseline(facts)]
-    counts = [(row.name, row.count) for row in facts.class_rows]
+    found = [*small_test(facts.num_samples, facts.interval), *_near_baseline(facts)]
+    return found + few_or_none([(row.name, row.count) for row in facts.class_rows], facts.split)
+
+
+def few_or_none(counts: Sequence[tuple[str, int]], split: str) -> list[Caution]:
+    """Classes that hardly any, or no, picture of the split was tested of."""
     few = [name for name, count in counts if 0 < count < FEW_PICTURES]
     none = [name for name, count in counts if count == 0]
+    found = []
     if few:
         noun = "1 class has" if len(few) == 1 else f"{len(few)} classes have"
-        text = f"{noun} fewer than {FEW_PICTURES} {facts.split} pictures, so their own figures say little:"
-        found.append(_about(text.replace("their own", "its own") if len(few) == 1 else text, few))
+        text = f"{noun} fewer than {FEW_PICTURES} {split} pictures, so their own figures say little:"
+        found.append(about(text.replace("their own", "its own") if len(few) == 1 else text, few))
     if none:
         noun = "1 class has" if len(none) == 1 else f"{len(none)} classes have"
-        found.append(_about(f"{noun} no {facts.split} picture at all, so nothing was measured for:", none))
+        found.append(about(f"{noun} no {split} picture at all, so nothing was measured for:", none))
     return found
 
 
-def _about(text: str, names: Sequence[str]) -> Caution:
+def about(text: str, names: Sequence[str]) -> Caution:
+    """A caution that names classes, as many as fit."""
     shown = tuple(names[:NAMES_SHOWN])
     return Caution(text, shown, len(names) - len(shown))
 
 
-def _small_test(facts: Facts) -> list[Caution]:
-    width = facts.interval[1] - facts.interval[0]
-    if facts.num_samples >= SMALL_TEST and width <= WIDE_INTERVAL:
+def small_test(num_samples: int, interval: tuple[float, float] | None) -> list[Caution]:
+    """Whether a share, with its interval, was measured on too few pictures."""
+    if interval is None:
+        return [Caution("The test pictures do not suffice to measure anything.")]
+    width = interval[1] - interval[0]
+    if num_samples >= SMALL_TEST and width <= WIDE_INTERVAL:
         return []
     return [
         Caution(
-            f"The test is small: {pictures(facts.num_samples)} leave an interval {100 * width:.1f} points "
+            f"The test is small: {pictures(num_samples)} leave an interval {100 * width:.1f} points "
             f"wide. About four times as many would halve it."
         )
     ]
@@ -142,14 +179,14 @@ def most_confused(matrix: NDArray[np.int64], classes: Sequence[str], num_shown: 
     return [Confusion(classes[truths[i]], classes[answers[i]], int(counts[i]), int(totals[truths[i]])) for i in order]
 
 
-def learning(history: Sequence[Epoch]) -> str:
-    """How the training went, in a sentence or two."""
+def learning(history: Sequence[Epoch], figure: str = "Accuracy") -> str:
+    """How the training went, in a sentence or two; `figure`: what the task's is called."""
     if not history:
         return "No epoch was recorded, so there is nothing to draw."
     noun = "1 epoch" if len(history) == 1 else f"{len(history):,} epochs"
     text = f"{noun} in {duration(sum(epoch.seconds for epoch in history))}."
-    scored = [(epoch.val_accuracy, -epoch.epoch) for epoch in history if epoch.val_accuracy is not None]
+    scored = [(epoch.val_figure, -epoch.epoch) for epoch in history if epoch.val_figure is not None]
     if scored:
         best, number = max(scored)
-        text += f" Validation accuracy was highest after epoch {-number}: {percent(best)}."
+        text += f" Validation {lower(figure)} was highest after epoch {-number}: {figure_text(best, figure)}."
     return text

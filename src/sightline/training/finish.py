@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from sightline import __version__
 from sightline.data.preprocess import Preprocessing
 from sightline.data.records import hexadecimal
+from sightline.data.split import FRACTIONS
 from sightline.engines.torch import TorchEngine
 from sightline.evaluate import Evaluation, evaluate
 from sightline.models import Network
 from sightline.predictor import Predictor
-from sightline.report import Facts, render_card, render_report
-from sightline.report.gather import class_rows, confusion_of, examples
+from sightline.report import Common, render_card, render_report
+from sightline.report.results import result_of
 from sightline.run import Run, RunConfig, replacing, write_csv, write_json
 from sightline.training import prepare, writer
 from sightline.training.loop import Outcome
@@ -65,6 +65,7 @@ def run_config(network: Network, table: Table, preprocessing: Preprocessing, pla
         num_threads=torch.get_num_threads(),
         channels_last=plan.channels_last,
         data=table.dataset.source,
+        task=table.dataset.task,
     )
 
 
@@ -78,62 +79,42 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     write_json(folder / "environment.json", writer.machine())
     writer.write_network(folder, trained.engine.network, trained.engine.config)
     run = Run.open(folder)
+    predictor, result = Predictor.open(folder), result_of(table.dataset.task)
     rows, read = table.parts.rows("test"), prepare.reader_of(table, trained.what.preprocessing)
-    tested = evaluate(Predictor.open(folder), table.dataset, rows, "test", read=read)
+    tested = evaluate(predictor, table.dataset, rows, "test", read=read)
     write_json(folder / "metrics.json", tested.to_json() | {"interrupted": trained.outcome.interrupted})
-    _write_predictions(folder, table, tested)
-    facts = _facts(run, trained, table, tested, command, time.perf_counter() - started)
+    write_csv(folder / "predictions.csv", *result.predictions(tested, table.dataset))
+    common = _common(trained, table, tested, command, time.perf_counter() - started)
+    train_labels = table.dataset.labels[table.parts.rows("train")]
+    facts = result.facts_of(common, tested, table.dataset, train_labels, predictor.decision)
     with replacing(folder / "README.md") as file:
         file.write(render_card(facts))
     with replacing(folder / "report.html") as file:
         file.write(render_report(facts))
-    low, high = tested.accuracy.interval
-    progress.say(
-        f"Test accuracy {tested.accuracy.value:.2%} (95 % interval {low:.2%} to {high:.2%}, "
-        f"{len(tested.rows):,} pictures), {facts.duration_s:.1f} s in all"
-    )
+    figure, _, interval = result.headline(tested).partition("  ")
+    progress.say(f"Test {figure} ({interval}, {len(tested.rows):,} pictures), {common.duration_s:.1f} s in all")
     progress.say(f"Report: {folder / 'report.html'}")
     return run
 
 
-def _write_predictions(folder: Path, table: Table, tested: Evaluation) -> None:
-    classes, best = table.dataset.classes, tested.probabilities.argmax(axis=1)
-    given = tested.probabilities[np.arange(len(best)), best]
-    rows = (
-        (table.dataset.paths[row], classes[truth], classes[answer], f"{probability:.6f}")
-        for row, truth, answer, probability in zip(tested.rows, tested.labels, best, given, strict=True)
-    )
-    write_csv(folder / "predictions.csv", ("path", "label", "predicted", "probability"), rows)
-
-
-def _facts(run: Run, trained: Trained, table: Table, tested: Evaluation, command: str, duration_s: float) -> Facts:
+def _common(trained: Trained, table: Table, tested: Evaluation, command: str, duration_s: float) -> Common:
     outcome, dataset, parts = trained.outcome, table.dataset, table.parts
-    counts = parts.counts(dataset.labels, len(dataset.classes))
-    top5 = tested.to_json().get("top5")
     notes = list(table.notes)
     if outcome.interrupted:
         notes.append(f"Training was stopped by Ctrl-C after {outcome.num_steps:,} of {trained.num_steps:,} steps.")
     if outcome.stopped_by_patience:
         notes.append(f"Training stopped after {outcome.num_steps:,} steps: the selection loss no longer fell.")
-    mistakes, hits = examples(tested, dataset)
-    return Facts(
+    return Common(
         title=table.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         version=__version__,
         split="test",
         num_samples=len(tested.rows),
-        accuracy=tested.accuracy.value,
-        interval=tested.accuracy.interval,
-        top5=top5 if isinstance(top5, float) else None,
-        baseline=float((tested.labels == counts["train"].argmax()).mean()),
         classes=dataset.classes,
-        class_rows=class_rows(tested, dataset.classes),
-        confusion=confusion_of(tested),
-        splits=counts,
+        splits=parts.counts(dataset.labels, len(dataset.classes)),
+        totals={name: len(parts.rows(name)) for name in FRACTIONS},
         history=tuple(outcome.history),
-        surest_mistakes=mistakes,
-        least_sure_hits=hits,
         what=_what(trained),
         machine=writer.machine(),
         duration_s=duration_s,

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from sightline.data.batches import Batches
-from sightline.decision import Decision
 from sightline.engines.torch import TorchEngine
 from sightline.errors import TrainingError
-from sightline.metrics import accuracy, log_loss
+from sightline.metrics import MAIN
 from sightline.report import Epoch
 from sightline.training.interrupt import between_steps
-from sightline.training.optimise import Optimizer, class_weights, loss_of, rate_factor
+from sightline.training.objectives import Objective
+from sightline.training.optimise import Optimizer, loss_of, rate_factor
 from sightline.training.plan import Plan
 from sightline.training.prepare import Selection
 from sightline.training.progress import Progress
@@ -48,6 +48,7 @@ def fit(
     batches: Batches,
     selection: Selection,
     recipe: Recipe,
+    objective: Objective,
     plan: Plan,
     num_steps: int,
     progress: Progress,
@@ -61,18 +62,18 @@ def fit(
     """
     network, outcome, keeper = engine.network, Outcome(), _Keeper(recipe, with_head)
     untried = [name for name in recipe.augment_if_safe if name not in batches.augmentations]
-    probe = SafetyProbe(untried if num_steps else [], batches.seed)
+    probe = SafetyProbe(untried if num_steps else [], batches.seed, objective)
     optimiser = Optimizer(network, recipe)
-    weights = class_weights(recipe, np.bincount(batches.dataset.labels[batches.rows], minlength=network.num_classes))
+    main = MAIN[batches.dataset.task].replace("_", " ")
     step, epoch, began, waiting, waited_s = 0, 0, time.perf_counter(), Waiting(), 0.0
     every = max(1, num_steps // len(batches) // MAX_LINES)
 
     def close_epoch(losses: list[float], rate: float) -> None:
-        record = _measured(engine, selection, epoch, step, losses, rate, time.perf_counter() - began)
+        record = _measured(engine, objective, selection, epoch, step, losses, rate, time.perf_counter() - began)
         record = replace(record, waited_s=waiting.waited_s - waited_s)
         log(record)
         if epoch % every == 0 or step == num_steps:
-            progress.say(_sentence(record))
+            progress.say(_sentence(record, main))
         outcome.history.append(record)
         keeper.consider(record, network)
 
@@ -86,7 +87,7 @@ def fit(
                 _train_mode(network, keep_statistics=with_head)
                 for batch in waiting.over(batches.epoch(epoch)):
                     rate = recipe.learning_rate * rate_factor(recipe, step / num_steps)
-                    loss = loss_of(network, batch, recipe, batches.preprocessing, plan, weights)
+                    loss = loss_of(network, batch, objective, batches.preprocessing, plan)
                     losses.append(_finite(loss.item(), step, epoch, rate))
                     optimiser.zero_grad()
                     loss.backward()  # type: ignore[no-untyped-call]  # of torch
@@ -130,6 +131,7 @@ def _finite(loss: float, step: int, epoch: int, rate: float) -> float:
 
 def _measured(
     engine: TorchEngine,
+    objective: Objective,
     selection: Selection,
     epoch: int,
     step: int,
@@ -138,22 +140,24 @@ def _measured(
     seconds: float,
 ) -> Epoch:
     """The epoch's line in the history."""
-    val_loss = val_accuracy = None
+    val_loss = val_figure = None
     if len(selection.labels):
-        probabilities = Decision().probabilities(engine.answer(selection.pictures))
-        val_loss = log_loss.measure(probabilities, selection.labels)
-        val_accuracy = accuracy.measure(probabilities, selection.labels).value
+        val_loss, val_figure = objective.selected(engine.answer(selection.pictures), selection.labels)
         _finite(val_loss, step, epoch, rate)
     train_loss = float(np.mean(losses)) if losses else None
-    return Epoch(epoch, step, train_loss, val_loss, val_accuracy, rate, seconds)
+    return Epoch(epoch, step, train_loss, val_loss, val_figure, rate, seconds)
 
 
-def _sentence(record: Epoch) -> str:
+def _sentence(record: Epoch, main: str) -> str:
+    """An epoch in a line; `main`: what the task's figure is called."""
     text = f"epoch {record.epoch:3d}" if record.epoch else "head     "
     if record.train_loss is not None:
         text += f"  train loss {record.train_loss:.4f}"
-    if record.val_loss is not None and record.val_accuracy is not None:
-        text += f"  val loss {record.val_loss:.4f}  val accuracy {record.val_accuracy:.2%}"
+    if record.val_loss is not None:
+        text += f"  val loss {record.val_loss:.4f}"
+    if record.val_figure is not None:
+        is_share = main != "r2"  # which may lie below 0
+        text += f"  val {main} {record.val_figure:{'.2%' if is_share else '.3f'}}"
     return f"{text}  {record.seconds:.1f} s"
 
 

@@ -6,10 +6,7 @@ Weight decay is kept off biases and normalisation (Goyal et al., 2017); it is de
 import math
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
@@ -18,6 +15,7 @@ from sightline.data.batches import Batch
 from sightline.data.preprocess import Preprocessing
 from sightline.engines.torch import normalised
 from sightline.models import Network
+from sightline.training.objectives import Objective
 from sightline.training.plan import Plan
 from sightline.training.recipe import Recipe
 
@@ -126,48 +124,23 @@ def rate_factor(recipe: Recipe, done: float) -> float:
     return 1 - rest if recipe.schedule == "one_cycle" else 0.5 * (1 + math.cos(math.pi * rest))
 
 
-def class_weights(recipe: Recipe, counts: NDArray[np.int64]) -> Tensor | None:
-    """(K,) weights of the loss, mean 1 over the training pictures; None where every picture weighs the same."""
-    if recipe.class_weights == "none":
-        return None
-    return torch.from_numpy(counts.sum() / (len(counts) * np.maximum(counts, 1))).float()
-
-
 def loss_of(
     network: Network,
     batch: Batch,
-    recipe: Recipe,
+    objective: Objective,
     preprocessing: Preprocessing,
     plan: Plan,
-    weights: Tensor | None,
 ) -> Tensor:
-    """Cross-entropy of a batch, that of auxiliary heads added with their weights.
-
-    A mixed picture's is that of its own label and of its partner's, in their shares (Zhang et al., 2018).
-    """
+    """The loss of a batch, that of auxiliary heads added with their weights."""
     device = next(network.parameters()).device
     images = normalised(batch.images.to(device), preprocessing, plan.channels_last)
-    weights = None if weights is None else weights.to(device)
+    labels, mixed = batch.labels.to(device), None
+    if batch.partner_labels is not None and batch.shares is not None:
+        mixed = batch.partner_labels.to(device), batch.shares.to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
         logits, auxiliary = network.training_logits(images)
 
-    loss = _cross_entropy(logits.float(), batch, recipe.label_smoothing, weights)
+    loss = objective.loss(logits.float(), labels, mixed)
     for aux_logits, share in auxiliary:
-        loss = loss + share * _cross_entropy(aux_logits.float(), batch, recipe.label_smoothing, weights)
+        loss = loss + share * objective.loss(aux_logits.float(), labels, mixed)
     return loss
-
-
-def _cross_entropy(logits: Tensor, batch: Batch, smoothing: float, weights: Tensor | None) -> Tensor:
-    """The mean over a batch, each label counting as much as its class weighs."""
-    labels = batch.labels.to(logits.device)
-    if batch.partner_labels is None or batch.shares is None:
-        return F.cross_entropy(logits, labels, weights, label_smoothing=smoothing)
-    partners, shares = batch.partner_labels.to(logits.device), batch.shares.to(logits.device)
-    own, other = (
-        F.cross_entropy(logits, truth, weights, label_smoothing=smoothing, reduction="none")
-        for truth in (labels, partners)
-    )
-    losses = shares * own + (1 - shares) * other
-    if weights is None:
-        return losses.mean()
-    return losses.sum() / (shares * weights[labels] + (1 - shares) * weights[partners]).sum()

@@ -22,6 +22,7 @@ from sightline.data.preprocess import Pixels, Preprocessing, centre_crop
 from sightline.data.records import RECORD
 from sightline.data.scan import scan
 from sightline.data.split import Split, check_classes, split
+from sightline.data.tasks import TASKS, Labels
 from sightline.errors import BadPicturesError, DataError
 from sightline.training.progress import Progress
 
@@ -31,13 +32,13 @@ MAX_SELECTION = 5_000
 
 @dataclass(frozen=True)
 class Selection:
-    """The split that selects, preprocessed: pictures (N, height, width, C) and labels (N,). May be empty.
+    """The split that selects, preprocessed: pictures (N, height, width, C) and their labels. May be empty.
 
     uint8, or float32 0..255 where one of them holds more than 8 bits.
     """
 
     pictures: Pixels
-    labels: NDArray[np.int64]
+    labels: Labels
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def open_table(
         progress.say(note)
     parts = split(dataset, fold=fold)
     counts = ", ".join(f"{name} {len(parts.rows(name)):,}" for name in ("train", "val", "calibration", "test"))
-    progress.say(f"{dataset.location}: {len(dataset):,} pictures in {len(dataset.classes)} classes ({counts})")
+    labels = TASKS.get(dataset.task).described(dataset.labels, dataset.classes)
+    progress.say(f"{dataset.location}: {len(dataset):,} pictures {labels} ({counts})")
     return Table(dataset, parts, dataset.notes)
 
 
@@ -123,7 +125,8 @@ def _check_left(dataset: Dataset, parts: Split) -> None:
     if (counts["train"] == 0).any():
         name = dataset.classes[int(counts["train"].argmin())]
         raise DataError(f"{dataset.location}: no picture of {name!r} is left to train with; repair or add some")
-    if not counts["test"].any():
+    TASKS.get(dataset.task).check_trained(dataset.labels[parts.rows("train")], dataset.classes, dataset.location)
+    if not len(parts.rows("test")):
         raise DataError(f"{dataset.location}: no picture is left to test with; repair or add some")
 
 
@@ -134,18 +137,18 @@ def with_selection_in_train(table: Table) -> Table:
     return replace(table, parts=Split(names, rule))
 
 
-def selection_of(table: Table, preprocessing: Preprocessing) -> Selection:
-    """The selection split, preprocessed; an even sample of it where it is very large."""
-    rows = table.parts.rows("val")
+def selection_of(table: Table, preprocessing: Preprocessing, parts: tuple[str, ...] = ("val",)) -> Selection:
+    """The selection split, or other parts, preprocessed; an even sample of them where they are very large."""
+    rows = np.flatnonzero(np.isin(table.parts.names, parts)).tolist()
     if len(rows) > MAX_SELECTION:
-        rows = rows[np.linspace(0, len(rows) - 1, MAX_SELECTION).astype(int)]
+        rows = [rows[i] for i in np.linspace(0, len(rows) - 1, MAX_SELECTION).astype(int)]
     frame = (preprocessing.height, preprocessing.width)
     pictures: Pixels = np.empty((len(rows), *frame, preprocessing.channels), np.uint8)
     for i, row in enumerate(rows):
         if table.canvases is not None:
             picture = centre_crop(table.canvases[row], *frame)
         else:
-            picture = preprocessing.apply(table.dataset.images.pixels(int(row), preprocessing.decode_side()))
+            picture = preprocessing.apply(table.dataset.images.pixels(row, preprocessing.decode_side()))
         if picture.dtype != pictures.dtype:
             pictures = pictures.astype(np.float32)  # once, at the first picture of more than 8 bits
         pictures[i] = picture

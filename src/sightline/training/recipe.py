@@ -4,7 +4,8 @@
 Must not know torch: a mistake in a recipe is found before anything heavy is imported.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sightline.data.augment import AUGMENTATIONS
@@ -29,7 +30,8 @@ class Recipe:
     schedule         one_cycle: up and down in straight lines; cosine: up in a line, down in a half wave
     warmup           share of the steps in which the rate rises
     label_smoothing  probability taken from the true class and spread over all (Szegedy et al., 2015)
-    class_weights    balanced: each class weighs the same in the loss, however many pictures it has
+    class_weights    balanced: each class weighs the same in the loss, however many pictures it has; with several
+                     labels a picture, those that carry a class weigh as much as those that do not
     augment          augmentations, always on, in order; those that mix pictures come last, wherever they stand
     augment_if_safe  augmentations that might change a label: switched on once the selection split shows not
     patience         epochs without a better selection loss after which training stops; 0: never
@@ -84,16 +86,40 @@ class Recipe:
             raise ConfigError("epochs = 0 trains nothing; it makes sense only with pretrained weights")
 
 
-def choose(survey: Survey, num_train: int, pretrained: tuple[str, str] | None) -> tuple[Recipe, dict[str, object], str]:
+def choose(
+    survey: Survey, num_train: int, pretrained: tuple[str, str] | None, task: str = "single"
+) -> tuple[Recipe, dict[str, object], str]:
     """The default recipe for some data: recipe, options of its network, and the reason in a sentence.
 
     `pretrained`: network and weights to start from, or None.
     """
     if pretrained is not None:
-        return _transfer(*pretrained)
-    if max(survey.height, survey.width) <= SMALL_SIDE:
-        return _small_pictures(survey, num_train)
-    return _photographs(num_train)
+        recipe, options, why = _transfer(*pretrained)
+    elif max(survey.height, survey.width) <= SMALL_SIDE:
+        recipe, options, why = _small_pictures(survey, num_train)
+    else:
+        recipe, options, why = _photographs(num_train)
+    return FOR_TASK[task](recipe), options, why
+
+
+def _for_several(recipe: Recipe) -> Recipe:
+    """Labels speak of the whole picture, so none of it is cut off; each class has a probability of its own, which
+    smoothing would draw to one half."""
+    return replace(recipe, fit="pad", label_smoothing=0.0)
+
+
+def _for_numbers(recipe: Recipe) -> Recipe:
+    """As for several labels; and any augmentation may change a number (a crop a count, a shift a place), so all of
+    them wait until the selection pictures show that they do not."""
+    waiting = (*recipe.augment, *recipe.augment_if_safe)
+    return replace(recipe, fit="pad", label_smoothing=0.0, augment=(), augment_if_safe=waiting)
+
+
+FOR_TASK: dict[str, Callable[[Recipe], Recipe]] = {
+    "single": lambda recipe: recipe,
+    "multi": _for_several,
+    "number": _for_numbers,
+}
 
 
 def _small_pictures(survey: Survey, num_train: int) -> tuple[Recipe, dict[str, object], str]:

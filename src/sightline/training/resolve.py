@@ -75,12 +75,14 @@ def without_head(what: Resolved, settings: Mapping[str, Any]) -> Resolved:
     return replace(what, recipe=replace(what.recipe, epochs=FINE_TUNING_EPOCHS), why=why)
 
 
-def resolve(settings: Mapping[str, Any], survey: Survey, num_train: int, weights: Weights | None) -> Resolved:
+def resolve(
+    settings: Mapping[str, Any], survey: Survey, num_train: int, weights: Weights | None, task: str = "single"
+) -> Resolved:
     """Defaults for this data, changed by `settings`. Raises ConfigError for an unknown or impossible one."""
     own = {k.removeprefix(MODEL_PREFIX): v for k, v in settings.items() if k.startswith(MODEL_PREFIX)}
     rest = {k: v for k, v in settings.items() if not k.startswith(MODEL_PREFIX)}
     pretrained = (weights.architecture, str(settings["weights"])) if weights is not None else None
-    recipe, options, why = choose(survey, num_train, pretrained)
+    recipe, options, why = choose(survey, num_train, pretrained, task)
     if weights is not None:
         rest.pop("weights", None)
         rest.pop("model", None)

@@ -9,13 +9,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sightline.data.cache import Cache
 from sightline.data.dataset import Dataset
 from sightline.data.scan import Survey, survey
+from sightline.data.tasks import Labels
 from sightline.errors import ConfigError, WeightsError
 from sightline.training import prepare
 from sightline.training.progress import Progress, Silent
@@ -83,6 +87,7 @@ def train(
     look = survey(table.dataset, table.parts.rows("train"), cache)
 
     # From here on torch is needed; what went wrong before, went wrong quickly.
+    from sightline.metrics import MAIN
     from sightline.training import finish, writer
 
     network, what, origin = _network(settings, look, table, options, progress)
@@ -91,7 +96,7 @@ def train(
     with writer.new_folder(options.out, table.name) as folder:
         writer.check_space(folder, network, len(table.dataset))
         table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
-        with writer.MetricsLog(folder, options.tensorboard) as log:
+        with writer.MetricsLog(folder, options.tensorboard, MAIN[table.dataset.task]) as log:
             trained = _fit(network, what, table, options, progress, log, started)
         return finish.finish(folder, replace(trained, origin=origin), table, options, progress, started)
 
@@ -111,7 +116,7 @@ def _network(
     num_train, num_classes = len(table.parts.rows("train")), len(table.dataset.classes)
 
     def build(settings: dict[str, Any]) -> tuple[Network, Resolved, Origin]:
-        what = resolve(settings, look, num_train, weights)
+        what = resolve(settings, look, num_train, weights, table.dataset.task)
         torch.manual_seed(options.seed)
         frame = what.preprocessing
         size, model_options = (frame.height, frame.width), dict(what.model_options)
@@ -151,7 +156,7 @@ def _fit(
 
     from sightline.data.batches import Batches
     from sightline.engines.torch import TorchEngine, default_device
-    from sightline.training import finish, loop, plan, transfer, trials
+    from sightline.training import finish, loop, objectives, plan, transfer, trials
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
     batches = Batches(
@@ -165,12 +170,13 @@ def _fit(
         num_workers=options.num_workers,
     )
     selection = prepare.selection_of(table, frame)
-    chosen = trials.measure(network.to(device), batches, recipe)
+    objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
+    chosen = trials.measure(network.to(device), batches, recipe, objective)
     progress.say(f"Plan: {chosen.sentence()}")
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
     with_head = recipe.weights is not None and network.has_linear_head
     if with_head:
-        transfer.fit_head(engine, batches, recipe, progress)
+        transfer.fit_head(engine, batches, objective, progress)
     num_steps = recipe.epochs * len(batches)
     if options.minutes is not None:
         left_s = 60 * options.minutes - (time.perf_counter() - started)
@@ -186,5 +192,12 @@ def _fit(
             f"Budget: {num_steps:,} steps, {num_steps / len(batches):.1f} epochs, in {options.minutes:g} minutes"
         )
     torch.manual_seed(options.seed)  # the trials drew from it, dropout's masks among others
-    outcome = loop.fit(engine, batches, selection, recipe, chosen, num_steps, progress, log, with_head)
+    outcome = loop.fit(engine, batches, selection, recipe, objective, chosen, num_steps, progress, log, with_head)
+
+    def unseen() -> tuple[NDArray[np.float32], Labels]:
+        pictures = prepare.selection_of(table, frame, ("val", "calibration"))
+        return engine.answer(pictures.pictures), pictures.labels
+
+    decision = asdict(objective.decision(unseen))
+    engine = replace(engine, config=replace(engine.config, decision=decision))
     return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches))

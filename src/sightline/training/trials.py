@@ -15,6 +15,7 @@ from torch import nn
 
 from sightline.data.batches import Batch, Batches
 from sightline.models import Network
+from sightline.training.objectives import Objective
 from sightline.training.optimise import Optimizer, loss_of
 from sightline.training.plan import Plan, Precision
 from sightline.training.recipe import Recipe
@@ -27,7 +28,7 @@ CLEARLY = 0.9  # a challenger must need less than this share of the default's ti
 HOPELESS = 1.5
 
 
-def measure(network: Network, batches: Batches, recipe: Recipe) -> Plan:
+def measure(network: Network, batches: Batches, recipe: Recipe, objective: Objective) -> Plan:
     """Time real steps of each sensible combination, in turn, and take the fastest that agrees with float32.
 
     The first, float32 channels_last, stays unless another is clearly faster: layouts differ in their last bits, and
@@ -38,7 +39,7 @@ def measure(network: Network, batches: Batches, recipe: Recipe) -> Plan:
     batch_s = time.perf_counter() - begin
     precisions: tuple[Precision, ...] = ("float32", "bfloat16") if _has_bfloat16(network) else ("float32",)
     candidates = [Plan(p, layout, torch.get_num_threads()) for p in precisions for layout in (True, False)]
-    runs = {plan.name: _step(copy.deepcopy(network), plan, batch, batches, recipe) for plan in candidates}
+    runs = {plan.name: _step(copy.deepcopy(network), plan, batch, batches, recipe, objective) for plan in candidates}
     losses = {}
     for name, run in runs.items():  # the first step warms up, with the same dropout for all
         torch.manual_seed(0)
@@ -67,14 +68,16 @@ def _in_turn(runs: dict[str, Callable[[], float]]) -> dict[str, float]:
     return seconds
 
 
-def _step(network: Network, plan: Plan, batch: Batch, batches: Batches, recipe: Recipe) -> Callable[[], float]:
+def _step(
+    network: Network, plan: Plan, batch: Batch, batches: Batches, recipe: Recipe, objective: Objective
+) -> Callable[[], float]:
     """A function that makes one training step on `batch` and returns the loss."""
     layout = torch.channels_last if plan.channels_last else torch.contiguous_format
     network.to(memory_format=layout).train()
     optimiser = Optimizer(network, recipe)
 
     def step() -> float:
-        loss = loss_of(network, batch, recipe, batches.preprocessing, plan, None)
+        loss = loss_of(network, batch, objective, batches.preprocessing, plan)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step(1e-6)

@@ -81,7 +81,7 @@ def check_space(folder: Path, network: Network, num_pictures: int) -> None:
 
 def write_split(folder: Path, dataset: Dataset, split: Split, hashes: list[str]) -> None:
     groups = dataset.groups or [""] * len(dataset)
-    names = [dataset.classes[k] for k in dataset.labels]
+    names = [dataset.label_text(row) for row in range(len(dataset))]
     rows = zip(dataset.paths, names, groups, split.names.tolist(), hashes, strict=True)
     write_csv(folder / "split.csv", SPLIT_COLUMNS, rows)
 
@@ -110,15 +110,18 @@ def write_recipe(folder: Path, recipe: Recipe, model_options: Mapping[str, objec
 class MetricsLog:
     """metrics.jsonl, and TensorBoard's events where asked for."""
 
-    def __init__(self, folder: Path, with_tensorboard: bool) -> None:
+    def __init__(self, folder: Path, with_tensorboard: bool, figure: str) -> None:
+        """`figure`: the name of the task's, `val_FIGURE` in the file."""
+        self.figure = figure
         self.file = (folder / "metrics.jsonl").open("w", encoding="utf-8")
         self.events = _tensorboard(folder) if with_tensorboard else None
 
     def __call__(self, record: Epoch) -> None:
-        self.file.write(json.dumps(asdict(record)) + "\n")
+        line = {f"val_{self.figure}" if k == "val_figure" else k: value for k, value in asdict(record).items()}
+        self.file.write(json.dumps(line) + "\n")
         self.file.flush()
         if self.events is not None:
-            for name, value in asdict(record).items():
+            for name, value in line.items():
                 if value is not None and name not in ("epoch", "step"):
                     self.events.add_scalar(name, value, record.step)
 

@@ -13,13 +13,15 @@ from typing import IO
 
 from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.formats._common import few, read_bytes
+from sightline.data.formats._labels import RESERVED, has_indicators, label_columns
 from sightline.data.names import Repeated
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError, nearest
 
 EXTENSIONS = (".csv", ".tsv", ".jsonl", ".parquet")
-COLUMNS = ("path", "label", "split", "group")
-REQUIRED = ("path", "label")
+COLUMNS = ("path", "label", "labels", "value", "split", "group")
+FILLED = ("path", "label", "split", "group")  # an empty cell of `labels` says that nothing was found
+NUM_PEEKED = 100  # rows of a Parquet file that tell whether it is a table of 0 and 1
 ALIASES = {"file_name": "path"}  # Hugging Face's metadata.csv
 SYNONYMS = {"path": ("file", "filename", "image", "picture"), "label": ("class", "category", "target")}
 HEAD_BYTES = 65536  # enough to hold any header
@@ -34,28 +36,60 @@ class Table:
     lines: Sequence[str]
 
 
+def is_of_pictures(store: Store, name: str) -> bool:
+    """Whether a file has paths and labels in its first lines; False if it cannot be read."""
+    try:
+        written, rows = _peek(store, name)
+    except MissingExtraError:
+        return True  # so that reading it says what to install
+    except (OSError, csv.Error, ValueError, DataError):
+        return False
+    names = [column_name(column) for column in written]
+    return "path" in names and (bool(label_columns(names)) or has_indicators(names, rows))
+
+
 def header(store: Store, name: str) -> list[str]:
     """The columns of a file that may or may not be a table, as written; none if it cannot be read."""
     try:
-        if name.lower().endswith(".parquet"):
-            with store.open(name) as file:
-                return [str(column) for column in parquet_file(file, name).schema_arrow.names]
-        with store.open(name) as file:
-            text = file.read(HEAD_BYTES).decode("utf-8-sig", "replace")
-        if name.lower().endswith(".jsonl"):
-            first = json.loads(next((line for line in text.splitlines() if line.strip()), "{}"))
-            return list(first) if isinstance(first, dict) else []
-        return next(csv.reader(io.StringIO(text), delimiter=_delimiter(text)), [])
+        return _peek(store, name)[0]
     except MissingExtraError:
-        return list(REQUIRED)  # so that reading it says what to install
+        return ["file_name", "label"]  # so that reading it says what to install
     except (OSError, csv.Error, ValueError, DataError):
         return []
 
 
 def column_name(name: str) -> str:
-    """A column as the house calls it."""
+    """A column as the house calls it: in small letters where it means something, else as written, as classes are."""
     plain = name.strip().lower()
-    return ALIASES.get(plain, plain)
+    if plain.startswith("value_"):
+        return "value_" + name.strip()[len("value_") :]
+    return ALIASES.get(plain, plain if plain in COLUMNS else name.strip())
+
+
+def _peek(store: Store, name: str) -> tuple[list[str], list[list[str]]]:
+    """The columns, and the rows that are whole in the first bytes."""
+    with store.open(name) as file:
+        if name.lower().endswith(".parquet"):
+            return _peek_parquet(file, name)
+        data = file.read(HEAD_BYTES + 1)
+    text = data[:HEAD_BYTES].decode("utf-8-sig", "replace")
+    whole = text if len(data) <= HEAD_BYTES else text[: text.rfind("\n") + 1] or text
+    if name.lower().endswith(".jsonl"):
+        first = json.loads(next((line for line in whole.splitlines() if line.strip()), "{}"))
+        return (list(first), []) if isinstance(first, dict) else ([], [])
+    rows = [row for row in csv.reader(io.StringIO(whole), delimiter=_delimiter(text)) if row]
+    return (rows[0], rows[1:]) if rows else ([], [])
+
+
+def _peek_parquet(file: IO[bytes], name: str) -> tuple[list[str], list[list[str]]]:
+    parquet = parquet_file(file, name)
+    written = [str(column) for column in parquet.schema_arrow.names]
+    names = [column_name(column) for column in written]
+    if "path" not in names or label_columns(names):
+        return written, []
+    batch = next(parquet.iter_batches(NUM_PEEKED), None)
+    columns = [] if batch is None else [map(str, column.to_pylist()) for column in batch.columns]
+    return written, [list(row) for row in zip(*columns, strict=True)]
 
 
 def read_table(store: Store, name: str) -> Table:
@@ -158,19 +192,29 @@ def _read_json_lines(text: str, where: str) -> Table:
     if not rows:
         raise DataError(f"{where}: the table has no rows")
     names = list(rows[0])
+    used = _used(names)
     columns = [
-        [_cell(row[name], f"{where}, {line}: {name}") for row, line in zip(rows, lines, strict=True)]
-        if column_name(name) in COLUMNS
+        [_cell(row[name], f"{where}, {line}: {name}", name) for row, line in zip(rows, lines, strict=True)]
+        if name in used
         else ()
         for name in names
     ]
     return Table(where, _by_name(where, names, columns), lines)
 
 
-def _cell(value: object, where: str) -> str:
-    """A value of JSON or Parquet as text; missing is empty."""
+def _used(names: Sequence[str]) -> set[str]:
+    """The columns of which the text is wanted: all that could be labels where none says that it is."""
+    plain = [column_name(name) for name in names]
+    wanted = {*RESERVED, *(label_columns(plain) or plain)}
+    return {name for name, known in zip(names, plain, strict=True) if known in wanted}
+
+
+def _cell(value: object, where: str, column: str) -> str:
+    """A value of JSON or Parquet as text; missing is empty, several labels are a JSON list."""
     if value is None:
         return ""
+    if isinstance(value, list) and column_name(column) == "labels":
+        return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
@@ -188,7 +232,8 @@ def _read_parquet(store: Store, name: str, where: str) -> Table:
     with closing(opened) as file:
         parquet = parquet_file(file, where)
         names = [str(column) for column in parquet.schema_arrow.names]
-        wanted = [column for column in names if column_name(column) in COLUMNS]
+        types = dict(zip(names, map(str, parquet.schema_arrow.types), strict=True))
+        wanted = [column for column in names if column in _used(names) and "binary" not in types[column]]
         try:
             found = parquet.read(columns=wanted).to_pydict()
         except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
@@ -199,7 +244,7 @@ def _read_parquet(store: Store, name: str, where: str) -> Table:
     lines = [f"row {row}" for row in range(1, num_rows + 1)]
     # Columns that are not used, pictures perhaps, are named but not read.
     columns: list[Sequence[str]] = [
-        [_cell(value, f"{where}, {line}: {column}") for value, line in zip(found[column], lines, strict=True)]
+        [_cell(value, f"{where}, {line}: {column}", column) for value, line in zip(found[column], lines, strict=True)]
         if column in found
         else ()
         for column in names
@@ -209,20 +254,28 @@ def _read_parquet(store: Store, name: str, where: str) -> Table:
 
 def _by_name(where: str, names: Sequence[str], columns: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
     plain = [column_name(name) for name in names]
-    for name in COLUMNS:
+    for name in COLUMNS if label_columns(plain) else dict.fromkeys(plain):
         if plain.count(name) > 1:
             raise DataError(f"{where}: the column {name} occurs {plain.count(name)} times")
     return dict(zip(plain, columns, strict=True))
 
 
 def _check_columns(table: Table) -> None:
-    for name in REQUIRED:
-        if name not in table.columns:
+    others = [name for name in table.columns if name not in RESERVED]
+    is_labelled = bool(label_columns(others)) or _could_be_indicators(table, others)
+    for name, is_there in (("path", "path" in table.columns), ("label", is_labelled)):
+        if not is_there:
             raise DataError(
                 f"{table.where}: no column {name!r}; found {', '.join(table.columns)}. "
-                "A table of pictures has the columns path,label and, if wanted, split and group."
-                + _similar(name, table)
+                "A table of pictures has the columns path,label (labels: for several a picture; value: for a number) "
+                "and, if wanted, split and group." + _similar(name, table)
             )
+
+
+def _could_be_indicators(table: Table, others: Sequence[str]) -> bool:
+    """Whether some of the columns hold nothing but 0 and 1: then those that do not are told of one by one."""
+    good = [name for name in others if has_indicators(("path", name, name), [("", c, c) for c in table.columns[name]])]
+    return len(others) >= 2 and len(good) >= 2
 
 
 def _similar(name: str, table: Table) -> str:
@@ -231,12 +284,12 @@ def _similar(name: str, table: Table) -> str:
 
     words = (name, *SYNONYMS[name])
     unknown = [column for column in table.columns if column not in COLUMNS]
-    close = [column for column in unknown if difflib.get_close_matches(column, words)]
+    close = [column for column in unknown if difflib.get_close_matches(column.lower(), words)]
     return f" Perhaps rename {' or '.join(close)} to {name}." if close else ""
 
 
 def _check_filled(table: Table) -> None:
-    for name in COLUMNS:
+    for name in FILLED:
         column = table.columns.get(name, ())
         empty = [line for line, value in zip(table.lines, column, strict=False) if not value.strip()]
         if empty:

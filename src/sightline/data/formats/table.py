@@ -1,27 +1,19 @@
 """Tables of pictures: CSV, TSV, JSON Lines or Parquet with the columns `path,label[,split,group]`.
 
 Comes in: a store with a table at its root; goes out: a Dataset whose rows are the table's. Labels are text,
-exactly as written (`00` stays `00`); paths are relative to the table, or absolute. Must not open a picture: a file
-that is not there is found when the pictures are checked, with all others that cannot be read.
+exactly as written (`00` stays `00`); `_labels` tells of tables with several labels a row, or numbers. Paths are
+relative to the table, or absolute. Must not open a picture: a file that is not there is found when the pictures are
+checked, with all others that cannot be read.
 """
 
 import posixpath
 import re
 from collections.abc import Sequence
 
-from sightline.data.dataset import Dataset, FileImages, encode_labels
+from sightline.data.dataset import Dataset, FileImages
 from sightline.data.formats._common import check_classes, count, few, is_picture
-from sightline.data.formats._table import (
-    COLUMNS,
-    EXTENSIONS,
-    REQUIRED,
-    Table,
-    check_unique,
-    column_name,
-    header,
-    read_table,
-    splits_of,
-)
+from sightline.data.formats._labels import read_labels
+from sightline.data.formats._table import EXTENSIONS, Table, check_unique, is_of_pictures, read_table, splits_of
 from sightline.data.names import Names, Repeated
 from sightline.data.store import Store
 from sightline.errors import DataError
@@ -49,19 +41,23 @@ def read(store: Store, entry: str | None) -> Dataset:
     folder = posixpath.dirname(name)
     paths = resolve_paths(table, folder)
     check_unique(table.where, paths, table.lines)
-    labels, splits = table.columns["label"], splits_of(table)
-    check_classes(table.where, labels, splits)
-    indices, classes = encode_labels(labels)
+    labelled, splits = read_labels(table.where, table.columns, table.lines), splits_of(table)
+    if labelled.columns == ("label",):
+        check_classes(table.where, table.columns["label"], splits)
     return Dataset(
         location=table.where,
         format="table",
         images=FileImages(store, paths),
         paths=paths,
-        labels=indices,
-        classes=classes,
+        labels=labelled.labels,
+        classes=labelled.names,
         groups=Repeated(table.columns["group"]) if "group" in table.columns else None,
         splits=splits,
-        notes=(*unused_columns(table), *_unlisted(paths, store.names() if entry is None else ())),
+        notes=(
+            *((labelled.note,) if labelled.note else ()),
+            *unused_columns(table, labelled.columns),
+            *_unlisted(paths, store.names() if entry is None else ()),
+        ),
     )
 
 
@@ -77,14 +73,16 @@ def resolve_paths(table: Table, folder: str) -> Names:
     return Names(_resolve(folder, path) for path in written)
 
 
-def unused_columns(table: Table) -> tuple[str, ...]:
-    unused = [name for name in table.columns if name not in COLUMNS]
-    return (f"left aside {count(unused, 'column')} of the table: only {', '.join(COLUMNS)} are used",) if unused else ()
+def unused_columns(table: Table, labels: Sequence[str] = ("label",)) -> tuple[str, ...]:
+    """A sentence on the columns beside path, split, group and those of the labels, if there are any."""
+    used = ("path", *labels, "split", "group")
+    unused = [name for name in table.columns if name not in used]
+    return (f"left aside {count(unused, 'column')} of the table: only {few(used, 20)} are used",) if unused else ()
 
 
 def _candidates(store: Store) -> list[str]:
     names = [name for name in store.names() if "/" not in name and is_table(name)]
-    return [name for name in names if set(REQUIRED) <= {column_name(c) for c in header(store, name)}]
+    return [name for name in names if is_of_pictures(store, name)]
 
 
 def _only(store: Store) -> str:

@@ -1,0 +1,32 @@
+"""What metrics measure, and the figures that they give."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.tasks import Labels
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Answers to labelled pictures.
+
+    outputs  float64 (N, K): probabilities; for numbers the values
+    labels   as `data.tasks` has them
+    decided  what was answered: int (N,) a class; uint8 (N, K) yes or no; float64 (N, K) the values
+    groups   (N,) whole numbers, equal where pictures belong together; None: each stands for itself
+    """
+
+    outputs: NDArray[np.float64]
+    labels: Labels
+    decided: NDArray[np.int64] | NDArray[np.uint8] | NDArray[np.float64]
+    groups: NDArray[np.intp] | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure and its 95 % interval; None where it is undefined."""
+
+    value: float | None
+    interval: tuple[float, float] | None

@@ -1,0 +1,161 @@
+"""One class a picture: accuracy, each class, what is taken for what, the surest mistakes."""
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.dataset import Dataset
+from sightline.data.tasks import Labels, counts
+from sightline.decision import AnyDecision
+from sightline.evaluate import Evaluation
+from sightline.metrics.per_class import ClassScore
+from sightline.report import chart, words
+from sightline.report.facts import ClassRow, Common, Example, Facts
+from sightline.report.thumbnail import NUM_EXAMPLES, thumbnail
+from sightline.report.words import Caution
+
+CURVE = "Accuracy"
+MAX_NUMBERED = 30  # classes; a larger matrix with numbers fits neither screen nor paper
+PAIRS_SHOWN = 8
+PAIRS_SHOWN_MANY = 24  # where there are no numbers to look at
+CONFUSED_SHOWN = 5  # on the card
+
+
+def headline(tested: Evaluation) -> str:
+    low, high = tested.accuracy.interval
+    return f"accuracy {tested.accuracy.value:.2%}  95 % interval {low:.2%} to {high:.2%}"
+
+
+def table(tested: Evaluation, names: tuple[str, ...]) -> list[str]:
+    width = max(map(len, names))
+    lines = [f"{'class':{width}}  pictures  precision  recall     F1"]
+    for name, score in zip(names, tested.per_class, strict=True):
+        figures = (f"{v:9.1%}" if v is not None else "        -" for v in (score.precision, score.recall, score.f1))
+        lines.append(f"{name:{width}}  {score.count:8,}  {' '.join(figures)}")
+    return lines
+
+
+def predictions(tested: Evaluation, dataset: Dataset) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:
+    given = tested.outputs[np.arange(len(tested.rows)), tested.decided.astype(np.int64)]
+    rows = (
+        (dataset.paths[row], dataset.label_text(row), dataset.classes[int(answer)], f"{probability:.6f}")
+        for row, answer, probability in zip(tested.rows, tested.decided, given, strict=True)
+    )
+    return ("path", "label", "predicted", "probability"), rows
+
+
+def facts_of(
+    common: Common, tested: Evaluation, dataset: Dataset, train_labels: Labels, decision: AnyDecision
+) -> Facts:
+    top5, confusion = tested.figures["top5"], tested.figures["confusion"]
+    assert isinstance(confusion, np.ndarray)
+    mistakes, hits = examples(tested, dataset)
+    commonest = counts(train_labels, len(dataset.classes)).argmax()
+    return Facts(
+        **common.shared(),
+        accuracy=tested.accuracy.value,
+        interval=tested.accuracy.interval,
+        top5=top5 if isinstance(top5, float) else None,
+        baseline=float((tested.labels == commonest).mean()),
+        class_rows=class_rows(tested.per_class, dataset.classes),
+        confusion=confusion,
+        surest_mistakes=mistakes,
+        least_sure_hits=hits,
+    )
+
+
+def class_rows(scores: list[ClassScore], classes: tuple[str, ...]) -> tuple[ClassRow, ...]:
+    return tuple(ClassRow(name, **dataclasses.asdict(score)) for name, score in zip(classes, scores, strict=True))
+
+
+def examples(tested: Evaluation, dataset: Dataset) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """The surest mistakes, and the least sure hits, as pictures."""
+    sureness = tested.outputs.max(axis=1)
+    right = tested.decided == tested.labels
+    mistakes = sorted(np.flatnonzero(~right), key=lambda i: -sureness[i])[:NUM_EXAMPLES]
+    hits = sorted(np.flatnonzero(right), key=lambda i: sureness[i])[:NUM_EXAMPLES]
+
+    def example(i: int) -> Example:
+        row = int(tested.rows[i])
+        return Example(
+            path=dataset.paths[row],
+            truth=dataset.label_text(row),
+            predicted=dataset.classes[int(tested.decided[i])],
+            probability=float(sureness[i]),
+            image=thumbnail(dataset, row),
+        )
+
+    return tuple(example(int(i)) for i in mistakes), tuple(example(int(i)) for i in hits)
+
+
+def title(facts: Facts) -> str:
+    return f"{words.percent(facts.accuracy)} right"
+
+
+def meaning(facts: Facts) -> str:
+    return words.meaning(facts)
+
+
+def cautions(facts: Facts) -> list[Caution]:
+    return words.cautions(facts)
+
+
+def page_values(facts: Facts) -> dict[str, object]:
+    many = len(facts.classes) > MAX_NUMBERED
+    return {
+        "rows": weakest_first(facts.class_rows),
+        "confused": words.most_confused(facts.confusion, facts.classes, PAIRS_SHOWN_MANY if many else PAIRS_SHOWN),
+        "heat_map": chart.heat_map(facts.confusion) if many else None,
+        "shares": None if many else _shares(facts.confusion),
+    }
+
+
+def weakest_first(rows: tuple[ClassRow, ...]) -> list[ClassRow]:
+    """By recall, then F1; classes that were not tested come last."""
+
+    def weakness(row: ClassRow) -> tuple[bool, float, float]:
+        return (row.recall is None, row.recall or 0.0, row.f1 or 0.0)
+
+    return sorted(rows, key=weakness)
+
+
+def _shares(confusion: NDArray[np.int64]) -> list[list[float]]:
+    shares: list[list[float]] = (confusion / confusion.sum(axis=1, keepdims=True).clip(1)).tolist()
+    return shares
+
+
+def card_answer(facts: Facts) -> str:
+    return (
+        f"**{words.percent(facts.accuracy)} of {facts.split} pictures right** (95 % interval "
+        f"{words.span(facts.interval)}, {words.pictures(facts.num_samples)}). Always answering the commonest "
+        f"class would be right for {words.percent(facts.baseline)}."
+    )
+
+
+def card_metrics(facts: Facts) -> list[tuple[str, str, float]]:
+    metrics = [("accuracy", "Accuracy", facts.accuracy)]
+    if facts.top5 is not None:
+        metrics.append(("accuracy", "Top-5 accuracy", facts.top5))
+    return metrics
+
+
+def card_table(facts: Facts) -> tuple[list[str], list[list[str]]]:
+    rows = [
+        [row.name, f"{row.count:,}", words.share(row.recall), words.share(row.precision), words.share(row.f1)]
+        for row in facts.class_rows
+    ]
+    return ["Class", "Pictures", "Recall", "Precision", "F1"], rows
+
+
+def card_mistakes(facts: Facts) -> list[str]:
+    found = words.most_confused(facts.confusion, facts.classes, CONFUSED_SHOWN)
+    return [f"{one.count:,} of {one.total:,}: {one.truth} taken for {one.predicted}" for one in found]
+
+
+def card_limits(facts: Facts) -> list[str]:
+    return [
+        f"The network names one of its {len(facts.classes):,} classes whatever it is shown.",
+        "Its probabilities are not calibrated yet: use them to order pictures, not as odds.",
+    ]

@@ -1,0 +1,118 @@
+"""The pages and cards of several labels and of numbers: hostile names stay text, what is undefined says so."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sightline.metrics import Figure
+from sightline.metrics.per_label import LabelScore
+from sightline.report import Common, render_card, render_report
+from sightline.report.facts import Card, LabelRow, MultiFacts, NumberFacts, ValueRow
+from sightline.report.results import RESULTS, multi, number
+from sightline.report.scatter import BOTTOM, LEFT, MAX_DOTS, RIGHT, SIDE, TOP, scatter
+
+from .conftest import MakeFacts, thumbnail
+
+HOSTILE = '<script>alert(1)</script>"{{ 7 * 7 }}'
+NOTHING = Figure(None, None)
+
+
+def common(facts: Common, classes: tuple[str, ...]) -> dict[str, object]:
+    counts = np.full(len(classes), 7)
+    return facts.shared() | {"classes": classes, "splits": {"train": counts, "test": counts}, "num_samples": 200}
+
+
+@pytest.fixture
+def several(make_facts: MakeFacts) -> MultiFacts:
+    half = Figure(0.5, (0.4, 0.6))
+    rows = (
+        LabelRow("mass", 0.31, LabelScore(40, Figure(0.8, (0.7, 0.9)), half, 0.5, 0.25, (0.1, 0.4), half)),
+        LabelRow(HOSTILE, 0.5, LabelScore(0, NOTHING, NOTHING, None, None, None, NOTHING)),
+    )
+    card = Card("a/<b>.png", thumbnail(), "Picture", (("Truth", HOSTILE, ""), ("Missed", HOSTILE, "wrong")))
+    return MultiFacts(
+        **common(make_facts(), ("mass", HOSTILE)),
+        average_precision=Figure(0.8, (0.7, 0.9)),
+        baseline=0.2,
+        exact_baseline=0.6,
+        label_rows=rows,
+        figures=dict.fromkeys(("f1_macro", "f1_micro", "exact_match", "hamming_loss"), half),
+        missed=(card,),
+        false=(),
+    )
+
+
+@pytest.fixture
+def numbers(make_facts: MakeFacts) -> NumberFacts:
+    truth = np.linspace(0, 10, 200)[:, None]
+    row = ValueRow(
+        HOSTILE, Figure(2921.3, (2500, 3300)), Figure(4.0, (3, 5)), Figure(0.7, (0.6, 0.8)), NOTHING, 5000.0, 9
+    )
+    return NumberFacts(
+        **common(make_facts(), (HOSTILE,)),
+        r2=Figure(0.7, (0.6, 0.8)),
+        value_rows=(row,),
+        truth=truth,
+        answers=truth + 1,
+        worst=(Card("<i>.png", thumbnail(), HOSTILE, (("Truth", "1", ""),)),),
+    )
+
+
+@pytest.mark.parametrize("name", ["several", "numbers"])
+def test_names_stay_text(name: str, request: pytest.FixtureRequest) -> None:
+    facts = request.getfixturevalue(name)
+    page, card = render_report(facts), render_card(facts)
+    assert page.count("<script>") == 1 and "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "{{ 7 * 7 }}" in page and "<script>" not in card.split("---\n", 2)[2]
+
+
+@pytest.mark.parametrize("task", RESULTS.names())
+def test_every_task_has_its_template_and_its_symbols(task: str) -> None:
+    from pathlib import Path
+
+    module = RESULTS.get(task)
+    assert module.__doc__ and (Path(module.__file__ or "").parent.parent / f"{task}.html").is_file()
+
+
+def test_what_was_not_measured_is_a_dash_and_a_caution(several: MultiFacts) -> None:
+    assert [row.name for row in multi.weakest_first(several.label_rows)] == ["mass", HOSTILE]
+    found = multi.cautions(several)
+    assert any("no test picture at all" in c.text and c.names == (HOSTILE,) for c in found)
+    assert any("Too few pictures to choose a threshold" in c.text and c.names == (HOSTILE,) for c in found)
+    undefined = dataclasses.replace(several, average_precision=NOTHING)
+    assert "undefined" in render_report(undefined) and "mean_average_precision" not in render_card(undefined)
+
+
+def test_a_test_without_mistakes_is_no_proof(several: MultiFacts) -> None:
+    perfect = dataclasses.replace(several, average_precision=Figure(1.0, (1.0, 1.0)))
+    assert "does not mean that there are none to come" in multi.cautions(perfect)[0].text
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"), [((-0.1, 0.3), "may be no better"), ((-0.5, -0.1), "worse than always"), ((0.2, 0.5), "")]
+)
+def test_numbers_no_better_than_the_mean_are_told(
+    numbers: NumberFacts, interval: tuple[float, float], words: str
+) -> None:
+    found = number.cautions(dataclasses.replace(numbers, r2=Figure(0.1, interval)))
+    assert words in found[0].text if words else found == []
+
+
+def test_facts_that_contradict_each_other_are_refused(several: MultiFacts, numbers: NumberFacts) -> None:
+    with pytest.raises(ValueError, match="label_rows are of"):
+        dataclasses.replace(several, label_rows=several.label_rows[:1])
+    with pytest.raises(ValueError, match=r"answers \(199, 1\); expected \(200, 1\)"):
+        dataclasses.replace(numbers, answers=numbers.answers[1:])
+
+
+def test_a_right_answer_lies_on_the_diagonal_of_the_square() -> None:
+    values = np.array([0.0, 2.0, 10.0])
+    drawn = scatter("x", values, values)
+    assert drawn.dots[0] == (LEFT, SIDE - BOTTOM) and drawn.dots[2] == (SIDE - RIGHT, TOP)
+    for x, y in drawn.dots:
+        assert (x - LEFT) / (SIDE - LEFT - RIGHT) == pytest.approx(
+            (SIDE - BOTTOM - y) / (SIDE - TOP - BOTTOM), abs=1e-3
+        )
+    many = scatter("x", np.arange(5000.0), np.arange(5000.0))
+    assert len(many.dots) == MAX_DOTS and many.num_hidden == 3000

@@ -1,0 +1,95 @@
+"""Logits to answers: thresholds against every possible one, numbers in their units, what a run stores."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from sightline.decision import (
+    MIN_POSITIVES,
+    ONE_HALF,
+    Decision,
+    MultiDecision,
+    NumberDecision,
+    best_threshold,
+    open_decision,
+)
+from sightline.errors import ConfigError
+
+
+def test_sigmoids_are_exact_and_overflow_nowhere() -> None:
+    logits = np.array([[0.0, 2.0, -2.0, 800.0, -800.0]], np.float32)
+    expected = [[0.5, 1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2)), 1.0, 0.0]]
+    assert MultiDecision((0.5,) * 5).outputs(logits) == pytest.approx(np.array(expected), abs=1e-15)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 30))
+def test_no_threshold_has_a_better_f1(seed: int, num_levels: int) -> None:
+    generator = np.random.default_rng(seed)
+    labels = (generator.random(120) < 0.3).astype(np.uint8)
+    scores = np.clip(generator.normal(0.3 + 0.2 * labels, 0.2), 0, 1)
+    scores = np.round(scores * num_levels) / num_levels  # many equal ones
+    threshold = best_threshold(scores, labels)
+    if labels.sum() < MIN_POSITIVES:
+        assert threshold == ONE_HALF
+        return
+    chosen = f1_score(labels, scores >= threshold)
+    # Answering yes to all, which no threshold between two probabilities does, is not considered.
+    others = [f1_score(labels, scores >= t) for t in np.unique(scores)[1:]]
+    assert chosen == pytest.approx(max(others))
+
+
+@pytest.mark.parametrize(
+    "labels", [[1] * (MIN_POSITIVES - 1) + [0] * 90, [0] * (MIN_POSITIVES - 1) + [1] * 90, [0] * 50, [1] * 50]
+)
+def test_too_few_pictures_leave_the_threshold_at_one_half(labels: list[int]) -> None:
+    scores = np.random.default_rng(0).random(len(labels))
+    assert best_threshold(scores, np.array(labels, np.uint8)) == ONE_HALF
+
+
+def test_equal_probabilities_cannot_be_parted() -> None:
+    assert best_threshold(np.full(100, 0.2), np.array([0, 1] * 50, np.uint8)) == ONE_HALF
+
+
+def test_several_classes_are_answered_from_their_thresholds_on() -> None:
+    decision = MultiDecision((0.2, 0.9))
+    outputs = np.array([[0.2, 0.8], [0.1, 0.95], [0.0, 0.1]])
+    assert decision.decided(outputs).tolist() == [[1, 0], [0, 1], [0, 0]]
+    answer = decision.answer("a.png", outputs[0], ("cat", "dog"))
+    assert answer.labels == ["cat"] and answer.probabilities == {"cat": 0.2, "dog": 0.8}
+    assert answer.line() == "cat 20.0%  a.png" and answer.cells() == ("cat", "0.200000", "0.800000")
+    nothing = decision.answer("b.png", outputs[2], ("cat", "dog"))
+    assert nothing.line() == "(none)  b.png" and nothing.cells()[0] == ""
+    assert decision.columns(("cat", "dog")) == ("labels", "p_cat", "p_dog")
+
+
+def test_numbers_come_back_in_their_units() -> None:
+    decision = NumberDecision((10.0, -1.0), (2.0, 0.5))
+    outputs = decision.outputs(np.array([[0.0, 2.0], [1.5, -1.0]], np.float32))
+    assert outputs.tolist() == [[10.0, 0.0], [13.0, -1.5]]
+    answer = decision.answer("a.png", outputs[1], ("size", "tilt"))
+    assert answer.values == {"size": 13.0, "tilt": -1.5}
+    assert answer.line() == "size 13, tilt -1.5  a.png" and answer.cells() == ("13", "-1.5")
+
+
+def test_a_decision_comes_back_as_it_was_stored() -> None:
+    assert open_decision("single", {}, 3, "config.json") == Decision()
+    assert open_decision("multi", {"thresholds": [0.1, 0.9]}, 2, "c") == MultiDecision((0.1, 0.9))
+    assert open_decision("number", {"mean": [1.5], "std": [2]}, 1, "c") == NumberDecision((1.5,), (2.0,))
+
+
+@pytest.mark.parametrize(
+    ("task", "values", "message"),
+    [
+        ("multi", {"thresholds": [0.5]}, r"thresholds = \[0.5\]; there must be 2"),
+        ("multi", {}, r"thresholds = \[\]"),
+        ("number", {"mean": [0, 0], "std": [1.0, float("nan")]}, "std"),
+        ("multi", {"threshold": [0.5, 0.5]}, "unknown setting 'threshold'"),
+        ("boxes", {}, "task 'boxes' is not known"),
+    ],
+)
+def test_a_stored_decision_that_does_not_fit_is_refused(task: str, values: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        open_decision(task, values, 2, "config.json: decision")
