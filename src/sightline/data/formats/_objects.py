@@ -84,6 +84,6 @@ def _too_few(
     return (
         f"{location}: {len(mixed):,} of {len(pictures):,} pictures show objects of several categories "
         f"({few(shown)}), so no one label is true of them; {len(kept):,} show one kind only.{none} "
-        "Several labels a picture are not read yet. Cut the objects out by their boxes into class folders, or write a "
-        "table path,label with one label each."
+        "Write a table path,labels with all classes of each picture (`one.jpg,A;B`), or cut the objects out by their "
+        "boxes into class folders."
     )
