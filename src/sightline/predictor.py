@@ -1,7 +1,8 @@
 """A Run + pictures -> predictions: the only inference loop of the house.
 
 Comes in: paths, bytes, Pillow images or arrays; goes out: a Prediction, or a Failure with its reason, each in
-its place. Inputs are streamed: a million files need no more memory than a few batches. Must not know the terminal.
+its place. A slice of a NIfTI volume is named as in a data set, `scan.nii.gz#17`. Inputs are streamed: a million files
+need no more memory than a few batches. Must not know the terminal.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ from sightline.data.decode import PictureError, decode, to_pixels
 from sightline.data.decoding.deep import deep_array
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.scan import in_threads, reason_or
+from sightline.data.slices import Volumes
 from sightline.decision import AnyDecision, AnyPrediction, open_decision
 from sightline.decision import Prediction as Prediction
 from sightline.errors import BadPicturesError, ConfigError, RunError
@@ -81,9 +83,14 @@ class Predictor:
 
     def stream(self, inputs: Iterable[Input]) -> Iterator[AnyPrediction | Failure]:
         """An answer for each input, in order, as they are reached."""
-        read_one = reason_or(self._read)
-        read = in_threads(lambda numbered: (_name(*numbered), read_one(numbered[1])), enumerate(inputs))
-        while chunk := list(islice(read, self.engine.batch_size)):
+        volumes = Volumes(lambda name: Path(name).read_bytes())
+
+        def read(item: Input) -> Pixels:
+            return self._read(item, volumes)
+
+        read_one = reason_or(read)
+        pictures = in_threads(lambda numbered: (_name(*numbered), read_one(numbered[1])), enumerate(inputs))
+        while chunk := list(islice(pictures, self.engine.batch_size)):
             good = [pixels for _, pixels in chunk if not isinstance(pixels, str)]
             rows = iter(self.decision.outputs(self.engine(np.stack(good))) if good else ())
             for name, pixels in chunk:
@@ -99,12 +106,16 @@ class Predictor:
             found.append(self.engine(np.stack(chunk)))
         return np.concatenate(found) if found else np.empty((0, len(self.classes)), np.float32)
 
-    def _read(self, item: Input) -> Pixels:
+    def _read(self, item: Input, volumes: Volumes) -> Pixels:
         """One input, preprocessed."""
         if isinstance(item, str | Path):
             if "\0" in str(item):
                 raise PictureError("a name with a null byte in it")
+            if not str(item):
+                raise PictureError("an empty name")
             try:
+                if (pixels := volumes.slice(str(item))) is not None:
+                    return self.preprocessing.apply(pixels)
                 item = Path(item).read_bytes()
             except IsADirectoryError as error:
                 raise PictureError("a folder, not a picture") from error

@@ -106,6 +106,7 @@ def test_it_is_shown_and_cleared(photographs: Path, tmp_path: Path, own: Path, s
     assert sightline("cache", "--clear", lines[0][0]).out.startswith("removed 1 file, ")
     wrong = sightline("cache", "--clear", "fotos")
     assert wrong.code == 4 and "Did you mean photos?" in wrong.err
+    assert sightline("cache", "--clear", "zzz").err.endswith(f"Known: photos, {lines[1][0]}.\n"), "only what is shown"
     assert sightline("cache", "--clear", "photos").out.startswith("removed 2 files, ")
     assert list(own.iterdir()) == []
     assert sightline("cache", "--clear", "photos").code == 4

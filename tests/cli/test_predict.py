@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from . import cases
@@ -107,3 +108,36 @@ def test_predicting_writes_nothing(home: Path, asked: list[str], sightline: Sigh
     before = cases.tree(home)
     sightline("predict", home / "run", *asked)
     assert cases.tree(home) == before
+
+
+def test_a_volume_is_answered_slice_by_slice(home: Path, place: Path, sightline: Sightline) -> None:
+    """As its slices written as PNG are, which is lossless."""
+    nibabel = pytest.importorskip("nibabel")
+    for label in ("a", "b"):
+        (place / "scans" / label).mkdir(parents=True)
+        voxels = np.random.default_rng(ord(label)).integers(0, 3000, (20, 24, 4)).astype(np.int16)
+        nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), place / "scans" / label / "v.nii.gz")
+    assert sightline("convert", "scans", "pictures", "--to", "folder").code == 0
+
+    def answers(*asked: str) -> list[dict[str, object]]:
+        result = sightline("predict", home / "run", *asked, "--json")
+        assert result.code == 0, result.out
+        return [json.loads(line) for line in result.out.splitlines()]
+
+    sliced, written = answers("scans"), answers("pictures")
+    assert [answer["path"] for answer in sliced] == [f"scans/{x}/v.nii.gz#{i}" for x in "ab" for i in range(4)]
+    assert [answer["probabilities"] for answer in sliced] == [answer["probabilities"] for answer in written]
+    assert answers("scans/b/v.nii.gz#3", "scans/a/v.nii.gz#0") == [sliced[7], sliced[0]]
+
+    absent = sightline("predict", home / "run", "scans/a/v.nii.gz#4", "none.nii", "none.nii#0")
+    assert absent.code == 3
+    for line, reason in zip(absent.out.splitlines(), ["4 slices", "no such file", "no such file"], strict=True):
+        assert reason in line
+
+
+def test_a_damaged_volume_is_named_with_its_reason(home: Path, place: Path, sightline: Sightline) -> None:
+    pytest.importorskip("nibabel")
+    cases.write(place / "v.nii", b"nothing of the kind")
+    result = sightline("predict", home / "run", "v.nii", "")
+    assert result.code == 3
+    assert "v.nii: not a NIfTI file" in result.out and "an empty name" in result.out

@@ -136,6 +136,21 @@ def test_only_files_that_changed_are_read_again(folder: Path, cache: Cache, read
     assert files(cache) == [".pack"]
 
 
+def test_what_is_left_out_decodes_nothing_again(folder: Path, cache: Cache, reads: Reads) -> None:
+    """`--exclude` after a training without it, and the other way round."""
+    whole, dataset = scanned(folder, cache), open_dataset(folder)
+    part = dataset.without([1, 6], "two left out")
+    reads()
+    fewer = scan(part, FRAME, 1, cache=cache)
+    assert reads() == [] and part.paths == [dataset.paths[row] for row in (0, 2, 3, 4, 5, 7)]
+    assert_same(fewer, scan(part, FRAME, 1))
+    reads()
+    scan(part, FRAME, 1, cache=cache)
+    assert reads() == []
+    assert_same(scanned(folder, cache), whole)
+    assert reads() == ["a/1.png", "b/2.png"]
+
+
 def test_a_change_that_keeps_size_and_mtime_is_noticed(folder: Path, cache: Cache, reads: Reads) -> None:
     """As when a copy with `cp -p`, or an unpacked archive, takes a file's place."""
     path = folder / "a" / "0.bmp"

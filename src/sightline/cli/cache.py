@@ -41,7 +41,8 @@ def _matching(cache: "Cache", name: str) -> list[str]:
     names = [entry.name for entry in cache.entries()]
     found = [entry for entry in names if name in (entry, entry.rpartition("-")[0])]
     if not found:
-        known = sorted({n for entry in names for n in (entry, entry.rpartition("-")[0])})
+        shown = [entry.name for entry in cache.entries() if entry.path.suffix == ".pack"]
+        known = sorted({*shown, *(entry.rpartition("-")[0] for entry in names)})
         hint = nearest(name, known, "name") if known else f"nothing is kept in {cache.folder}"
         raise ConfigError(f"--clear {name}: {hint}")
     return found

@@ -1,7 +1,7 @@
 """Answer pictures: files, folders, globs, or `-` for names on standard input, one a line.
 
 Pictures are answered as they are read, so a million of them need no more memory than a few. A picture that
-cannot be read gets a line with its error, and the exit code is 3.
+cannot be read gets a line with its error, and the exit code is 3. A NIfTI volume gets a line for each slice.
 """
 
 import argparse
@@ -24,13 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from sightline.data.slices import slice_names
     from sightline.predictor import Failure, Predictor
 
     predictor = Predictor.open(args.run)
     columns = predictor.decision.columns(predictor.classes)
     write = _json if args.json else _csv(columns) if args.csv else _table
     num_failed = 0
-    for answer in predictor.stream(_paths(args.inputs)):
+    named = (name for path in _paths(args.inputs) for name in slice_names(path))
+    for answer in predictor.stream(named):
         num_failed += isinstance(answer, Failure)
         write(answer)
     return 3 if num_failed else 0

@@ -202,7 +202,7 @@ class Dataset:
         return Dataset(
             location=self.location,
             format=self.format,
-            images=_Rows(self.images, keep),
+            images=_kept(self.images, keep),
             paths=_taken(self.paths, keep),
             labels=self.labels[keep],
             classes=self.classes,
@@ -246,6 +246,13 @@ class _Rows:
     def expect(self, rows: NDArray[np.intp]) -> None:
         if isinstance(self.images, Streamed):
             self.images.expect(np.asarray(self.rows, np.intp)[rows])
+
+
+def _kept(images: Images, rows: NDArray[np.intp]) -> Images:
+    """Some of the rows; of files still files, so that the cache takes them."""
+    if isinstance(images, FileImages):
+        return FileImages(images.store, _taken(images.names, rows))
+    return _Rows(images, rows)
 
 
 def shuffled(seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int]) -> NDArray[np.intp]:

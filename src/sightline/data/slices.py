@@ -3,15 +3,18 @@ format read it; goes out: the same with the axial slices of each NIfTI volume in
 
 A slice is `scan.nii.gz#17` (from 0, lowest first). Its label is that of its volume; its group is the volume, so that
 no volume parts between splits, or the table's own `group`, such as the patient. How slices look is settled in `nifti`.
+A picture to be answered is named likewise.
 Only headers are read here: a volume whose header cannot be read is one row, reported with its reason when pictures
 are read. Must not know formats, networks or torch.
 """
 
 import dataclasses
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +29,7 @@ from sightline.data.store import Store
 CACHE_BYTES = 1 << 30  # of volumes that stay unpacked, the last one read at least
 WINDOW_BYTES = 256 << 20  # how far a slice moves in the shuffle: with volumes at its ends, well within the cache
 NUM_THREADS = 16
+_SLICE = re.compile(r"(?P<volume>.*\.nii(\.gz)?)#(?P<index>\d+)", re.IGNORECASE | re.DOTALL)
 
 
 def with_slices(dataset: Dataset) -> Dataset:
@@ -47,7 +51,7 @@ def with_slices(dataset: Dataset) -> Dataset:
     return dataclasses.replace(
         dataset,
         format="nifti",
-        images=SliceImages(files, row, index, sizes[row], _Volumes(files)),
+        images=SliceImages(files, row, index, sizes[row], Volumes(files.store.read)),
         paths=names,
         labels=dataset.labels[row],
         groups=Repeated(groups[r] for r in row.tolist()),
@@ -101,7 +105,7 @@ class SliceImages:
     file: NDArray[np.intp]
     index: NDArray[np.intp]
     num_bytes: NDArray[np.int64]
-    volumes: "_Volumes"
+    volumes: "Volumes"
 
     def __len__(self) -> int:
         return len(self.file)
@@ -110,13 +114,13 @@ class SliceImages:
         file = int(self.file[row])
         if not is_volume(self.files.names[file]):
             return self.files.pixels(file, min_side)
-        return self.volumes.get(file).pixels(int(self.index[row]))
+        return self.volumes.get(self.files.names[file]).pixels(int(self.index[row]))
 
     def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
         file = int(self.file[row])
         if not is_volume(self.files.names[file]):
             return self.files.read(file, min_side)
-        volume = self.volumes.get(file)
+        volume = self.volumes.get(self.files.names[file])
         height, width = volume.voxels.shape[1:]
         bits, num_bytes = 8 * volume.voxels.dtype.itemsize, volume.voxels[0].nbytes
         header = Header(width, height, "F", "NIFTI", True, bits, num_bytes=num_bytes)
@@ -139,26 +143,54 @@ class SliceImages:
         """Nothing: volumes are unpacked when the first slice is read."""
 
 
-class _Volumes:
-    """Unpacked volumes, the last ones read; safe from many threads."""
+class Volumes:
+    """Unpacked volumes by their name, the last ones read; safe from many threads."""
 
-    def __init__(self, files: FileImages) -> None:
-        self._files = files
+    def __init__(self, read: Callable[[str], bytes]) -> None:
+        self._read = read
         self._lock = threading.Lock()
-        self._reading: dict[int, threading.Lock] = {}
-        self._kept: OrderedDict[int, Volume] = OrderedDict()
+        self._reading: dict[str, threading.Lock] = {}
+        self._kept: OrderedDict[str, Volume] = OrderedDict()
 
-    def get(self, file: int) -> Volume:
+    def get(self, name: str) -> Volume:
+        """Raises PictureError, or OSError where the file cannot be read."""
         with self._lock:
-            reading = self._reading.setdefault(file, threading.Lock())
+            reading = self._reading.setdefault(name, threading.Lock())
         with reading:  # one thread unpacks, the others wait for it
             with self._lock:
-                if file in self._kept:
-                    self._kept.move_to_end(file)
-                    return self._kept[file]
-            volume = read_volume(self._files.store.read(self._files.names[file]))
+                if name in self._kept:
+                    self._kept.move_to_end(name)
+                    return self._kept[name]
+            volume = read_volume(self._read(name))
             with self._lock:
-                self._kept[file] = volume
+                self._kept[name] = volume
                 while len(self._kept) > 1 and sum(v.voxels.nbytes for v in self._kept.values()) > CACHE_BYTES:
                     self._kept.popitem(last=False)
             return volume
+
+    def slice(self, name: str) -> Pixels | None:
+        """The pixels of `scan.nii.gz#17`; None for the name of a picture.
+
+        Raises PictureError for a volume without the number of a slice, and for a slice that it does not have.
+        """
+        found = _SLICE.fullmatch(name)
+        if not found and not is_volume(name):
+            return None
+        path = found["volume"] if found else name
+        volume = self.get(path)
+        count = len(volume.voxels)
+        if found and int(found["index"]) < count:
+            return volume.pixels(int(found["index"]))
+        raise PictureError(f"a volume of {count} slices; name one of them, {Path(path).name}#0 to #{count - 1}")
+
+
+def slice_names(path: str) -> list[str]:
+    """A volume's slices, each by its name; a picture, or a volume whose header cannot be read, as it is."""
+    if not is_volume(path):
+        return [path]
+    try:
+        with open(path, "rb") as file:
+            shape = read_shape(file.read(PACKED_HEAD_BYTES))
+    except (PictureError, OSError):
+        return [path]
+    return [f"{path}#{index}" for index in range(shape.num_slices)]
