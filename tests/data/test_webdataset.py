@@ -168,6 +168,7 @@ def test_what_is_left_aside_is_counted(tmp_path: Path) -> None:
     shard = [*TWO, ("a.seg.png", picture(5)), ("a.txt", b"a caption"), ("b.txt", b"another"), ("README", b"")]
     write_tar(tmp_path / "w" / "0.tar", shard)
     (tmp_path / "w" / "notes.md").write_text("x")
+    (tmp_path / "w" / "_info.json").write_text("{}")  # as `convert` and timm's tools write it
     (tmp_path / "w" / "classes.txt").write_text("u\nv\nw\n")
     data = open_dataset(tmp_path / "w")
     assert data.notes == (

@@ -1,4 +1,4 @@
-"""Shows progress on a terminal. Where the output is no terminal, only the lines that are worth keeping."""
+"""Shows progress and tables on a terminal. Where the output is no terminal, only the lines that are worth keeping."""
 
 import sys
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+    from rich.table import Table
 
 T = TypeVar("T")
 
@@ -72,3 +73,18 @@ def _bars() -> "Progress":
         console=Console(stderr=True),
         transient=True,
     )
+
+
+def print_table(table: "Table") -> None:
+    """Fits the terminal; piped, every cell is whole, on one line."""
+    from rich.console import Console
+
+    console = Console()
+    if console.is_terminal:
+        console.print(table)
+        return
+    wide = Console(width=10_000, color_system=None)
+    with wide.capture() as captured:
+        wide.print(table)
+    for line in captured.get().splitlines():
+        print(line.rstrip())

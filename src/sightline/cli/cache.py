@@ -50,9 +50,10 @@ def _matching(cache: "Cache", name: str) -> list[str]:
 
 def _show(cache: "Cache") -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from sightline.cli._terminal import print_table
 
     packs = [entry for entry in cache.entries() if entry.path.suffix == ".pack"]
     total = sum(entry.num_bytes for entry in cache.entries())
@@ -66,15 +67,7 @@ def _show(cache: "Cache") -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for entry in packs:
         table.add_row(*map(Text, _cells(entry)))  # a path with brackets is no markup
-    console = Console()
-    if console.is_terminal:
-        console.print(table)
-        return
-    wide = Console(width=10_000, color_system=None)
-    with wide.capture() as captured:
-        wide.print(table)
-    for line in captured.get().splitlines():
-        print(line.rstrip())
+    print_table(table)
 
 
 def _cells(entry: "Entry") -> tuple[str, ...]:

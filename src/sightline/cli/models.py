@@ -32,7 +32,9 @@ def run(args: argparse.Namespace) -> int:
         for info in found:
             print(json.dumps(dataclasses.asdict(info)))
         return 0
-    _show(_table(found))
+    from sightline.cli._terminal import print_table
+
+    print_table(_table(found))
     return 0
 
 
@@ -83,18 +85,3 @@ def _cells(info: "ModelInfo") -> tuple[str, ...]:
         " ".join(info.weights),
         info.licence or "",
     )
-
-
-def _show(table: "Table") -> None:
-    """Fits the terminal; piped, every cell is whole, on one line."""
-    from rich.console import Console
-
-    console = Console()
-    if console.is_terminal:
-        console.print(table)
-        return
-    wide = Console(width=10_000, color_system=None)
-    with wide.capture() as captured:
-        wide.print(table)
-    for line in captured.get().splitlines():
-        print(line.rstrip())

@@ -47,6 +47,11 @@ def open_weights(weights: str, model: str | None = None) -> Weights:
 
 def _open_folder(folder: Path, model: str | None) -> Weights:
     """A folder in timm's hub layout."""
+    if not (folder / "config.json").is_file():
+        raise WeightsError(
+            f"{folder}: no config.json; expected a run, or a folder in timm's hub layout: config.json and "
+            "model.safetensors"
+        )
     config = read_config(folder / "config.json")
     named: str = config["architecture"]
     if model is not None and not _agree(model, named):

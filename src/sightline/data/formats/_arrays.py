@@ -35,7 +35,7 @@ def _volumes(array: NDArray[np.generic]) -> str:
 def to_uint8(parts: list[NDArray[np.generic]], where: str) -> tuple[list[NDArray[np.uint8]], str]:
     """Arrays that belong together -> uint8 by one rule, and a sentence on it ("" where the values stay as they are).
 
-    Whole numbers from 0 to 255 stay, as floats too; uint16 by round(v / 257), as 16-bit files; booleans and floats
+    Whole numbers from 0 to 255 stay, as floats too; uint16 by round(v / 257), to 8 bits; booleans and floats
     from 0 to 1 times 255. Anything else raises DataError: what it means is not known.
     """
     kinds = {part.dtype.str for part in parts}

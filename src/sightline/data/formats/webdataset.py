@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from sightline.data.shard_cache import RemoteShards
 
 CLASS_FILES = ("classnames.txt", "classes.txt", "classnames.json", "classes.json")
+INFO_FILES = ("_info.json", "info.json")  # counts of samples, for timm; what `convert` writes too
 MAX_CLASS_BYTES = 16 << 20
 LOCAL_BLOCK = 4 << 10  # small members next to each other are one read
 REMOTE_BLOCK = 4 << 10  # of a shard on a server, one request: a label and the next header; pictures are passed over
@@ -83,7 +84,7 @@ def read(store: Store, entry: str | None) -> Dataset:
     folder = _folder_of(store)
     assert folder is not None, "recognised without a folder"
     shards = [name for name in store.names() if _is_tar(name)]
-    others = [n for n in store.names() if not _is_tar(n) and posixpath.basename(n) not in CLASS_FILES]
+    others = [n for n in store.names() if not _is_tar(n) and posixpath.basename(n) not in CLASS_FILES + INFO_FILES]
     notes = [f"left aside {count(others, 'file')}: no shards (*.tar)"] if others else []
     return _dataset(store.location, [str(folder / name) for name in shards], str(folder), notes)
 
