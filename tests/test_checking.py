@@ -210,3 +210,19 @@ def test_a_picture_that_goes_between_reading_and_showing(tmp_path: Path) -> None
     checked = sightline.check(tmp_path / "data")
     (tmp_path / "data" / "car" / "blank.png").unlink()
     assert "no picture to show" in checked.page()
+
+
+@pytest.mark.parametrize("header", ["path,labels", "path,value"])
+def test_several_labels_and_numbers(header: str, tmp_path: Path) -> None:
+    """Copies with the same label are duplicates, with others contradictions."""
+    labels = ["a;b", "a", "b", "a;b", "b"] * 6 if header.endswith("labels") else [f"{i % 5}.5" for i in range(30)]
+    shown = [photograph(i) for i in range(30)]
+    shown[5], shown[6] = shown[0], shown[0]
+    rows = [header]
+    for i, (pixels, label) in enumerate(zip(shown, labels, strict=True)):
+        pixels.save(tmp_path / f"{i}.png")
+        rows.append(f"{i}.png,{label}")
+    (tmp_path / "table.csv").write_text("\n".join(rows))
+    checked = sightline.check(tmp_path)
+    assert sets(checked)["contradiction"] == {frozenset({"0.png", "5.png", "6.png"})}
+    assert "0.png" in checked.page() and checked.to_json()["num_pictures"] == 30

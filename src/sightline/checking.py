@@ -23,6 +23,7 @@ from sightline.data.exclude import as_list
 from sightline.data.looks import Reason, look
 from sightline.data.split import split
 from sightline.data.summary import Summary, summarise
+from sightline.data.tasks import counts as class_counts
 from sightline.errors import ConfigError, DataError, nearest
 
 Json = dict[str, object]
@@ -177,7 +178,7 @@ def _class_counts(dataset: Dataset, evidence: Evidence) -> dict[str, dict[str, i
     parts = np.full(len(dataset), "all") if names is None else names
     counts: dict[str, dict[str, int]] = {}
     for part in dict.fromkeys(parts.tolist()):
-        of_class = np.bincount(dataset.labels[parts == part], minlength=len(dataset.classes))
+        of_class = class_counts(dataset.labels[parts == part], len(dataset.classes))
         for name, count in zip(dataset.classes, of_class.tolist(), strict=True):
             counts.setdefault(name, {})[part] = count
     return counts

@@ -15,24 +15,21 @@ Tree = Callable[..., Path]
 NAMES = ["1.png", "2.png", "3.png", "4.png"]
 
 
-def test_pictures_of_one_category_are_kept_and_the_others_counted(tree: Tree) -> None:
+def test_pictures_of_several_categories_have_several_labels(tree: Tree) -> None:
     found = coco_json(NAMES, [[1, 1], [2], [1, 2], []])
     root = tree([f"images/{name}" for name in NAMES], {"annotations/instances.json": json.dumps(found)})
     data = open_dataset(root)
-    assert data.format == "coco" and data.paths == ["images/1.png", "images/2.png"] and data.splits is None
+    assert data.format == "coco" and data.paths == [f"images/{name}" for name in NAMES] and data.splits is None
     assert data.classes == ("2", "3"), "categories 1 and 2 by name; 10 has no picture"
-    assert data.notes == (
-        "left aside 1 of 4 pictures: objects of several categories, where a picture gets one label "
-        "(images/3.png: 2 + 3)",
-        "left aside 1 of 4 pictures: no object in them (images/4.png)",
-    )
+    assert data.labels.tolist() == [[1, 0], [0, 1], [1, 1], [0, 0]]
+    assert data.notes == ("several labels a picture: 1 show objects of several categories (1 x 2 + 3)",)
 
 
-def test_more_left_aside_than_kept_is_an_error(tree: Tree) -> None:
-    found = coco_json(NAMES, [[1], [], [], []])
-    root = tree(NAMES, {"annotations/instances.json": json.dumps(found)})
-    with pytest.raises(DataError, match=r"1 show one kind only. 3 pictures \(2.png, 3.png, 4.png\) show no object"):
-        open_dataset(root)
+def test_pictures_without_objects_have_no_class(tree: Tree) -> None:
+    root = tree(NAMES, {"annotations/instances.json": json.dumps(coco_json(NAMES, [[1], [2], [1, 1], []]))})
+    data = open_dataset(root)
+    assert data.paths == NAMES[:3] and data.labels.tolist() == [0, 1, 0]
+    assert data.notes == (f"left aside 1 picture ({NAMES[3]}): no object in them",)
 
 
 def test_a_json_in_each_split_folder_and_equal_names(tree: Tree) -> None:

@@ -287,7 +287,7 @@ def test_what_reads_back_different_is_not_kept(to: str, tmp_path: Path, monkeypa
 
     changes: dict[str, Callable[[Sample], Sample]] = {
         "bytes": lambda s: dataclasses.replace(s, data=one_set()[0].png),
-        "label": lambda s: dataclasses.replace(s, label=1 - s.label % 2, class_name=CLASSES[1 - s.label % 2]),
+        "label": lambda s: dataclasses.replace(s, label=1 - s.label % 2, cells=(CLASSES[1 - s.label % 2],)),
         "split": lambda s: dataclasses.replace(s, split="test"),
         "group": lambda s: dataclasses.replace(s, group="other"),
     }
@@ -365,3 +365,31 @@ def test_traffic_signs_keep_their_groups(shared: Path, tmp_path: Path) -> None:
         assert sorted(zip(after.groups, after.labels.tolist(), strict=True)) == sorted(
             zip(before.groups, before.labels.tolist(), strict=True)
         )
+
+
+TABLES = {
+    "several": "path,labels,split\n0.png,b;a,train\n1.png,,train\n2.png,a,test\n",
+    "columns": "path,10,9,group\n0.png,1,1,x\n1.png,0,0,y\n2.png,1,0,y\n",
+    "with separators": 'path,labels\n0.png,"[""a;b"", ""c""]"\n1.png,"[""c""]"\n2.png,[]\n',
+    "numbers": "path,value_age,value_size\n0.png,1.5,-3e-07\n1.png,0.1,12345678.123456789\n2.png,7,0\n",
+    "a number": "path,value\n0.png,1\n1.png,2.25\n2.png,3\n",
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_several_labels_and_numbers_go_into_a_table_and_nowhere_else(kind: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for i in range(3):
+        Image.new("L", (4, 5), 80 * i).save(source / f"{i}.png")
+    (source / "table.csv").write_text(TABLES[kind])
+    before = open_dataset(source)
+    after = open_dataset(convert(source, tmp_path / "out", "table").out)
+    assert after.task == before.task and sorted(after.classes) == sorted(before.classes)
+    order = [before.classes.index(name) for name in after.classes]
+    assert np.array_equal(after.labels, before.labels[:, order])
+    assert after.splits == before.splits and after.groups == before.groups
+    for to in set(WRITERS.names()) - {"table"}:
+        with pytest.raises(DataError, match="convert it --to table"):
+            convert(source, tmp_path / to, to)
+        assert not (tmp_path / to).exists()

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from sightline.data import open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import check_classes, count, few
-from sightline.data.names import as_text
+from sightline.data.names import as_text, natural_key
 from sightline.data.scan import in_threads, reason_or
-from sightline.data.writers._samples import Sample, samples
+from sightline.data.writers._samples import Sample, label_cells, samples
 from sightline.errors import DataError
 from sightline.registry import Registry
 
@@ -53,7 +53,8 @@ def convert(
     writer = WRITERS.get(to)
     _check_out(data, out)
     dataset, notes = _reduced(open_dataset(data), writer)
-    check_classes(dataset.location, _class_names(dataset), dataset.splits)
+    if dataset.task == "single":
+        check_classes(dataset.location, [dataset.classes[label] for label in dataset.labels], dataset.splits)
     writer.check(dataset)
     left_over = sorted(p.name for p in out.parent.glob(f".{out.name}.*.part")) if out.parent.is_dir() else []
     if left_over:
@@ -67,7 +68,7 @@ def convert(
         def noted() -> Iterator[Sample]:
             nonlocal num_arrays
             for sample in progress(samples(dataset), len(dataset), "writing"):
-                digests[sample.row] = _digest(sample.data, sample.class_name, sample.split, sample.group)
+                digests[sample.row] = _digest(sample.data, sample.cells, sample.split, sample.group)
                 num_arrays += sample.from_array
                 yield sample
 
@@ -100,23 +101,22 @@ def _reduced(dataset: Dataset, writer: ModuleType) -> tuple[Dataset, list[str]]:
     if empty:
         notes.append(f"{count(empty, 'class')} without a picture not written: no picture names it")
     used = np.flatnonzero(dataset.counts())
+    if dataset.task == "multi":  # a table of labels has its classes in natural order
+        used = np.array(sorted(used.tolist(), key=lambda k: natural_key(dataset.classes[k])), np.intp)
+    one_class = dataset.task == "single"
     return dataclasses.replace(
         dataset,
-        labels=np.searchsorted(used, dataset.labels).astype(np.int64),
+        labels=np.searchsorted(used, dataset.labels).astype(np.int64) if one_class else dataset.labels[:, used],
         classes=tuple(dataset.classes[k] for k in used),
         groups=None if "groups" in lost else dataset.groups,
         splits=None if "splits" in lost else dataset.splits,
     ), notes
 
 
-def _class_names(dataset: Dataset) -> list[str]:
-    return [dataset.classes[label] for label in dataset.labels]
-
-
-def _digest(data: bytes, class_name: str, split: str | None, group: str | None) -> tuple[int, int]:
+def _digest(data: bytes, labels: tuple[str, ...], split: str | None, group: str | None) -> tuple[int, int]:
     """All that is known about one picture, wherever it lies and whatever its file is called."""
     digest = hashlib.blake2b(data, digest_size=16)
-    digest.update(repr((class_name, split, group)).encode("utf-8", "surrogatepass"))
+    digest.update(repr((labels, split, group)).encode("utf-8", "surrogatepass"))
     value = digest.digest()
     return int.from_bytes(value[:8], "little"), int.from_bytes(value[8:], "little")
 
@@ -136,7 +136,7 @@ def _check_equal(dataset: Dataset, digests: NDArray[np.void], part: Path, to: st
         assert data is not None, f"{to} keeps encoded pictures"
         return _digest(
             data,
-            found.classes[found.labels[row]],
+            label_cells(found, row),
             None if found.splits is None else found.splits[row],
             None if found.groups is None else found.groups[row],
         )

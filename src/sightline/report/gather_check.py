@@ -88,7 +88,7 @@ def _picture(row: int, evidence: Evidence) -> Shown:
         except (PictureError, OSError):  # it has gone since it was read
             image = None
     part = "" if names is None else str(names[row])
-    return Shown(dataset.paths[row], dataset.classes[dataset.labels[row]], part, image)
+    return Shown(dataset.paths[row], dataset.label_text(row), part, image)
 
 
 def in_words(evidence: Evidence, summary: Summary) -> dict[str, str]:

@@ -75,6 +75,13 @@ class Evidence:
         return np.array([path not in self.bad for path in self.dataset.paths], bool)
 
     @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,): a number a row, the same for the same label, or the same several labels."""
+        if self.dataset.labels.ndim == 1:
+            return self.dataset.labels.astype(np.int64, copy=False)
+        return np.unique(self.dataset.labels, axis=0, return_inverse=True)[1].reshape(-1)
+
+    @cached_property
     def split_names(self) -> NDArray[np.str_] | None:
         """(N,): the part of each row; None where there is no split at all."""
         if self.parts is not None:

@@ -4,6 +4,7 @@ import numpy as np
 
 from sightline.data.checks import Evidence, Finding
 from sightline.data.checks._words import few, pictures, plural
+from sightline.data.tasks import counts as class_counts
 
 KINDS = {
     "imbalance": "the largest class has many times the pictures of the smallest",
@@ -15,7 +16,9 @@ FEW = 20  # pictures; 3 of them are tested, and one more or less moves the class
 
 def find(evidence: Evidence) -> list[Finding]:
     dataset = evidence.dataset
-    counts = np.bincount(dataset.labels[evidence.readable], minlength=len(dataset.classes))
+    if dataset.task == "number":
+        return []
+    counts = class_counts(dataset.labels[evidence.readable], len(dataset.classes))
     found = []
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     ratio = counts[largest] / max(counts[smallest], 1)

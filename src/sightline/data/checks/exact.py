@@ -17,7 +17,7 @@ def find(evidence: Evidence) -> list[Finding]:
     clusters, names = evidence.copies, evidence.split_names
     if not clusters:
         return []
-    apart = differing(evidence.dataset.labels, clusters)
+    apart = differing(evidence.labels, clusters)
     leaking = np.zeros(len(clusters), bool) if names is None else differing(names, clusters)
     found = []
     if apart.any():

@@ -15,7 +15,7 @@ KINDS = {
 
 
 def find(evidence: Evidence) -> list[Finding]:
-    pairs, names, labels = evidence.near_pairs, evidence.split_names, evidence.dataset.labels
+    pairs, names, labels = evidence.near_pairs, evidence.split_names, evidence.labels
     if not len(pairs):
         return []
     first, second = pairs.T

@@ -137,7 +137,7 @@ def _by_name(evidence: Evidence, keys: NDArray[np.int64]) -> list[Rows]:
     clusters = same_key(keys[rows], rows)
     if not clusters:
         return []
-    labels = evidence.dataset.labels
+    labels = evidence.labels
     num_of_class = np.bincount([labels[cluster[0]] for cluster in clusters], minlength=len(evidence.dataset.classes))
     clusters = [cluster for cluster in clusters if num_of_class[labels[cluster[0]]] > 1]  # else it is the class's name
     if len(clusters) < FEWEST_SERIES or sum(map(len, clusters)) < FEWEST_IN_SERIES * len(rows):
@@ -152,7 +152,7 @@ def _are_alike(evidence: Evidence, clusters: list[Rows]) -> bool:
     rows = np.concatenate(clusters)
     series = np.repeat(np.arange(len(clusters)), [len(cluster) for cluster in clusters])
     light = np.column_stack([evidence.records["mean"][rows], evidence.records["std"][rows]]).astype(np.float64)
-    labels = evidence.dataset.labels[rows]
+    labels = evidence.labels[rows]
     counts = np.maximum(np.bincount(labels), 1)
     for column in light.T:
         column -= (np.bincount(labels, column) / counts)[labels]

@@ -12,6 +12,8 @@ PURE = 0.95  # a share of those with the property that are of the class
 
 
 def find(evidence: Evidence) -> list[Finding]:
+    if evidence.dataset.task != "single":
+        return []
     records, readable = evidence.records, evidence.readable
     sizes = np.char.add(np.char.add(records["width"].astype(str), "x"), records["height"].astype(str))
     properties = {

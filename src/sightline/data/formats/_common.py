@@ -25,7 +25,7 @@ EXPECTED = (
     "  folder/{train,val,test}/<class>/*.jpg\n"
     "  a table (CSV, TSV, JSON Lines or Parquet) with the columns path,label\n"
     "  Hugging Face's metadata.csv or Parquet files with pictures inside\n"
-    "  COCO or Pascal VOC annotations, one category a picture\n"
+    "  COCO or Pascal VOC annotations\n"
     "  MNIST's IDX files, CIFAR's batches, or a NumPy archive (.npz)\n"
     "or a zip or tar of any of these."
 )

@@ -1,6 +1,6 @@
 """COCO: `annotations/instances_train2017.json` beside folders of pictures, or a JSON in each split folder.
 
-Comes in: a store; goes out: a Dataset of the pictures whose objects are of one category (see `_objects`). The format
+Comes in: a store; goes out: a Dataset whose classes are the objects' categories (see `_objects`). The format
 is that of https://cocodataset.org/#format-data. Must not open a picture.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import count, few, is_picture, read_bytes, split_of
-from sightline.data.formats._objects import Annotated, single_label
+from sightline.data.formats._objects import Annotated, labelled
 from sightline.data.store import Store
 from sightline.errors import DataError
 
@@ -39,7 +39,7 @@ def recognises(store: Store) -> int:
 
 
 def read(store: Store, entry: str | None) -> Dataset:
-    """The pictures of one category, of all files. Raises DataError with the file and the entry."""
+    """The annotated pictures of all files. Raises DataError with the file and the entry."""
     candidates = _candidates(store)
     named = [name for name in candidates if posixpath.basename(name).startswith("instances")] or candidates
     files, others = [], [name for name in candidates if name not in named]
@@ -61,7 +61,7 @@ def read(store: Store, entry: str | None) -> Dataset:
         notes.append(f"left aside {count(others, 'file')}: no object annotations")
     if unlisted:
         notes.append(f"left aside {count(unlisted, 'picture')}: not in the annotations")
-    return single_label(store, store.location, "coco", pictures, notes)
+    return labelled(store, store.location, "coco", pictures, notes)
 
 
 def _candidates(store: Store) -> list[str]:

@@ -1,7 +1,7 @@
 """Pascal VOC: `Annotations/*.xml`, `JPEGImages/`, `ImageSets/Main/{train,val,trainval,test}.txt`; or XML files beside
 their pictures, in split folders or not.
 
-Comes in: a store; goes out: a Dataset of the pictures whose objects are of one category (see `_objects`). The format
+Comes in: a store; goes out: a Dataset whose classes are the objects' categories (see `_objects`). The format
 is that of http://host.robots.ox.ac.uk/pascal/VOC/voc2012/devkit_doc.pdf. XML is read without document types, so that
 no entity is expanded and nothing outside is fetched. Must not open a picture.
 """
@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import count, few, is_picture, read_bytes, split_of
-from sightline.data.formats._objects import Annotated, single_label
+from sightline.data.formats._objects import Annotated, labelled
 from sightline.data.store import Store
 from sightline.errors import DataError
 
@@ -48,7 +48,7 @@ def recognises(store: Store) -> int:
 
 
 def read(store: Store, entry: str | None) -> Dataset:
-    """The pictures of one category. Raises DataError for damaged XML, lists that do not fit, or too few of them."""
+    """The annotated pictures. Raises DataError for damaged XML, lists that do not fit, or no object at all."""
     names = store.names()
     if len(years := _years(names)) > 1:
         raise DataError(
@@ -77,7 +77,7 @@ def read(store: Store, entry: str | None) -> Dataset:
         notes.append(f"left aside {count(unlisted, 'annotation')}: in no list of {LISTS}")
     if lonely:
         notes.append(f"left aside {count([n for n in lonely if n not in found], 'picture')}: without an annotation")
-    return single_label(store, store.location, "voc", pictures, notes)
+    return labelled(store, store.location, "voc", pictures, notes)
 
 
 def _years(names: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from PIL import Image
 from sightline.data.dataset import Dataset
 from sightline.data.decode import EXTENSIONS, FORMATS, PictureError, Pixels, decode, read_header
 from sightline.data.scan import in_threads, reason_or
-from sightline.errors import BadPicturesError
+from sightline.errors import BadPicturesError, DataError
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Sample:
     suffix      of the file by its kind, `.jpg`; what the original's name ends in where that is a picture's
     named       whether `path` is a file's name rather than a place in an array
     from_array  whether the file was made here
+    label       index of the class; None where a picture has several labels, or numbers
+    cells       the labels as a table says them, see `label_columns`
     """
 
     row: int
@@ -33,10 +35,31 @@ class Sample:
     suffix: str
     named: bool
     from_array: bool
-    label: int
-    class_name: str
+    label: int | None
+    cells: tuple[str, ...]
     split: str | None
     group: str | None
+
+
+def label_columns(dataset: Dataset) -> tuple[str, ...]:
+    """The columns of a table that hold the labels."""
+    if dataset.task == "number":
+        return dataset.classes if dataset.classes == ("value",) else tuple(f"value_{name}" for name in dataset.classes)
+    return ("label",) if dataset.task == "single" else ("labels",)
+
+
+def label_cells(dataset: Dataset, row: int) -> tuple[str, ...]:
+    """A row's labels as the cells of those columns; numbers with all their digits."""
+    if dataset.task == "number":
+        return tuple(repr(float(value)) for value in dataset.labels[row])
+    return (dataset.label_text(row),)
+
+
+def check_one_class(dataset: Dataset, target: str) -> None:
+    """Raise DataError where pictures have several labels, or numbers, which `target` cannot hold."""
+    if dataset.task != "single":
+        kind = "several labels a picture" if dataset.task == "multi" else "numbers"
+        raise DataError(f"{dataset.location}: {kind}, which {target} cannot hold; convert it --to table")
 
 
 def samples(dataset: Dataset) -> Iterator[Sample]:
@@ -65,7 +88,6 @@ def _sample(dataset: Dataset, row: int) -> Sample:
         data, suffix = _png(dataset.images.pixels(row)), ".png"
     else:
         suffix = written if named else _suffix(data)
-    label = int(dataset.labels[row])
     return Sample(
         row=row,
         path=path,
@@ -73,8 +95,8 @@ def _sample(dataset: Dataset, row: int) -> Sample:
         suffix=suffix,
         named=named,
         from_array=from_array,
-        label=label,
-        class_name=dataset.classes[label],
+        label=int(dataset.labels[row]) if dataset.task == "single" else None,
+        cells=label_cells(dataset, row),
         split=None if dataset.splits is None else dataset.splits[row],
         group=None if dataset.groups is None else dataset.groups[row],
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sightline.data.dataset import SPLIT_NAMES, Dataset
 from sightline.data.writers._names import FileNames, check_folder_names, write_file
-from sightline.data.writers._samples import Sample
+from sightline.data.writers._samples import Sample, check_one_class
 from sightline.errors import DataError
 
 
@@ -14,6 +14,7 @@ def lost(dataset: Dataset) -> dict[str, str]:
 
 
 def check(dataset: Dataset) -> None:
+    check_one_class(dataset, "class folders")
     check_folder_names(dataset.location, dataset.classes)
     if dataset.splits is None and all(name.lower() in SPLIT_NAMES for name in dataset.classes):
         raise DataError(
@@ -25,6 +26,6 @@ def check(dataset: Dataset) -> None:
 def write(dataset: Dataset, samples: Iterable[Sample], out: Path) -> list[str]:
     with FileNames(out) as names:
         for sample in samples:
-            folder = f"{sample.split}/{sample.class_name}" if sample.split else sample.class_name
+            folder = f"{sample.split}/{sample.cells[0]}" if sample.split else sample.cells[0]
             write_file(out, names.name(folder, sample), sample.data)
     return names.notes()

@@ -11,7 +11,7 @@ from typing import IO, Any  # Any: pyarrow has no types
 
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import few
-from sightline.data.writers._samples import Sample
+from sightline.data.writers._samples import Sample, check_one_class
 from sightline.errors import DataError, MissingExtraError
 
 SHARD_BYTES = 500 << 20  # Hugging Face's own
@@ -27,6 +27,7 @@ def lost(dataset: Dataset) -> dict[str, str]:
 
 
 def check(dataset: Dataset) -> None:
+    check_one_class(dataset, "Parquet with pictures")
     for what, names in (("class", dataset.classes), ("group", sorted(set(dataset.groups or ())))):
         if bad := [repr(name) for name in names if not name.strip()]:
             raise DataError(f"{dataset.location}: Parquet cannot hold the {what} {few(bad)}; give it a name")

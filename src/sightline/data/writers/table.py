@@ -1,4 +1,7 @@
-"""A table and its pictures: `OUT/table.csv` with `path,label[,split][,group]`, and `OUT/pictures/`."""
+"""A table and its pictures: `OUT/table.csv` with `path,label[,split][,group]`, and `OUT/pictures/`.
+
+Several labels a picture are in the column `labels`, numbers in `value` or `value_NAME`.
+"""
 
 import csv
 from collections.abc import Iterable
@@ -7,7 +10,7 @@ from pathlib import Path
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import few
 from sightline.data.writers._names import FileNames, why_unsafe, write_file
-from sightline.data.writers._samples import Sample
+from sightline.data.writers._samples import Sample, label_columns
 from sightline.errors import DataError
 
 TABLE, PICTURES = "table.csv", "pictures"
@@ -30,12 +33,17 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Path) -> list[str]:
     with FileNames(out) as names, (out / TABLE).open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(
-            ("path", "label", *(("split",) if dataset.splits else ()), *(("group",) if dataset.groups else ()))
+            (
+                "path",
+                *label_columns(dataset),
+                *(("split",) if dataset.splits else ()),
+                *(("group",) if dataset.groups else ()),
+            )
         )
         for sample in samples:
             name = names.name(_folder(sample), sample)
             write_file(out, name, sample.data)
-            table.writerow((name, sample.class_name, *(v for v in (sample.split, sample.group) if v is not None)))
+            table.writerow((name, *sample.cells, *(v for v in (sample.split, sample.group) if v is not None)))
     return names.notes()
 
 

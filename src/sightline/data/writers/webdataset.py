@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import few
-from sightline.data.writers._samples import Sample
+from sightline.data.writers._samples import Sample, check_one_class
 from sightline.errors import DataError
 
 SHARD_BYTES = 256 << 20  # large enough for sequential reading, small enough to shuffle and to fetch
@@ -26,6 +26,7 @@ def lost(dataset: Dataset) -> dict[str, str]:
 
 def check(dataset: Dataset) -> None:
     """Raises DataError for class names that are no line of a text, and for groups without a name."""
+    check_one_class(dataset, "shards")
     bad = [repr(name) for name in dataset.classes if name != name.strip() or len(name.splitlines()) != 1]
     if bad:
         raise DataError(f"{dataset.location}: the class {few(bad)} cannot be a line of {CLASS_NAMES}; rename it")
@@ -61,7 +62,7 @@ class _Shards:
     def add(self, sample: Sample) -> None:
         if self._tar is None or self._num_bytes + len(sample.data) > SHARD_BYTES:
             self._next()
-        facts = {"path": sample.path, "class_name": sample.class_name, "split": sample.split, "group": sample.group}
+        facts = {"path": sample.path, "class_name": sample.cells[0], "split": sample.split, "group": sample.group}
         told = {key: value for key, value in facts.items() if value is not None}
         key = f"{sample.row:09d}"
         self._add(key + sample.suffix, sample.data)
