@@ -115,3 +115,17 @@ def test_train_says_what_falsifies_its_test(data: Path, sightline: Sightline) ->
     assert said in result.err
     for name in ("report.html", "README.md"):
         assert said in Path("run", name).read_text(encoding="utf-8")
+
+
+def test_several_labels_and_numbers_are_called_so(place: Path, sightline: Sightline) -> None:
+    """By `check` and `convert`, as by `train`: numbers are no class."""
+    names = [str(cases.write(place / f"{i}.png", cases.picture("plums", i))) for i in range(6)]
+    rows = [f"{name},{'a;b' if i % 2 else 'b'},{i}.5" for i, name in enumerate(names)]
+    Path("labels.csv").write_text("\n".join(["path,labels", *(row.rpartition(",")[0] for row in rows)]))
+    Path("ages.csv").write_text("\n".join(["path,value_age", *(f"{n},{i}.5" for i, n in enumerate(names))]))
+    for table, words in {
+        "labels": "6 pictures with any of 2 classes (1.5 a picture, 0 with none)",
+        "ages": "6 pictures with a number each: age from 0.5 to 5.5",
+    }.items():
+        assert words in sightline("check", f"{table}.csv").out
+        assert words in sightline("convert", f"{table}.csv", f"{table}-copy", "--to", "table").out

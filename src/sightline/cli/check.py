@@ -101,7 +101,7 @@ def _show(checked: "Checked", page: "Path | None", quarantine: "Path | None") ->
     from sightline.report.gather_check import in_words
 
     dataset = checked.dataset
-    print(f"{dataset.location}: {len(dataset):,} pictures in {len(dataset.classes):,} classes")
+    print(f"{dataset.location}: {len(dataset):,} pictures {dataset.described()}")
     for note in dataset.notes:
         print(note)
     for name, text in in_words(checked.evidence, checked.summary).items():

@@ -31,5 +31,5 @@ def run(args: argparse.Namespace) -> int:
     splits = written.splits
     parts = [f"{list(splits).count(name):,} {name}" for name in dict.fromkeys(splits)] if splits is not None else []
     shown = f" ({', '.join(parts)})" if parts else ""
-    print(f"{len(written):,} pictures in {len(written.classes)} classes{shown} -> {done.out}, read back and equal")
+    print(f"{len(written):,} pictures {written.described()}{shown} -> {done.out}, read back and equal")
     return 0

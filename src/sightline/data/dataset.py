@@ -176,6 +176,11 @@ class Dataset:
             return np.arange(len(self))
         return np.flatnonzero(self.labels == k if self.labels.ndim == 1 else self.labels[:, k])
 
+    def described(self) -> str:
+        """What the labels are: `in 3 classes`, `with a number each: age from 1 to 90`."""
+        text: str = TASKS.get(self.task).described(self.labels, self.classes)
+        return text
+
     def label_text(self, row: int) -> str:
         """What a row is labelled with, as a table would say it."""
         text: str = TASKS.get(self.task).written(self.labels[row], self.classes)

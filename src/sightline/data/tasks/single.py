@@ -52,7 +52,7 @@ def strata(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def described(labels: NDArray[np.int64], names: tuple[str, ...]) -> str:
     """`in 3 classes`"""
-    return f"in {len(names)} classes"
+    return f"in {len(names):,} classes"
 
 
 def written(label: np.int64, names: tuple[str, ...]) -> str:
