@@ -148,10 +148,11 @@ def _candidates_of(cell: Cell, descriptions: NDArray[np.int8], least: float) -> 
         visitors = cell.visiting[start : start + COMPARED]
         like, odd = likeness(here[start : start + COMPARED], there)
         hits = like >= least * SCALE**2
-        is_crowd = np.count_nonzero(hits) > LIKEST * len(visitors)
+        flat = _true(hits.ravel())
+        is_crowd = len(flat) > LIKEST * len(visitors)
         if is_crowd:  # bounded here, so that time and memory are
             hits &= like >= np.partition(like, -LIKEST, axis=1)[:, -LIKEST, None]
-        flat = _true(hits.ravel())
+            flat = _true(hits.ravel())
         if len(flat):
             i, j = np.divmod(flat, like.shape[1])
             pairs = Candidates(rows[j], visitors[i], boxes[j], odd[i, j] < 0, like[i, j])
@@ -218,9 +219,9 @@ def _nearest(like: Floats) -> tuple[NDArray[np.intp], Floats]:
 
 def _true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
     """`np.flatnonzero` where few are true: eight at a time first, which is several times as fast."""
-    words = np.flatnonzero(np.pad(flags, (0, -len(flags) % 8)).view(np.uint64))
-    near: NDArray[np.int64] = (words[:, None] * 8 + np.arange(8)).ravel()
-    near = near[near < len(flags)]
+    whole = len(flags) // 8 * 8
+    words = np.flatnonzero(flags[:whole].view(np.uint64))
+    near: NDArray[np.int64] = np.append((words[:, None] * 8 + np.arange(8)).ravel(), np.arange(whole, len(flags)))
     found: NDArray[np.int64] = near[flags[near]]
     return found
 

@@ -43,7 +43,7 @@ MAX_BLANK_DIFFERENCE = 3  # grey levels, between two blank pictures
 BLANKS_COMPARED = 32
 BLOCK = 1024  # candidate pairs at a time
 # So many pictures of a larger set are searched first, to see whether all look alike (`crowds`).
-SAMPLE = 8192
+SAMPLE = 4096
 SAME_LIGHT = (3, 1.06)  # in a crowd; the two bounds above, as far as saving and scaling leave them
 MIN_LIKENESS_CROWD = 0.985  # of the copies of digits that were saved or scaled anew 99 % have 0.997
 
