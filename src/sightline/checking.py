@@ -141,16 +141,16 @@ def check(
     started = time.perf_counter()
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     found = look(dataset, num_workers, progress or (lambda results, total: results))
-    evidence = gather(dataset, found.records, found.bad)
+    evidence = gather(dataset, found.records, found.bad, num_workers)
     return Checked(findings_of(evidence), evidence, time.perf_counter() - started)
 
 
-def gather(dataset: Dataset, records: np.ndarray, bad: dict[str, str]) -> Evidence:
+def gather(dataset: Dataset, records: np.ndarray, bad: dict[str, str], num_workers: int | None = None) -> Evidence:
     """The evidence, with the split that training would use, or why it would refuse."""
     try:
-        return Evidence(dataset, records, bad, split(dataset))
+        return Evidence(dataset, records, bad, split(dataset), num_workers=num_workers)
     except DataError as error:
-        return Evidence(dataset, records, bad, None, str(error))
+        return Evidence(dataset, records, bad, None, str(error), num_workers)
 
 
 def findings_of(evidence: Evidence, checks: Sequence[str] | None = None) -> tuple[Finding, ...]:

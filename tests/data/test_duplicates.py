@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sightline.data import candidates
-from sightline.data.duplicates import SIGNATURE_BYTES, groups, near_pairs, signatures
+from sightline.data import candidates, crowds, duplicates
+from sightline.data.duplicates import SIGNATURE_BYTES, find_near, groups, near_pairs, signatures
 from sightline.data.preprocess import Pixels
 from sightline.data.signature import COLOUR, CONTRAST, SIDE
 from sightline.data.spectrum import along_a_side, frequencies, projection
@@ -217,3 +217,39 @@ def test_a_whole_picture_has_the_coefficients_of_the_discrete_cosine_transform()
     expected *= weights * np.sinc(rows / (2 * SIDE)) * np.sinc(columns / (2 * SIDE))
     assert thumbnail.ravel() @ projection(4, 0.5, (0, 1, 0, 1)) == pytest.approx(expected, abs=1e-5)
     assert np.hypot(rows, columns).max() < 4 and len(rows) == 14
+
+
+def garments(num: int) -> list[Pixels]:
+    """Pictures that differ from one in ten smooth ways, and in light: all of these look alike."""
+    generator = np.random.default_rng(0)
+    wave = np.cos(np.pi * np.outer(np.arange(5), (np.arange(28) + 0.5) / 28))  # (5, 28)
+    ways = np.stack([np.outer(wave[k], wave[m]) for k in range(5) for m in range(5) if 1 < k + m < 5])  # (12, 28, 28)
+    shapes = 2.5 * np.outer(wave[1], wave[0]) + np.tensordot(generator.normal(size=(num, len(ways))), 0.3 * ways, 1)
+    light = generator.uniform(80, 170, num), generator.uniform(8, 14, num)
+    shown = light[0][:, None, None] + light[1][:, None, None] * shapes
+    return list(np.clip(shown, 0, 255).astype(np.uint8)[:, :, :, None])
+
+
+@pytest.mark.parametrize("sample", [8192, 2000])
+def test_where_all_look_alike_only_copies_are_paired(sample: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By ordinary bounds a picture has several near copies; of a larger set a sample is judged first."""
+    monkeypatch.setattr(duplicates, "SAMPLE", sample)
+    images = garments(4000)
+    copies = [pixels(jpeg(Image.fromarray(image[:, :, 0]), 90)) for image in images[:200]]
+    signed = signatures([*images, *copies])
+    found = find_near(signed)
+    assert found.most_unexplained is not None and found.most_unexplained < crowds.ORDINARY
+    wanted = {(i, 4000 + i) for i in range(200)}
+    pairs = set(map(tuple, found.pairs.tolist()))
+    assert len(pairs & wanted) >= 190
+    assert len(pairs - wanted) < 40
+    if sample == 2000:
+        monkeypatch.setattr(crowds, "MIN_PARTNERS", np.inf)
+        assert len(near_pairs(signed)) > 4000
+
+
+def test_pairs_do_not_depend_on_the_number_of_threads() -> None:
+    images = [picture(seed % 40, 48, 48) for seed in range(80)]
+    signed = signatures([pixels(jpeg(image, 40 + seed // 40 * 30)) for seed, image in enumerate(images)])
+    found = [near_pairs(signed, num_workers).tolist() for num_workers in (0, 1, 3)]
+    assert found[0] == found[1] == found[2] and len(found[0]) == 40

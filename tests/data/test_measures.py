@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from sightline.data.measures import MEASURED_SIDE, MEASURES, NUM_BANDS, measure
+from sightline.data.measures import LARGE, MEASURED_SIDE, MEASURES, NUM_BANDS, measure
 
 
 def grey(values: np.ndarray) -> np.ndarray:
@@ -71,3 +71,15 @@ def test_a_large_picture_is_measured_as_a_network_sees_it() -> None:
 def test_rounding_is_no_edge() -> None:
     ramp = np.linspace(100, 104, 200) * np.ones((64, 1))
     assert measure([grey(ramp)])[0]["blur"] == 0
+
+
+def test_large_pictures_are_counted_as_small_ones_are() -> None:
+    """The levels of a picture do not depend on which of the two counts of grey levels is taken."""
+    small = np.random.default_rng(0).integers(0, 200, (32, 32, 1), dtype=np.uint8)
+    large = np.tile(small, (3, 4, 1))  # 96 x 128 > LARGE
+    assert small.size < LARGE < large.size
+    one, other = measure([small]), measure([large])
+    for name in ("low", "high"):
+        assert one[name] == other[name]
+    for name in ("mean", "std"):
+        assert one[name] == pytest.approx(other[name], rel=1e-6)

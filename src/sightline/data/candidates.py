@@ -12,13 +12,12 @@ description of a crop lies in the cell of the likest centre; every whole picture
 compared with what lies there, by one matrix product. The number of cells grows with the pictures up to MAX_CELLS.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.scan import in_threads
 from sightline.data.signature import NUM_CELLS
 from sightline.data.spectrum import Floats, frequencies, projection
 
@@ -49,6 +48,8 @@ NUM_NEAR = 16  # cells among which the crops of a picture are laid
 VISIT_MARGIN = 0.2
 # So many of the likest are kept for one picture: what bounds crowds of pictures that are all alike.
 MAX_HITS = 8
+# In a crowd so many descriptions are looked at for each visitor: all crops of its likest, and its own.
+LIKEST = len(BOXES) * (MAX_HITS + 1)
 SCALE = np.float32(127)
 BLOCK = 128  # pictures placed at a time
 COMPARED = 128  # visitors compared at a time
@@ -93,7 +94,7 @@ class Index:
     cells: list[Cell]
 
 
-def index(signatures: NDArray[np.uint8], rows: NDArray[np.int64]) -> Index:
+def index(signatures: NDArray[np.uint8], rows: NDArray[np.int64], num_workers: int | None = None) -> Index:
     """Who lies where and who visits, for these rows (N,) of signatures; they should differ and none be blank.
 
     What it says of rows counts within these N. They are not copied: those of a million pictures are 400 MB.
@@ -114,16 +115,20 @@ def index(signatures: NDArray[np.uint8], rows: NDArray[np.int64]) -> Index:
         likest = likeness(found, centres[near])[0].argmax(axis=2)  # (N, len(BOXES), NUM_NEAR)
         lies[block] = np.take_along_axis(near, likest, axis=1)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(place, range(0, num, BLOCK)))
+    for _ in in_threads(place, range(0, num, BLOCK), num_workers):
+        pass
     pairs = zip(_by_cell(lies, num_cells), _by_cell(visits, num_cells), strict=True)
     return Index(descriptions, [Cell(lying, visiting // MAX_VISITS) for lying, visiting in pairs])
 
 
-def candidates(index: Index) -> Candidates:
-    """All candidate pairs, each once, by rising rows; of a picture in a crowd its MAX_HITS likest."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = _join(list(pool.map(lambda cell: _candidates_of(cell, index.descriptions), index.cells)))
+def candidates(index: Index, num_workers: int | None = None, min_likeness: float = 0.0) -> Candidates:
+    """All candidate pairs, each once, by rising rows; of a picture in a crowd its MAX_HITS likest.
+
+    They are MIN_LIKENESS alike, or `min_likeness` where that is more.
+    """
+    least = max(MIN_LIKENESS, min_likeness)
+    cells = in_threads(lambda cell: _candidates_of(cell, index.descriptions, least), index.cells, num_workers)
+    found = _join(list(cells))
     low, high = np.minimum(found.first, found.second), np.maximum(found.first, found.second)
     order = np.lexsort((-found.likeness, high, low))
     low, high = low[order], high[order]
@@ -133,7 +138,7 @@ def candidates(index: Index) -> Candidates:
     return found[np.minimum(_rank(low, found.likeness), _rank(high, found.likeness)) < MAX_HITS]
 
 
-def _candidates_of(cell: Cell, descriptions: NDArray[np.int8]) -> Candidates:
+def _candidates_of(cell: Cell, descriptions: NDArray[np.int8], least: float) -> Candidates:
     """Those of one cell: everyone who visits with everything that lies there."""
     rows, boxes = np.divmod(cell.lying, len(BOXES))
     there = descriptions[rows, boxes].astype(np.float32)  # (L, D)
@@ -142,15 +147,28 @@ def _candidates_of(cell: Cell, descriptions: NDArray[np.int8]) -> Candidates:
     for start in range(0, len(here), COMPARED):
         visitors = cell.visiting[start : start + COMPARED]
         like, odd = likeness(here[start : start + COMPARED], there)
-        flat = _true(like.ravel() >= MIN_LIKENESS * SCALE**2)
+        hits = like >= least * SCALE**2
+        flat = _true(hits.ravel())
+        is_crowd = len(flat) > LIKEST * len(visitors)
+        if is_crowd:  # bounded here, so that time and memory are
+            hits &= like >= np.partition(like, -LIKEST, axis=1)[:, -LIKEST, None]
+            flat = _true(hits.ravel())
         if len(flat):
             i, j = np.divmod(flat, like.shape[1])
             pairs = Candidates(rows[j], visitors[i], boxes[j], odd[i, j] < 0, like[i, j])
             pairs = pairs[pairs.first != pairs.second]
-            if len(pairs.first) > len(BOXES) * MAX_HITS * COMPARED:  # a crowd: bounded here, so that memory is too
-                pairs = pairs[_rank(pairs.second, pairs.likeness) < len(BOXES) * MAX_HITS]
-            found.append(pairs)
+            found.append(_likest(pairs) if is_crowd else pairs)
     return _join(found)
+
+
+def _likest(pairs: Candidates) -> Candidates:
+    """Of each visitor the 2 * MAX_HITS likest pictures, each by its likest crop."""
+    order = np.lexsort((-pairs.likeness, pairs.first, pairs.second))
+    first, second = pairs.first[order], pairs.second[order]
+    is_new = np.ones(len(order), np.bool_)
+    is_new[1:] = (np.diff(first) != 0) | (np.diff(second) != 0)
+    pairs = pairs[order[is_new]]
+    return pairs[_rank(pairs.second, pairs.likeness) < 2 * MAX_HITS]
 
 
 def _join(parts: list[Candidates]) -> Candidates:
@@ -201,9 +219,9 @@ def _nearest(like: Floats) -> tuple[NDArray[np.intp], Floats]:
 
 def _true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
     """`np.flatnonzero` where few are true: eight at a time first, which is several times as fast."""
-    words = np.flatnonzero(np.pad(flags, (0, -len(flags) % 8)).view(np.uint64))
-    near: NDArray[np.int64] = (words[:, None] * 8 + np.arange(8)).ravel()
-    near = near[near < len(flags)]
+    whole = len(flags) // 8 * 8
+    words = np.flatnonzero(flags[:whole].view(np.uint64))
+    near: NDArray[np.int64] = np.append((words[:, None] * 8 + np.arange(8)).ravel(), np.arange(whole, len(flags)))
     found: NDArray[np.int64] = near[flags[near]]
     return found
 

@@ -13,21 +13,24 @@ these together. Not looked for: rotations, heavy filters, frames and captions, m
 **Bounds.** Pictures with one and the same signature are listed as pairs with the first of them alone, n - 1 pairs
 instead of n (n - 1) / 2; a blank picture is compared with the 31 that follow it in brightness; in a crowd of pictures
 that are all alike (a camera that does not move) each is compared with its 8 likest, and those whose likest it is.
+In a set whose pictures all look alike without being copies (digits) more is asked of a copy, as `crowds` says.
 `groups` joins the pairs, so that a group stays whole. Memory beyond the signatures is some 750 bytes a picture.
 """
 
 import hashlib
-import os
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.alignment import explained
-from sightline.data.candidates import BOXES, SCALE, Candidates, candidates, index
+from sightline.data.candidates import BOXES, SCALE, candidates, index
+from sightline.data.crowds import most_unexplained
+from sightline.data.scan import in_threads
 from sightline.data.signature import COLOUR, CONTRAST, SIGNATURE_BYTES, is_blank, signatures
+from sightline.data.spectrum import Floats
 
-__all__ = ["SIGNATURE_BYTES", "groups", "near_pairs", "signatures"]
+__all__ = ["SIGNATURE_BYTES", "Near", "find_near", "groups", "near_pairs", "signatures"]
 
 MIN_EXPLAINED = 0.88
 # Where mean colour or contrast differ, the copy may have been adjusted: then more is asked of its shape, since in
@@ -39,23 +42,41 @@ MAX_CONTRAST_RATIO = 1.6
 MAX_BLANK_DIFFERENCE = 3  # grey levels, between two blank pictures
 BLANKS_COMPARED = 32
 BLOCK = 1024  # candidate pairs at a time
+# So many pictures of a larger set are searched first, to see whether all look alike (`crowds`).
+SAMPLE = 4096
+SAME_LIGHT = (3, 1.06)  # in a crowd; the two bounds above, as far as saving and scaling leave them
+MIN_LIKENESS_CROWD = 0.985  # of the copies of digits that were saved or scaled anew 99 % have 0.997
 
 Pairs = NDArray[np.int64]
 NONE: Pairs = np.zeros((0, 2), np.int64)
 
 
-def near_pairs(signatures: NDArray[np.uint8]) -> Pairs:
+@dataclass(frozen=True)
+class Near:
+    """pairs: rows (P, 2). most_unexplained: what a copy could leave at most, in a crowd; None in an ordinary set."""
+
+    pairs: Pairs
+    most_unexplained: float | None
+
+
+def near_pairs(signatures: NDArray[np.uint8], num_workers: int | None = None) -> Pairs:
     """The near-duplicates among signatures (N, SIGNATURE_BYTES): rows (P, 2), first < second, sorted, each pair once.
 
-    Exact duplicates are among them. Crowds are bounded as the module says.
+    Exact duplicates are among them. Crowds are bounded as the module says. `num_workers` as of `in_threads`.
     """
+    return find_near(signatures, num_workers).pairs
+
+
+def find_near(signatures: NDArray[np.uint8], num_workers: int | None = None) -> Near:
+    """`near_pairs`, and whether more was asked of a copy because all pictures of the set look alike."""
     firsts, twins = _twins(signatures)
     blank = is_blank(signatures[firsts])
     found = [twins, _blank_pairs(signatures, firsts[blank])]
-    rows = firsts[~blank]
+    rows, most = firsts[~blank], None
     if len(rows) > 1:
-        found.append(_copies(signatures, rows, candidates(index(signatures, rows))))
-    return np.unique(np.concatenate(found), axis=0)
+        copies, most = _copies(signatures, rows, num_workers)
+        found.append(copies)
+    return Near(np.unique(np.concatenate(found), axis=0), most)
 
 
 def groups(pairs: Pairs, num: int) -> NDArray[np.int64]:
@@ -93,29 +114,74 @@ def _blank_pairs(signatures: NDArray[np.uint8], rows: NDArray[np.int64]) -> Pair
     return np.concatenate(found)
 
 
-def _copies(signatures: NDArray[np.uint8], rows: NDArray[np.int64], pairs: Candidates) -> Pairs:
-    """Those of the candidates, counted within `rows`, that are copies: rows of signatures (P, 2), first < second."""
+def _copies(
+    signatures: NDArray[np.uint8], rows: NDArray[np.int64], num_workers: int | None
+) -> tuple[Pairs, float | None]:
+    """The copies among `rows`, none blank and no two the same: (P, 2), first < second. And what one could leave."""
+    most = None
+    if len(rows) > SAMPLE:
+        sample = np.sort(np.random.default_rng(0).permutation(rows)[:SAMPLE])
+        most = _compared(signatures, sample, num_workers, 0.0).most_unexplained(len(rows))
+    found = _compared(signatures, rows, num_workers, 0.0 if most is None else MIN_LIKENESS_CROWD)
+    if len(rows) <= SAMPLE:
+        most = found.most_unexplained(len(rows))
+    if most is None:
+        is_copy = found.explained >= np.where(found.is_alike, MIN_EXPLAINED, MIN_EXPLAINED_ADJUSTED)
+    else:
+        is_copy = found.has_same_light & (found.explained >= 1 - most)
+    return np.sort(found.rows[is_copy], axis=1), most
 
-    def is_copy(start: int) -> NDArray[np.bool_]:
+
+@dataclass(frozen=True)
+class _Compared:
+    """Candidate pairs among `num` pictures: their rows (P, 2), and of each how far the two agree, (P,).
+
+    is_alike        colour and contrast, as far as ordinary sets ask
+    has_same_light  so far as saving anew leaves them
+    explained       the share of the second that the first explains; 0 where it was not asked
+    """
+
+    num: int
+    rows: Pairs
+    is_alike: NDArray[np.bool_]
+    has_same_light: NDArray[np.bool_]
+    explained: Floats
+
+    def most_unexplained(self, num: int) -> float | None:
+        """What a copy may leave in a set of `num` of which these are a sample."""
+        unexplained = 1 - self.explained[self.is_alike]
+        return most_unexplained(unexplained, self.has_same_light[self.is_alike], self.num, num)
+
+
+def _compared(
+    signatures: NDArray[np.uint8], rows: NDArray[np.int64], num_workers: int | None, min_likeness: float
+) -> _Compared:
+    """The candidates among `rows`, with how much of one the other explains."""
+    pairs = candidates(index(signatures, rows, num_workers), num_workers, min_likeness)
+
+    def compare(start: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats]:
         block = pairs[slice(start, start + BLOCK)]
         first, second = signatures[rows[block.first]], signatures[rows[block.second]]
-        is_alike = _alike(first, second)
+        is_alike = _alike(first, second, MAX_COLOUR_DIFFERENCE, MAX_CONTRAST_RATIO)
         possible = np.nonzero(is_alike | (block.likeness >= MIN_LIKENESS_ADJUSTED * SCALE**2))[0]
         share = np.zeros(len(first), np.float32)
         share[possible] = explained(
             first[possible], second[possible], BOXES, block.box[possible], block.is_mirrored[possible]
         )
-        return share >= np.where(is_alike, MIN_EXPLAINED, MIN_EXPLAINED_ADJUSTED)
+        return is_alike, _alike(first, second, *SAME_LIGHT), share
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        which = [np.zeros(0, np.bool_), *pool.map(is_copy, range(0, len(pairs.first), BLOCK))]
-    found: Pairs = rows[np.stack([pairs.first, pairs.second], axis=1)[np.concatenate(which)]]
-    return np.sort(found, axis=1)
+    done = list(in_threads(compare, range(0, len(pairs.first), BLOCK), num_workers))
+    none = (np.zeros(0, np.bool_), np.zeros(0, np.bool_), np.zeros(0, np.float32))
+    is_alike, has_same_light, shares = (np.concatenate(parts) for parts in zip(none, *done, strict=True))
+    of_pairs = rows[np.stack([pairs.first, pairs.second], axis=1)]
+    return _Compared(len(rows), of_pairs, is_alike, has_same_light, shares)
 
 
-def _alike(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Whether mean colour and contrast agree, for signatures (P, SIGNATURE_BYTES): (P,)."""
+def _alike(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], max_difference: float, max_ratio: float
+) -> NDArray[np.bool_]:
+    """Whether mean colour and contrast agree so far, for signatures (P, SIGNATURE_BYTES): (P,)."""
     a, b = first[:, COLOUR].astype(np.float32), second[:, COLOUR].astype(np.float32)
-    is_near: NDArray[np.bool_] = np.abs(a - b).max(axis=1) <= MAX_COLOUR_DIFFERENCE
+    is_near: NDArray[np.bool_] = np.abs(a - b).max(axis=1) <= max_difference
     a, b = first[:, CONTRAST].astype(np.float32), second[:, CONTRAST].astype(np.float32)
-    return is_near & (np.maximum(a, b) <= MAX_CONTRAST_RATIO * np.minimum(a, b))
+    return is_near & (np.maximum(a, b) <= max_ratio * np.minimum(a, b))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sightline.data.checks._clusters import same_hash
 from sightline.data.dataset import Dataset
-from sightline.data.duplicates import near_pairs
+from sightline.data.duplicates import Near, find_near
 from sightline.data.split import Split
 from sightline.registry import Registry
 
@@ -61,6 +61,7 @@ class Evidence:
     bad      the path of such a row -> why
     parts    the split that training would use; None where it would refuse the data set
     refusal  why it would
+    num_workers  threads that compare pictures, as of `in_threads`
     """
 
     dataset: Dataset
@@ -68,6 +69,7 @@ class Evidence:
     bad: Mapping[str, str] = field(default_factory=dict)
     parts: Split | None = None
     refusal: str = ""
+    num_workers: int | None = None
 
     @cached_property
     def readable(self) -> NDArray[np.bool_]:
@@ -94,9 +96,13 @@ class Evidence:
         return same_hash(self.records["hash"], self.readable)
 
     @cached_property
+    def near(self) -> Near:
+        """Pairs among the readable rows, counted within them, exact copies included."""
+        return find_near(np.ascontiguousarray(self.records["signature"][self.readable]), self.num_workers)
+
+    @cached_property
     def near_pairs(self) -> NDArray[np.int64]:
         """(P, 2) rows, i < j, that look alike but are not the same pixels."""
-        rows = np.flatnonzero(self.readable)
-        pairs = rows[near_pairs(np.ascontiguousarray(self.records["signature"][rows]))]  # (P, 2)
+        pairs = np.flatnonzero(self.readable)[self.near.pairs]  # (P, 2)
         hashes = self.records["hash"]
         return np.asarray(pairs[hashes[pairs[:, 0]] != hashes[pairs[:, 1]]], np.int64)

@@ -11,17 +11,18 @@ KINDS = {
     "near_contradiction": "almost the same picture under different classes",
     "near_leak": "almost the same picture on both sides of a split",
     "near_duplicate": "almost the same picture twice on one side of a split, in one class",
+    "look_alikes": "pictures that all look alike, so that only very near copies can be told",
 }
 
 
 def find(evidence: Evidence) -> list[Finding]:
     pairs, names, labels = evidence.near_pairs, evidence.split_names, evidence.labels
+    found = _look_alikes(evidence)
     if not len(pairs):
-        return []
+        return found
     first, second = pairs.T
     apart = labels[first] != labels[second]
     leaking = np.zeros(len(pairs), bool) if names is None else names[first] != names[second]
-    found = []
     if apart.any():
         found.append(_contradiction(pairs[apart]))
     if names is not None:
@@ -32,6 +33,23 @@ def find(evidence: Evidence) -> list[Finding]:
     if len(rest):
         found.append(_duplicate(rest))
     return found
+
+
+def _look_alikes(evidence: Evidence) -> list[Finding]:
+    most = evidence.near.most_unexplained
+    if most is None:
+        return []
+    return [
+        Finding(
+            kind="look_alikes",
+            severity="note",
+            title=f"The pictures are all so alike that a copy had to agree with its original to {1 - most:.1%} "
+            "to be told from a look-alike.",
+            effect="Copies that were saved, mirrored or scaled anew are still found as near ones for the most part; "
+            "those that were cropped or retouched may not be.",
+            advice="Nothing, if you know how the pictures came about. Exact copies are found in any case.",
+        )
+    ]
 
 
 def _contradiction(pairs: np.ndarray) -> Finding:
