@@ -1,14 +1,16 @@
 """Claim: no file, however broken, crashes a process, hangs it, or takes more than a bounded amount of memory.
 
-Valid files of every kind of picture that is read are damaged by their structure (lengths, chunk types, dimensions,
-palettes, markers, order of parts) and without regard to it (bits, bytes, truncation), and decoded in child processes
-with a limit of memory and of time a file. What may come of a file is a picture or a PictureError; anything else (a
-crash, a hang, another exception, a picture that is no array of the promised kind, a reason without words) is reported
-with the mutant, which is kept.
+Valid files of every kind of picture, container and data set that is read, and of a run's folder, are damaged by their
+structure (lengths, types, dimensions, names, order of parts) and without regard to it (bits, bytes, truncation), and
+opened in child processes with a limit of memory and of time a file. What may come of a file is a picture, a data set,
+or an error of the house; anything else (a crash, a hang, another exception, a picture that is no array of the promised
+kind, a reason without words) is reported with the mutant, which is kept.
 
-A format is one entry of CASES: a name, the valid files, and what reads one. Sources of containers go there likewise.
+A format is one entry of CASES: the valid files, what reads one, and how one is damaged. Those of containers and data
+sets are in fuzz_sets.py.
 
-  python benchmarks/fuzz.py [FORMAT ...] [--mutants 5000] [--jobs 2] [--seed 0] [--keep FOLDER]
+  python benchmarks/fuzz.py [FORMAT ...] [--mutants 5000] [--jobs 2] [--seed 0] [--limit 60]
+      [--keep FOLDER]
 """
 
 import argparse
@@ -19,22 +21,28 @@ import resource
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
+import fuzz_sets
 from fuzz_seeds import pictures
 
-MEMORY = 3 * 2**30  # bytes of address space a child may take: the largest picture that is read, decoded to floats
+# Bytes of address space that a child may take besides its imports: the largest picture that is read, as floats.
+MEMORY = 3 * 2**30
+DISK = 2**30  # bytes of a file that a child may write: what is unpacked goes to temporary files
 READ, REFUSED = "read", "refused"
 LIMIT_S = 60.0  # a file; the slowest honest ones (179 megapixels, read twice) take a third of it
+Damage = Callable[[bytes, np.random.Generator], bytes]
 Read = Callable[[bytes], bool]  # whether a file was read (else refused in words); a function of a module, to be sent
 
 
@@ -44,10 +52,11 @@ class Unpromised(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """Valid files of one format, and what reads them."""
+    """Valid files of one format, what reads them, and how a mutant is made of one; None: as of any picture."""
 
     seeds: Callable[[], list[bytes]]
     read: Read
+    damage: Damage | None = None
 
 
 def read_picture(data: bytes) -> bool:
@@ -67,17 +76,22 @@ def read_picture(data: bytes) -> bool:
     return True
 
 
-CASES: dict[str, Case] = {name: Case(seeds, read_picture) for name, seeds in pictures().items()}
-
-
-def mutants(seeds: list[bytes], count: int, seed: int) -> Iterator[bytes]:
+def mutants(seeds: list[bytes], count: int, seed: int, damage: Damage | None = None) -> Iterator[bytes]:
     """`count` damaged copies of the seeds, the same ones for the same `seed`."""
     draw = np.random.default_rng(seed)
     for i in range(count):
-        data = bytearray(seeds[i % len(seeds)])
-        for _ in range(int(draw.integers(1, 4))):
-            MUTATIONS[int(draw.integers(len(MUTATIONS)))](data, draw)
-        yield _with_checksums(bytes(data)) if draw.random() < 0.7 else bytes(data)
+        yield (damage or _picture_damage)(seeds[i % len(seeds)], draw)
+
+
+def _picture_damage(seed: bytes, draw: np.random.Generator) -> bytes:
+    data = bytearray(seed)
+    for _ in range(int(draw.integers(1, 4))):
+        MUTATIONS[int(draw.integers(len(MUTATIONS)))](data, draw)
+    return _with_checksums(bytes(data)) if draw.random() < 0.7 else bytes(data)
+
+
+def _set_damage(name: str, seed: bytes, draw: np.random.Generator) -> bytes:
+    return fuzz_sets.damaged(name, seed, draw, GENERIC)
 
 
 def _place(data: bytearray, draw: np.random.Generator) -> int:
@@ -151,7 +165,12 @@ def _chunk_type(data: bytearray, draw: np.random.Generator) -> None:
     data[at : at + 4] = names[int(draw.integers(len(names)))]
 
 
-MUTATIONS = (_bit, _byte, _number, _number, _truncate, _remove, _repeat, _swap, _noise, _marker, _chunk_type)
+GENERIC = (_bit, _byte, _number, _number, _truncate, _remove, _repeat, _swap, _noise)
+MUTATIONS = (*GENERIC, _marker, _chunk_type)
+CASES: dict[str, Case] = {name: Case(seeds, read_picture) for name, seeds in pictures().items()} | {
+    name: Case(kind.seeds, partial(fuzz_sets.read, name), partial(_set_damage, name))
+    for name, kind in fuzz_sets.SETS.items()
+}
 
 
 def _with_checksums(data: bytes) -> bytes:
@@ -171,24 +190,26 @@ def _with_checksums(data: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Found:
-    """What came of the mutants of one format; `bad`: mutant and what happened."""
+    """What came of the mutants of one format; peak_mib: of a child's memory; `bad`: mutant and what happened."""
 
     name: str
     num_read: int
     num_refused: int
     slowest_s: float
+    peak_mib: float
     bad: tuple[tuple[bytes, str], ...]
 
 
 def fuzz(name: str, read: Read, made: list[bytes], limit_s: float = LIMIT_S) -> Found:
     """Read the mutants in child processes; a child that dies or hangs is replaced."""
     bad: list[tuple[bytes, str]] = []
-    results: list[tuple[str, float]] = []
+    results: list[tuple[str, float, int]] = []
     context = multiprocessing.get_context("spawn")
+    folder = tempfile.TemporaryDirectory(prefix=f"fuzz-{name}-")  # children that are killed leave files behind
     at = 0
     while at < len(made):
         ours, theirs = context.Pipe()
-        child = context.Process(target=_child, args=(read, theirs), daemon=True)
+        child = context.Process(target=_child, args=(read, theirs, folder.name), daemon=True)
         child.start()
         theirs.close()
         ours.recv()  # its imports are done
@@ -210,26 +231,31 @@ def fuzz(name: str, read: Read, made: list[bytes], limit_s: float = LIMIT_S) -> 
         child.kill()
         child.join()
         ours.close()
-    what = [text for text, _ in results]
-    slowest = max((seconds for _, seconds in results), default=0.0)
-    return Found(name, what.count(READ), what.count(REFUSED), slowest, tuple(bad))
+    folder.cleanup()
+    what = [text for text, *_ in results]
+    slowest = max((seconds for _, seconds, _ in results), default=0.0)
+    peak_mib = max((kib for *_, kib in results), default=0) / 1024
+    return Found(name, what.count(READ), what.count(REFUSED), slowest, peak_mib, tuple(bad))
 
 
-def _answer(pipe: Connection, limit_s: float) -> tuple[str, float] | None:
+def _answer(pipe: Connection, limit_s: float) -> tuple[str, float, int] | None:
     """What a child says of a mutant; None if it is dead or says nothing in time."""
     with contextlib.suppress(EOFError, ConnectionResetError):
         if pipe.poll(limit_s):
-            answer: tuple[str, float] = pipe.recv()
+            answer: tuple[str, float, int] = pipe.recv()
             return answer
     return None
 
 
-def _child(read: Read, pipe: Connection) -> None:
+def _child(read: Read, pipe: Connection, folder: str) -> None:
     """Read what is sent, one after the other; say READ, REFUSED, or what should not have been."""
     warnings.simplefilter("ignore")  # Pillow's, about damaged metadata
+    tempfile.tempdir = folder
     with contextlib.suppress(Exception):
         read(b"")  # imports what it needs, before the memory is limited
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    most = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (DISK, DISK))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)  # libtiff writes to the terminal
@@ -241,8 +267,16 @@ def _child(read: Read, pipe: Connection) -> None:
             try:
                 text = READ if read(data) else REFUSED
             except BaseException as error:
-                text = f"{type(error).__name__}: {error}"
-            pipe.send((text, time.monotonic() - began))
+                text = f"{type(error).__name__}: {error}"[:2000]
+                if os.environ.get("FUZZ_TRACE"):
+                    text += "\n" + traceback.format_exc()[-1500:]
+            pipe.send((text, time.monotonic() - began, _peak_kib()))
+
+
+def _peak_kib() -> int:
+    """The most memory that this process has had; ru_maxrss has the parent's too."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def main() -> int:
@@ -251,6 +285,7 @@ def main() -> int:
     parser.add_argument("--mutants", type=int, default=5000)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=float, default=LIMIT_S, help="seconds that a file may take")
     parser.add_argument("--keep", type=Path, help="where bad mutants go; default: a new temporary folder")
     args = parser.parse_args()
     unknown = [name for name in args.formats if name not in CASES]
@@ -260,17 +295,19 @@ def main() -> int:
     keep.mkdir(parents=True, exist_ok=True)
 
     def run(name: str) -> Found:
-        return fuzz(name, CASES[name].read, list(mutants(CASES[name].seeds(), args.mutants, args.seed)))
+        case = CASES[name]
+        return fuzz(name, case.read, list(mutants(case.seeds(), args.mutants, args.seed, case.damage)), args.limit)
 
     num_bad = 0
     with ThreadPoolExecutor(args.jobs) as pool:
         for found in pool.map(run, args.formats or list(CASES)):
-            print(f"{found.name:12} {found.num_read:6} read, {found.num_refused:6} refused in words, "
-                  f"slowest {found.slowest_s:5.2f} s, {len(found.bad)} bad", flush=True)  # fmt: skip
+            print(f"{found.name:16} {found.num_read:6} read, {found.num_refused:6} refused in words, "
+                  f"slowest {found.slowest_s:5.2f} s, peak {found.peak_mib:5.0f} MiB, {len(found.bad)} bad",
+                  flush=True)  # fmt: skip
             for i, (data, what) in enumerate(found.bad[:10]):
-                path = keep / f"{found.name}-{i}"
+                path = keep / f"{found.name}-{args.seed}-{i}"
                 path.write_bytes(data)
-                print(f"    {what}: {path}", flush=True)
+                print(f"    {what.encode('ascii', 'backslashreplace').decode()}: {path}", flush=True)
             num_bad += len(found.bad)
     return 1 if num_bad else 0
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, features
 
 Seeds = Callable[[], list[bytes]]
+EXPLICIT = "1.2.840.10008.1.2.1"  # DICOM's usual transfer syntax
 
 
 def pictures() -> dict[str, Seeds]:
@@ -160,6 +161,37 @@ def pnm() -> list[bytes]:
     return [*simple("PPM", "1", "L", "RGB"), b"P6 5 4 65535\n" + deep, b"P5\n# 12 bit\n5 12 65535\n" + deep,
             b"PF\n5 4\n-1.0\n" + floats, b"Pf\n5 12\n-1.0\n" + floats, b"P3 5 4 255\n" + text, b"P2 5 12 255\n" + text,
             b"P1 5 4\n" + bits, b"P6 5 4 100\n" + bytes(draw.integers(0, 101, 60).tolist())]  # fmt: skip
+
+
+def dicom(pixels: np.ndarray[tuple[int, ...], np.dtype[np.generic]], syntax: str = EXPLICIT, **tags: object) -> bytes:
+    """A DICOM file of grey (H, W), (frames, H, W) or RGB (H, W, 3); `tags` by keyword."""
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.encaps import encapsulate
+    from pydicom.uid import UID
+
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = UID(syntax)
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID("1.2.840.10008.5.1.4.1.1.7"), UID("1.2.3.4")
+    dataset = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
+    colour = pixels.ndim == 3 and pixels.shape[2] == 3
+    bits = 8 * pixels.dtype.itemsize
+    values: dict[str, object] = {
+        "Rows": pixels.shape[0 if colour else -2], "Columns": pixels.shape[1 if colour else -1],
+        "SamplesPerPixel": 3 if colour else 1, "PhotometricInterpretation": "RGB" if colour else "MONOCHROME2",
+        "BitsAllocated": bits, "BitsStored": bits, "HighBit": bits - 1, "PixelRepresentation": 0,
+        "PixelData": pixels.tobytes(),
+    } | ({"PlanarConfiguration": 0} if colour else {}) | tags  # fmt: skip
+    if pixels.ndim == 3 and not colour:
+        values["NumberOfFrames"] = len(pixels)
+    for name, value in values.items():
+        setattr(dataset, name, value)
+    if UID(syntax).is_encapsulated:
+        dataset.PixelData = encapsulate([dataset.PixelData])
+    dataset.PixelData += bytes(len(dataset.PixelData) % 2)
+    dataset["PixelData"].VR = "OB" if bits == 8 or UID(syntax).is_encapsulated else "OW"
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    return file.getvalue()
 
 
 def heif() -> list[bytes]:

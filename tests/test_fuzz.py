@@ -1,4 +1,4 @@
-"""The fuzzing harness finds what it is for, and a small run of it finds nothing in the decoders."""
+"""The fuzzing harness finds what it is for, and a small run of it finds nothing in what is read."""
 
 import os
 import signal
@@ -14,6 +14,8 @@ PROJECT = Path(__file__).parent.parent
 sys.path.insert(0, str(PROJECT / "benchmarks"))
 
 import fuzz  # noqa: E402  (the benchmarks are no installed package)
+import fuzz_sets  # noqa: E402
+from sightline.data import FORMATS  # noqa: E402
 
 SEEDS = fuzz.CASES["png"].seeds()
 
@@ -28,7 +30,7 @@ def misbehave(data: bytes) -> bool:
         case b"e":
             raise ValueError("no picture error")
         case b"m":
-            np.ones(fuzz.MEMORY, np.uint8)
+            np.ones(2 * fuzz.MEMORY, np.uint8)
         case b"r":
             return False
     return True
@@ -53,12 +55,28 @@ def test_mutants_are_many_and_the_same_for_a_seed() -> None:
     assert len(set(made)) > 250 and not set(made[:20]) & set(SEEDS)
 
 
-def test_valid_files_of_every_format_are_read() -> None:
+@pytest.mark.parametrize("name", ["zip", "tar", "npz", "csv", "cifar-pickle", "nifti-gz"])
+def test_mutants_of_data_sets_are_many_and_the_same_for_a_seed(name: str) -> None:
+    case = fuzz.CASES[name]
+    made = list(fuzz.mutants(case.seeds(), 100, 0, case.damage))
+    assert made == list(fuzz.mutants(case.seeds(), 100, 0, case.damage))
+    assert len(set(made)) > 80
+
+
+def test_every_format_that_is_registered_is_fuzzed() -> None:
+    names = {"folder": "zip", "table": "csv", "huggingface": "hf-metadata", "huggingface_parquet": "parquet-pictures"}
+    fuzzed = {names.get(name, name) for name in FORMATS.names()} - {"torchvision"}  # fetches what others read
+    assert fuzzed <= set(fuzz_sets.ALL_SETS)
+
+
+def test_valid_files_of_every_format_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for name, case in fuzz.CASES.items():
         if name == "heif":
             pytest.importorskip("pi_heif")
         for data in case.seeds():
             assert case.read(data), name
+    fuzz_sets._folder.cache_clear()
 
 
 def test_a_small_run_finds_nothing() -> None:

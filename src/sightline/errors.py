@@ -16,6 +16,8 @@ names, 130 stopped by Ctrl-C.
 
 from collections.abc import Iterable
 
+MAX_SHOWN = 200  # characters of a name in a message; a damaged table has names of megabytes
+
 
 class SightlineError(Exception):
     """Base of all errors a user can mend. The message says what, where and how to mend it."""
@@ -72,7 +74,7 @@ def nearest(name: str, known: Iterable[str], what: str) -> str:
     """A sentence for an unknown `name`: the nearest known names, or all of them where they are few."""
     import difflib
 
-    names = list(known)
+    names, name = list(known), name[:MAX_SHOWN]
     initials = [n for n in names if "".join(word[0] for word in n.split("_") if word) == name]  # lr: learning_rate
     close = initials or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     message = f"unknown {what} {name!r}."

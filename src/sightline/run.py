@@ -166,7 +166,8 @@ class Run:
             if not config_path.is_file():
                 raise RunError(f"{path} is {_what(path)}; expected a run folder, as `sightline train` leaves it")
             document = json.loads(config_path.read_text(encoding="utf-8"))
-        except (ValueError, OSError) as error:
+            json.dumps(document, ensure_ascii=False).encode("utf-8")  # not with lone surrogates, which none can print
+        except (ValueError, RecursionError, OSError) as error:
             raise RunError(f"{config_path} cannot be read: {error}") from error
         if not isinstance(document, dict):
             raise RunError(f"{config_path} is not the config.json of a Sightline run")
@@ -209,8 +210,10 @@ class Run:
         """One of the run's JSON files."""
         try:
             document: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{self.path / name} cannot be read: {error}") from error
+        if not isinstance(document, dict):
+            raise RunError(f"{self.path / name} holds no object, but {type(document).__name__}; restore it")
         return document
 
 

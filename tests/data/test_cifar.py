@@ -177,3 +177,22 @@ def test_the_folder_around_the_batches_is_entered(tmp_path: Path) -> None:
     write_pickles(inner)
     (inner / "readme.html").write_text("")
     check(tmp_path, 5, "test_batch")
+
+
+def test_a_pickle_that_keeps_objects_far_away_is_not_loaded(tmp_path: Path) -> None:
+    """Five bytes by which the unpickler would fill 16 GiB: LONG_BINPUT to place 2**30."""
+    (tmp_path / "batches.meta").write_bytes(pickle.dumps({b"label_names": [b"a", b"b"]}))
+    (tmp_path / "data_batch_1").write_bytes(b"\x80\x02}r" + (1 << 30).to_bytes(4, "little") + b".")
+    with pytest.raises(DataError, match="keeps an object in place 1,073,741,824"):
+        open_dataset(tmp_path)
+
+
+def test_class_names_that_are_no_text(tmp_path: Path) -> None:
+    """Lists in lists, whose text would double with each."""
+    nested: list[object] = []
+    for _ in range(40):
+        nested = [nested, nested]
+    (tmp_path / "batches.meta").write_bytes(pickle.dumps({b"label_names": nested}))
+    (tmp_path / "data_batch_1").write_bytes(b"")
+    with pytest.raises(DataError, match="no list of distinct class names"):
+        open_dataset(tmp_path)

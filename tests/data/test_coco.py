@@ -105,3 +105,10 @@ def test_files_without_a_split_among_others(tree: Tree) -> None:
     root = tree(NAMES, {"annotations/instances_train.json": text, "annotations/instances_more.json": text})
     with pytest.raises(DataError, match=r"instances_more.json says no split in its name, but there are 2 files"):
         open_dataset(root)
+
+
+@pytest.mark.parametrize("key", ["image_id", "category_id"])
+def test_ids_that_are_lists(key: str, tree: Tree) -> None:
+    found = {"image_id": 0, "category_id": 1} | {key: [1]}
+    with pytest.raises(DataError, match=r"annotations\[0\] is of the \w+ \[1\]"):
+        open_dataset(tree(NAMES, {"annotations/instances.json": change(annotations=[found])}))

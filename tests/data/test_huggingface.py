@@ -144,3 +144,24 @@ def test_errors_say_where(texts: dict[str, str], message: str, tree: Tree) -> No
 )
 def test_splits_by_name_as_hugging_face_has_them(name: str, split: str | None) -> None:
     assert split_of(name) == split
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["{zero: a, one: b}", "{[1]: a}", "[[a], [b]]", '["a", "\\ud800"]', "2020-99-99", "[" * 3000],
+)
+def test_a_card_whose_class_names_are_none(names: str, tree: Tree) -> None:
+    card = f"---\ndataset_info:\n  features:\n  - name: label\n    dtype: {{class_label: {{names: {names}}}}}\n---\n"
+    rows = "file_name,label\n1.png,0\n2.png,1\n"
+    with pytest.raises(DataError, match=r"README\.md"):
+        open_dataset(tree(["1.png", "2.png"], {"metadata.csv": rows, "README.md": card}))
+
+
+def test_a_card_of_a_few_lines_that_would_fill_the_memory_is_not_shown(tree: Tree) -> None:
+    """A list of ten lists of ten lists ..., each written once."""
+    levels = "".join(f"l{i}: &l{i} [{', '.join(f'*l{i - 1}' for _ in range(10))}]\n" for i in range(1, 12))
+    info = "dataset_info:\n  features:\n  - name: label\n    dtype: {class_label: {names: *l11}}\n"
+    rows = "file_name,label\n1.png,0\n2.png,1\n"
+    card = f"---\nl0: &l0 [a]\n{levels}{info}---\n"
+    with pytest.raises(DataError, match="class names of label are no list"):
+        open_dataset(tree(["1.png", "2.png"], {"metadata.csv": rows, "README.md": card}))

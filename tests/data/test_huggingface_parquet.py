@@ -271,3 +271,13 @@ def test_features_are_json(tmp_path: Path) -> None:
     features = json.dumps({"info": {"features": {"label": {"_type": "Value", "dtype": "int64"}, "image": {}}}})
     save(tmp_path, "a.parquet", SET.replace_schema_metadata({"huggingface": features}))
     assert open_dataset(tmp_path).classes == ("0", "1", "2")
+
+
+def test_text_that_is_not_utf8(tmp_path: Path) -> None:
+    table = parquet_table(one_set()[:6], names=None)
+    path = save(tmp_path, "a.parquet", table)
+    data = path.read_bytes()
+    assert b"0.png" in data
+    path.write_bytes(data.replace(b"0.png", b"\xff.png"))
+    with pytest.raises(DataError, match=r"a\.parquet: not a readable Parquet file"):
+        open_dataset(path)

@@ -1,6 +1,7 @@
 import gzip
 import struct
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,24 @@ def test_mnist(shared: Path) -> None:
     assert data.labels[:5].tolist() == [5, 0, 4, 1, 9] and data.labels[60_000:60_003].tolist() == [7, 2, 1]
     assert data.images.pixels(0).shape == (28, 28, 1) and int(data.images.pixels(0).sum()) == 27525
     assert elapsed_s < 3, f"{elapsed_s:.2f} s; 0.3 s is usual on an idle machine"
+
+
+def test_a_gzip_is_unpacked_no_further_than_its_header_announces(tmp_path: Path) -> None:
+    """200 MiB of zeros behind two pictures."""
+    write(tmp_path, "train", pictures(2, 3, 3), [0, 1], zipped=True)
+    path = next(tmp_path.glob("*images*"))
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + bytes(200 << 20)))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="35 bytes, but its header announces 34"):
+        open_dataset(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 3), (2,) * 5, ()])
+def test_pictures_of_no_size_or_of_many_dimensions(shape: tuple[int, ...], tmp_path: Path) -> None:
+    write(tmp_path, "train", pictures(2, 3, 3), [0, 1])
+    next(tmp_path.glob("*images*")).write_bytes(idx(np.zeros(shape, np.uint8)))
+    with pytest.raises(DataError, match=r"nothing in it: shape|[50] dimensions"):
+        open_dataset(tmp_path)

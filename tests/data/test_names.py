@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sightline.data import names as names_module
 from sightline.data.dataset import encode_labels
-from sightline.data.names import Names, Repeated, natural_key
+from sightline.data.names import Names, Repeated, as_text, natural_key
 
 TEXTS = ["b/10.png", "b/9.png", "a", "", "кл/киx.png", "a\udce9", "b/9.png"]
 
@@ -70,3 +70,13 @@ def test_finding_is_safe_from_threads() -> None:
     names = Names(f"{i}.png" for i in range(1000))
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(partial(names.find), names)) == list(range(1000))
+
+
+def test_numbers_of_any_length_are_in_order() -> None:
+    """Python converts no more than 4,300 digits."""
+    ordered = ["a1", "a" + "9" * 4000, "a" + "1" * 4001, "a" + "1" * 9000]
+    assert sorted({*ordered}, key=natural_key) == ordered
+
+
+def test_lone_surrogates_become_text() -> None:
+    assert as_text("a\ud800b\udce9\udfff.png") == "a\\ud800b\\xe9\\udfff.png"

@@ -235,3 +235,20 @@ def test_any_damage_is_a_volume_or_a_reason(seed: int) -> None:
     except PictureError:
         return
     assert pixels.dtype in (np.uint8, np.float32) and pixels.ndim == 3
+
+
+def test_more_slices_than_rows_can_be_made_of(tmp_path: Path) -> None:
+    """A header of 540 bytes that says two thousand million slices of one voxel."""
+    import nibabel
+
+    header = nibabel.Nifti2Header()
+    header.set_data_dtype(np.uint8)
+    header["dim"][:4] = (3, 1, 1, 2**31 - 1)
+    for folder, count in (("a", 1), ("b", 2)):
+        (tmp_path / folder).mkdir()
+        for i in range(count):
+            (tmp_path / folder / f"{i}.nii").write_bytes(header.binaryblock + bytes(4))
+    dataset = open_dataset(tmp_path)
+    assert len(dataset) == 3
+    with pytest.raises(PictureError, match="2,147,483,647 slices, above the limit"):
+        dataset.images.read(0)

@@ -194,3 +194,36 @@ def test_pneumoniamnist(shared: Path) -> None:
     with np.load(shared / "data/pneumoniamnist.npz") as archive:
         np.testing.assert_array_equal(data.images.pixels(2428), archive["val_images"][0][..., None])
         assert data.labels[2428:2698].tolist() == archive["val_labels"].ravel().tolist()
+
+
+def npz_with_header(path: Path, header: bytes, num_bytes: int) -> Path:
+    """train_images of a header of our own and `num_bytes` zeros; train_labels of two classes."""
+    path = save(path, train_labels=np.array([0, 1]))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        start = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little")
+        archive.writestr("train_images.npy", start + header + bytes(num_bytes))
+    return path
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3, 3)",
+        b"{'descr': '|u1', 'fortran_order': False, 'shape': " + b"(" * 2000,
+        b"{'descr': '|u1', 'fortran_order': False, 'shape': (-2, -3, 3), }",
+        b"{'descr': '|u1', 'fortran_order': [[[[, 'shape': (2, 3, 3), }",
+        b"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3, 10000000000000), }",
+        b"\0",
+    ],
+)
+def test_headers_that_are_none(header: bytes, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"train_images\.npy"):
+        open_dataset(npz_with_header(tmp_path / "a.npz", header, 18))
+
+
+def test_text_that_is_none(tmp_path: Path) -> None:
+    """NumPy keeps four bytes a character, of any value."""
+    for code in (0xD800, 0x7FFFFFFF):
+        labels = np.array([code, 98], "<u4").view("<U1")
+        with pytest.raises(DataError, match="train_labels: damaged text"):
+            open_dataset(save(tmp_path / "a.npz", train_images=pictures(2, 4, 4), train_labels=labels))

@@ -1,12 +1,14 @@
 """A pack gives back what it was given, from any thread, and notices whatever was done to it."""
 
+import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sightline.data.pack import Pack, PackError, PackWriter, facts_of
+from sightline.data.pack import FOOTER, MAGIC, Pack, PackError, PackWriter, facts_of
 
 COLUMN = np.array([(b"x" * 16, 7, (1, 2)), (b"y" * 15 + b"\0", 8, (3, 4)), (b"", 9, (5, 6))], "V16,<i4,(2,)u1")
 SIZES = [(3, 5), None, (1, 1)]
@@ -81,3 +83,23 @@ def test_what_is_no_pack(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("SLPACK00" * 100)
     with pytest.raises(PackError, match="not a pack"):
         Pack(tmp_path / "text")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"columns": []},
+        {"columns": [["offset", "<i8", -1]]},
+        {"columns": [["offset", "<i8", 10**30]]},
+        {"channels": 10**30},
+        {"channels": "3"},
+    ],
+)
+def test_an_index_that_fits_its_checksum_and_not_its_file(change: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "a.pack"
+    described = {"facts": {}, "channels": 3, "columns": []} | change
+    header = json.dumps(described).encode()
+    digest = hashlib.blake2b(header, digest_size=16).digest()
+    path.write_bytes(MAGIC + header + FOOTER.pack(len(MAGIC), len(header), digest, MAGIC))
+    with pytest.raises(PackError, match="its index is damaged"):
+        Pack(path)

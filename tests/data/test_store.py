@@ -5,6 +5,7 @@ import lzma
 import os
 import tarfile
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import pytest
 
 from sightline.data.archive import TarStore, ZipStore, _full_index, _plain_index, _uncompressed
 from sightline.data.names import natural_key
-from sightline.data.store import FolderStore, SubStore, is_archive, open_store
+from sightline.data.store import FolderStore, Store, SubStore, is_archive, open_store
 from sightline.errors import DataError
 
 FILES = {
@@ -266,3 +267,132 @@ def test_open_seeks_in_one_file_without_reading_the_others(kind: str, tmp_path: 
         assert first.seek(1000) == 1000 and first.read(7) == content[1000:1007] and first.tell() == 1007
     with pytest.raises(FileNotFoundError):
         store.open("b.bin")
+
+
+def ustar(name: bytes, size: bytes, kind: bytes = b"0", prefix: bytes = b"") -> bytes:
+    """A header with a right checksum, whatever its fields hold."""
+    fields = name.ljust(100, b"\0") + b"0000644\0" * 3 + size.ljust(12, b"\0") + b"0" * 12 + b" " * 8 + kind
+    header = bytearray((fields + bytes(100) + b"ustar\x0000" + bytes(82) + prefix).ljust(512, b"\0"))
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+@pytest.mark.parametrize("size", [b"-0000001000", b"-1", b"-0001000"])
+@pytest.mark.parametrize("kind", [b"0", b"x", b"L"])
+def test_a_negative_size_in_a_tar_is_an_error(size: bytes, kind: bytes, tmp_path: Path) -> None:
+    """-512 once led back to the same header for ever."""
+    path = tmp_path / "a.tar"
+    path.write_bytes(ustar(b"a/1.png", b"3") + b"one".ljust(512, b"\0") + ustar(b"a/2.png", size, kind) + bytes(1024))
+    with pytest.raises(DataError, match=r"a\.tar is not a readable archive"):
+        open_store(path)
+
+
+def test_a_name_in_a_tar_ends_at_a_zero_byte(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    path.write_bytes(ustar(b"a/1.png\0rest", b"3") + b"one".ljust(512, b"\0") + bytes(1024))
+    assert open_store(path).names() == ["a/1.png"]
+
+
+def test_a_damaged_header_inside_a_tar_is_no_end(tmp_path: Path) -> None:
+    """tarfile, which reads what is not plain, takes it for one and leaves out the rest."""
+    path = make_tar(tmp_path / "a.tar", format=tarfile.GNU_FORMAT)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"a/10.png")
+    data[at + 149] ^= 1  # of its checksum
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=f"the header at byte {at:,} is damaged"):
+        open_store(path)
+
+
+@pytest.mark.parametrize("record", [b"9" * 5000 + b" path=a\n", b"5 path=a\n", b"99 path=a\n", b"x"])
+def test_a_damaged_pax_header_is_an_error(record: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    extension = ustar(b"x", b"%o" % len(record), b"x") + record.ljust(-(-len(record) // 512) * 512, b"\0")
+    path.write_bytes(extension + ustar(b"a/1.png", b"3") + b"one".ljust(512, b"\0") + bytes(1024))
+    with pytest.raises(DataError, match=r"a\.tar is not a readable archive"):
+        open_store(path)
+
+
+def test_a_sparse_file_in_a_tar_is_an_error(tmp_path: Path) -> None:
+    """Its bytes in the tar are not those of the file."""
+    path = tmp_path / "a.tar"
+    header = bytearray(ustar(b"a/1.png", b"3", b"S"))
+    header[386:410] = b"%011o\0%011o\0" % (1000, 3)
+    header[483:495] = b"%011o\0" % 2000
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    path.write_bytes(bytes(header) + b"one".ljust(512, b"\0") + bytes(1024))
+    with pytest.raises(DataError, match=r"1\.png is a sparse file"):
+        open_store(path)
+
+
+def changed_zip(path: Path, method: int, *changes: tuple[int, bytes]) -> Path:
+    """A zip of one file of 1,000 zeros, with bytes changed at places counted from its directory."""
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a/1.png", bytes(1000))
+    data = bytearray(path.read_bytes())
+    start = data.index(b"PK\1\2")
+    for at, value in changes:
+        data[start + at : start + at + len(value)] = value
+    path.write_bytes(data)
+    return path
+
+
+def read_opened(store: Store, name: str) -> bytes:
+    with store.open(name) as file:
+        return file.read()
+
+
+@pytest.mark.parametrize(
+    ("method", "change"),
+    [
+        (zipfile.ZIP_DEFLATED, (24, (900).to_bytes(4, "little"))),  # says less than it unpacks to
+        (zipfile.ZIP_DEFLATED, (24, (4000).to_bytes(4, "little"))),  # says more
+        (zipfile.ZIP_DEFLATED, (24, (2**32 - 2).to_bytes(4, "little"))),  # says what DEFLATE cannot
+        (zipfile.ZIP_STORED, (20, (2**31).to_bytes(4, "little"))),  # longer than the archive
+        (zipfile.ZIP_STORED, (42, (2**31).to_bytes(4, "little"))),  # behind its end
+        (zipfile.ZIP_LZMA, (10, b"\x0c\0")),  # no bzip2
+        (zipfile.ZIP_BZIP2, (10, b"\x0e\0")),  # no LZMA
+        (zipfile.ZIP_DEFLATED, (10, b"\x63\0")),  # unknown
+    ],
+)
+def test_what_a_zip_says_wrongly_of_a_member_is_an_oserror(
+    method: int, change: tuple[int, bytes], tmp_path: Path
+) -> None:
+    store = open_store(changed_zip(tmp_path / "a.zip", method, change))
+    with pytest.raises(OSError, match="damaged in the archive"):
+        store.read("a/1.png")
+    with pytest.raises(OSError, match=r"damaged in the archive|ends inside"):
+        read_opened(store, "a/1.png")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ((6, b"\xff\xff"),),  # a version from the future
+        ((8, b"\0\x08"), (46, b"\xff\xfe")),  # a name that is said to be UTF-8
+    ],
+)
+def test_a_zip_that_zipfile_refuses_in_any_way_is_a_data_error(
+    changes: tuple[tuple[int, bytes], ...], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"a\.zip is not a readable archive"):
+        open_store(changed_zip(tmp_path / "a.zip", zipfile.ZIP_STORED, *changes))
+
+
+def test_a_zip_bomb_is_unpacked_no_further_than_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/1.png", bytes(200 << 20))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\1\2") + 24 :][:4] = b""
+    at = data.index(b"PK\1\2") + 24
+    data[at : at + 4] = (1000).to_bytes(4, "little")
+    path.write_bytes(data)
+    store = open_store(path)
+    tracemalloc.start()
+    with pytest.raises(OSError, match="longer or shorter than it says"):
+        store.read("a/1.png")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20

@@ -175,3 +175,21 @@ def test_traffic_signs(shared: Path) -> None:
     assert data.classes[:2] == ("00", "01")
     assert data.groups is not None and data.groups[0] == "00_00000"
     assert data.notes == () and data.images.pixels(1759).shape[2] == 3
+
+
+@pytest.mark.parametrize("value", ['"label": ' + "[" * 3000, '"label": "\\ud800"', '"\\ud800": "a"'])
+def test_json_that_is_too_deep_or_no_text(value: str, tree: Tree) -> None:
+    rows = '{"path": "a.png", "label": "a"}\n{"path": "b.png", ' + value + "}\n"
+    with pytest.raises(DataError, match="line 2"):
+        open_dataset(tree(["a.png", "b.png"], {"t.jsonl": rows}) / "t.jsonl")
+
+
+def test_a_file_beside_pictures_that_is_too_deep_for_json_is_no_table(tree: Tree) -> None:
+    names = [f"{c}/{i}.png" for c in "ab" for i in range(2)]
+    assert open_dataset(tree(names, {"t.jsonl": "[" * 60_000})).format == "folder"
+
+
+def test_labels_of_thousands_of_digits(tree: Tree) -> None:
+    labels = ["9" * 5000, "1" * 5000, "7"]
+    rows = text([(name, label) for name, label in zip(PICTURES, labels, strict=True)])
+    assert open_dataset(tree(PICTURES, {"t.csv": rows})).classes[0] == "7"

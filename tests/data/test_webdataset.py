@@ -292,3 +292,16 @@ def test_noise_is_no_tar(data: bytes) -> None:
     assume(any(data[:512]))
     with pytest.raises(DataError):
         list(members(lambda o, s: data[o : o + s], len(data), "w"))
+
+
+def test_a_label_with_a_lone_surrogate(tmp_path: Path) -> None:
+    told = [("a.png", picture(0)), ("a.json", b'{"label": "\\ud800"}')]
+    with pytest.raises(DataError, match=r"a.json: label = '\\ud800'; expected"):
+        open_dataset(write_tar(tmp_path / "a.tar", told))
+
+
+def test_a_pax_header_that_is_none(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", [("x" * 120 + ".png", picture(0)), *TWO], tarfile.PAX_FORMAT)
+    path.write_bytes(path.read_bytes().replace(b" path=x", b"9path=x", 1))
+    with pytest.raises(DataError, match=r"damaged at byte 0: a pax header that is none|not a readable archive"):
+        open_dataset(tmp_path)

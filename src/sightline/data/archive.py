@@ -46,8 +46,13 @@ LOCAL_HEADER = struct.Struct("<26xHH")  # APPNOTE 4.3.7: the lengths of the name
 # What a pax header may say of a plain file; anything else (a size, a sparse map) is left to tarfile.
 PLAIN_PAX_KEYS = frozenset((b"path", b"mtime", b"atime", b"ctime", b"uid", b"gid", b"uname", b"gname"))
 MAX_LINKS = 40  # from link to link, as Linux allows
+MAX_LENGTH_DIGITS = 12  # of the length of a pax record
 BLOCK = 512  # POSIX.1-1988 (ustar): headers and files start at multiples of this
 
+
+MAX_DEFLATE_RATIO = 1032  # what one byte of DEFLATE can become at most
+MAX_REASON = 300  # characters of another library's message
+MAX_UNPACKED = 4 << 30  # bytes of a member that is read whole; the largest picture that is read needs 3
 
 # What is kept of a member of a zip: APPNOTE 4.3.12.
 ZIP_MEMBER = np.dtype(
@@ -83,13 +88,15 @@ class ZipStore:
         self.path = path
         self.location = as_text(str(path))
         self._stamp = file_stamp(path)
+        self._num_bytes = path.stat().st_size
         with _plain_errors(path), zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
         named = [(name, info) for info in infos if is_visible((name := _zip_name(info)).rstrip("/"))]
         self._folders = [name.rstrip("/") for name, _ in named if name.endswith("/")]
         files = [(name, info) for name, info in named if not name.endswith("/")]
         rows = [(i.header_offset, i.compress_size, i.file_size, i.CRC, i.compress_type, i.flag_bits) for _, i in files]
-        self._members = _Members(Names(name for name, _ in files), np.array(rows, ZIP_MEMBER))
+        with _plain_errors(path):  # numbers past 2**63
+            self._members = _Members(Names(name for name, _ in files), np.array(rows, ZIP_MEMBER))
         self._ranges = Ranges(path.open("rb"))
 
     def names(self) -> Names:
@@ -103,28 +110,37 @@ class ZipStore:
 
     def read(self, name: str) -> bytes:
         info = self._readable(name)
-        try:
+        if info["size"] > MAX_UNPACKED:
+            raise OSError(f"{info['size']:,} bytes when unpacked, above the limit of {MAX_UNPACKED:,}")
+        with _damage():
             data = self._unpack(name, info)
-        except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError) as error:
-            raise OSError(f"damaged in the archive: {error}") from error
         if len(data) != info["size"] or zlib.crc32(data) != info["crc"]:
             raise OSError("damaged in the archive: its checksum does not match")
         return data
 
     def open(self, name: str) -> IO[bytes]:
         info = self._readable(name)
-        if info["method"] == zipfile.ZIP_STORED:
-            return io.BufferedReader(_Range(self._ranges, self._start(info), int(info["size"])))
-        try:
+        with _damage():
+            if info["method"] == zipfile.ZIP_STORED:
+                return io.BufferedReader(_Range(self._ranges, self._start(info), int(info["size"])))
             with zipfile.ZipFile(self.path) as archive, archive.open(_zip_info(archive, name)) as packed:
-                return _unpacked(packed)
-        except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError) as error:
-            raise OSError(f"damaged in the archive: {error}") from error
+                unpacked = _unpacked(packed)
+            if unpacked.seek(0, os.SEEK_END) != info["size"]:
+                unpacked.close()
+                raise zipfile.BadZipFile("longer or shorter than it says")
+            unpacked.seek(0)
+            return unpacked
 
     def _readable(self, name: str) -> Any:
         info = self._members.of(name)
         if info["flags"] & 1:
             raise OSError("encrypted in the archive; unpack it first")
+        packed, size = int(info["packed"]), int(info["size"])
+        ratios = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: MAX_DEFLATE_RATIO}
+        if packed > self._num_bytes or size > packed * ratios.get(int(info["method"]), size):
+            raise OSError(
+                f"damaged in the archive: {packed:,} of its {self._num_bytes:,} bytes are said to unpack to {size:,}"
+            )
         return info
 
     def _start(self, info: Any) -> int:
@@ -138,7 +154,14 @@ class ZipStore:
             with zipfile.ZipFile(self.path) as archive:  # slow, and rare: bzip2 or LZMA inside a zip
                 return archive.read(_zip_info(archive, name))
         data = self._ranges.read(self._start(info), int(info["packed"]))
-        return data if info["method"] == zipfile.ZIP_STORED else zlib.decompress(data, -zlib.MAX_WBITS)
+        if info["method"] == zipfile.ZIP_STORED:
+            return data
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        # No more than it says, and one byte, by which one that says too little is found.
+        unpacked = unpacker.decompress(data, int(info["size"]) + 1)
+        if not unpacker.eof:
+            raise zlib.error("longer or shorter than it says")
+        return unpacked
 
 
 class TarStore:
@@ -225,11 +248,33 @@ class _Range(io.RawIOBase):
 def _plain_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # zipfile, tarfile and what unpacks for them raise nearly every type on damaged files
         raise DataError(
-            f"{as_text(str(path))} is not a readable archive ({error}). Fetch it again, or unpack it "
+            f"{as_text(str(path))} is not a readable archive ({reason_of(error)}). Fetch it again, or unpack it "
             "yourself and give the folder."
         ) from error
+
+
+@contextlib.contextmanager
+def _damage() -> Iterator[None]:
+    """Any error about a member as an OSError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # bz2's, of damaged data
+            raise OSError(f"damaged in the archive: {reason_of(error)}") from error
+        raise
+    except MemoryError as error:
+        raise OSError(errno.ENOMEM, "not enough memory to unpack it") from error
+    except Exception as error:  # see _plain_errors
+        raise OSError(f"damaged in the archive: {reason_of(error)}") from error
+
+
+def reason_of(error: Exception) -> str:
+    """Its text, which may quote any bytes of the file and all of a long name."""
+    return as_text(str(error) or type(error).__name__)[:MAX_REASON]
 
 
 def _zip_info(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
@@ -328,6 +373,8 @@ def _plain_index(file: IO[bytes]) -> Iterator[tuple[str, int, int]]:
         kind = header[156:157]
         if kind == b"x":
             records = pax_records(file.read(size))
+            if b"" in records:  # tarfile would pass over it, and with it perhaps a name
+                raise tarfile.ReadError(f"the pax header at byte {offset:,} is damaged")
             if not PLAIN_PAX_KEYS.issuperset(records):
                 raise _NotPlainError
             long_name = records.get(b"path", b"")
@@ -348,28 +395,32 @@ def _checked_size(header: bytes) -> int | None:
         size, checksum = (int(field.rstrip(b" \0"), 8) for field in (header[124:136], header[148:156]))
     except ValueError:  # a size past 8 GiB is written in binary
         return None
+    if size < 0:  # Python's int takes a sign
+        return None
     total = checksum - 8 * ord(" ") + sum(header[148:156])  # the checksum's own field counts as blanks
     # Adler-32's lower half is 1 + the sum of the bytes, modulo 65521: a tenth of the time of sum().
     return size if zlib.adler32(header) & 0xFFFF == (1 + total) % 65521 else None
 
 
 def short_name(header: bytes) -> bytes:
-    name, is_posix = header[:100].rstrip(b"\0"), header[257:263] == b"ustar\0"
+    """A ustar header's name, which ends at a zero byte or with its field."""
+    name, is_posix = header[:100].partition(b"\0")[0], header[257:263] == b"ustar\0"
     if is_posix and header[345]:  # the first half of a name past 100 bytes
-        return header[345:500].rstrip(b"\0") + b"/" + name
+        return header[345:500].partition(b"\0")[0] + b"/" + name
     return name
 
 
 def pax_records(data: bytes) -> dict[bytes, bytes]:
     """POSIX.1-2001 records, `22 mtime=1554014139.0\\n`; damaged ones give an empty key."""
-    records = {}
-    while data:
-        length = data.partition(b" ")[0]
-        if not length.isdigit() or not 0 < int(length) <= len(data):
+    records, at = {}, 0
+    while at < len(data):
+        length = data[at : at + MAX_LENGTH_DIGITS].partition(b" ")[0]
+        end = at + int(length) if length.isdigit() else 0
+        if not at + len(length) + 2 < end <= len(data) or data[end - 1 : end] != b"\n":
             return {b"": b""}
-        key, _, value = data[len(length) + 1 : int(length) - 1].partition(b"=")
+        key, _, value = data[at + len(length) + 1 : end - 1].partition(b"=")
         records[key] = value
-        data = data[int(length) :]
+        at = end
     return records
 
 
@@ -381,12 +432,19 @@ def _full_index(file: IO[bytes]) -> Iterator[tuple[str, int, int]]:
     with tarfile.open(fileobj=file, mode="r:") as archive:
         for member in archive:
             name = _tar_name(member.name, member.isdir())
+            if member.size < 0:
+                raise tarfile.ReadError(f"{name} has {member.size} bytes")
+            if member.issparse():
+                raise tarfile.ReadError(f"{name} is a sparse file, stored without its zeros")
             if member.isfile() or member.isdir():
                 index[name] = (member.offset_data, member.size)
             elif member.islnk():
                 links[name] = _tar_name(member.linkname, False)
             elif member.issym():
                 links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname))
+        file.seek(archive.offset)
+        if any(file.read(BLOCK)):  # tarfile takes a damaged header for the end
+            raise tarfile.ReadError(f"the header at byte {archive.offset:,} is damaged")
     for name, target in links.items():
         for _ in range(MAX_LINKS):
             target = links.get(target, target)

@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 JUNK = ("__MACOSX", "Thumbs.db", "desktop.ini")
 CHUNK = 16_384  # names that are Python strings at any one time
 
+MAX_DIGITS = 4000  # of a number in a name; Python converts no more than 4,300, for the time that it takes
+
 _DIGITS = re.compile(r"(\d+)")
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # the other lone surrogates each stand for a byte
 
 
 class Names(Sequence[str]):
@@ -169,9 +172,15 @@ def _offset_type(num_bytes: int) -> type[np.uint32] | type[np.uint64]:
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
     """Sort key by which `class_2` stands before `class_10`; ties are broken by the text itself."""
-    parts: list[str | int] = list(_DIGITS.split(name))  # text and digits by turns, text first
-    parts[1::2] = map(int, parts[1::2])
-    return parts, name
+    parts = _DIGITS.split(name)  # text and digits by turns, text first
+    key: list[str | int] = list(parts)
+    key[1::2] = map(_number, parts[1::2])
+    return key, name
+
+
+def _number(digits: str) -> int:
+    """The number; past MAX_DIGITS one that is larger than all of these, and grows with the length."""
+    return int(digits) if len(digits) <= MAX_DIGITS else 1 << 4 * len(digits)
 
 
 def is_visible(name: str) -> bool:
@@ -181,9 +190,17 @@ def is_visible(name: str) -> bool:
 
 def as_text(name: str) -> str:
     r"""A name that can be printed and written: bytes that are not UTF-8, which Python keeps as lone
-    surrogates, become `\xe9`."""
+    surrogates, become `\xe9`; other lone surrogates, as JSON may have them, `\ud800`."""
+    if is_text(name):
+        return name
+    name = _NO_BYTE.sub(lambda found: f"\\u{ord(found[0]):x}", name)
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def is_text(name: str) -> bool:
+    """False for lone surrogates, which can be neither printed nor written."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return name
+        return False
+    return True

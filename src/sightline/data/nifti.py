@@ -27,6 +27,7 @@ EXTENSIONS = (".nii", ".nii.gz")
 HEAD_BYTES = 540  # of NIfTI-2; NIfTI-1 has 348
 PACKED_HEAD_BYTES = 4096  # of a .nii.gz, enough to unpack the header from
 MAX_BYTES = 2 << 30  # of a volume's voxels: 512 x 512 x 2,000 of CT are half of it
+MAX_SLICES = 32_767  # NIfTI-1's largest dimension; each is a row before any is read
 MAX_OFFSET = 64 << 20  # header extensions before the voxels
 PERCENTILES = (0.5, 99.5)
 MAX_SAMPLED = 1 << 22  # voxels of which percentiles are taken, evenly spread
@@ -69,12 +70,13 @@ def read_shape(start: bytes) -> Shape:
 def read_volume(data: bytes) -> Volume:
     """All voxels. Raises PictureError, or MissingExtraError without nibabel."""
     header = _Header(_unpacked(data, HEAD_BYTES))
-    raw = _unpacked(data, header.end)
-    if len(raw) < header.end:
-        raise PictureError(f"truncated: it ends after {len(raw):,} of {header.end:,} bytes")
-    stored = np.frombuffer(raw, header.dtype, int(np.prod(header.dims, dtype=np.int64)), header.offset)
-    voxels = header.turned(stored.reshape(header.dims, order="F"))
-    low, high = header.window or _window(stored, header.slope, header.intercept)
+    with _reasons():  # the memory may not hold it
+        raw = _unpacked(data, header.end)
+        if len(raw) < header.end:
+            raise PictureError(f"truncated: it ends after {len(raw):,} of {header.end:,} bytes")
+        stored = np.frombuffer(raw, header.dtype, int(np.prod(header.dims, dtype=np.int64)), header.offset)
+        voxels = header.turned(stored.reshape(header.dims, order="F"))
+        low, high = header.window or _window(stored, header.slope, header.intercept)
     return Volume(voxels, header.slope, header.intercept, low, high)
 
 
@@ -114,6 +116,8 @@ class _Header:
         self.end = self.offset + num_bytes
         turned = [self.dims[int(np.flatnonzero(self.orientation[:, 0] == axis)[0])] for axis in range(3)]
         check_size(turned[0], turned[1])
+        if turned[2] > MAX_SLICES:
+            raise PictureError(f"a NIfTI volume of {turned[2]:,} slices, above the limit of {MAX_SLICES:,}")
         self.shape = Shape(turned[2], turned[1], turned[0], 8 * self.dtype.itemsize, has_orientation)
 
     def turned(self, voxels: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -174,5 +178,7 @@ def _reasons() -> Iterator[None]:
         yield
     except (PictureError, MissingExtraError):
         raise
+    except MemoryError as error:
+        raise PictureError("not enough memory to unpack it") from error
     except Exception as error:  # nibabel raises nearly every type on damaged headers
         raise PictureError(f"damaged NIfTI: its header or packing cannot be read ({type(error).__name__})") from None

@@ -91,17 +91,21 @@ class Pack:
             self.channels: int = document["channels"]
             self.columns, digest = {}, hashlib.blake2b(header, digest_size=16)
             for name, description, count in document["columns"]:
+                if count < 0:  # which numpy takes for all that is left
+                    raise ValueError(count)
                 column = np.fromfile(file, _dtype(description), count)
                 digest.update(column.view(np.uint8).data)
                 self.columns[name] = column
-        except (ValueError, KeyError, TypeError) as error:  # of JSON or numpy, about bytes that are none of ours
+            if digest.digest() != checksum:
+                raise ValueError("checksum")
+            self._offset, self._height, self._width, self._depth, self._check = map(self.columns.pop, PLACES)
+            ends = self._offset + self._num_bytes()
+            if len(ends) and not (int(ends.max()) <= begin and self.channels > 0):
+                raise ValueError("a canvas behind the index")
+        except OSError:
+            raise
+        except Exception as error:  # of JSON or numpy, about bytes that are none of ours
             raise PackError("its index is damaged") from error
-        if digest.digest() != checksum:
-            raise PackError("its index is damaged")
-        self._offset, self._height, self._width, self._depth, self._check = map(self.columns.pop, PLACES)
-        ends = self._offset + self._num_bytes()
-        if len(ends) and int(ends.max()) > begin:
-            raise PackError("its index is damaged")
         self._checked = np.zeros(len(self), bool)
 
     def __len__(self) -> int:
@@ -171,6 +175,6 @@ def facts_of(path: Path) -> dict[str, Any]:
         file.seek(begin)
         try:
             facts: dict[str, Any] = json.loads(file.read(length))["facts"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise PackError("its index is damaged") from error
     return facts

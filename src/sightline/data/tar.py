@@ -10,7 +10,8 @@ Formats: POSIX.1-1988 (ustar), POSIX.1-2001 (pax), GNU long names, and version 7
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sightline.data.archive import BLOCK, pax_records, short_name
+from sightline.data.archive import BLOCK, MAX_LENGTH_DIGITS, pax_records, short_name
+from sightline.data.names import as_text
 from sightline.errors import DataError
 
 Read = Callable[[int, int], bytes]  # (offset, size) -> the bytes there
@@ -59,16 +60,18 @@ def members(read: Read, length: int, where: str) -> Iterator[Member]:
         if not any(header):
             return
         kind, size = header[156:157], _size(header, f"{where}: damaged at byte {offset:,}, {_after(last)}")
-        size = int(long_size) if long_size.isdigit() else size
+        size = int(long_size) if long_size.isdigit() and len(long_size) <= MAX_LENGTH_DIGITS else size
         start = offset + BLOCK
-        name = (long_name or short_name(header)).decode("utf-8", "surrogateescape")
+        name = as_text((long_name or short_name(header)).decode("utf-8", "surrogateescape"))
         if start + size > length:
             raise DataError(f"{where}: truncated: {name} needs bytes {start:,} to {start + size:,} of {length:,}")
         if kind in b"xL":
             if size > MAX_EXTENSION:
                 raise DataError(f"{where}: damaged at byte {offset:,}: a name of {size:,} bytes")
             data = read(start, size)
-            records = pax_records(data) if kind == b"x" else {b"path": data.rstrip(b"\0")}
+            records = pax_records(data) if kind == b"x" else {b"path": data.partition(b"\0")[0]}
+            if b"" in records:
+                raise DataError(f"{where}: damaged at byte {offset:,}: a pax header that is none; fetch it again")
             long_name, long_size = records.get(b"path", long_name), records.get(b"size", long_size)
         elif kind not in b"gK":  # global headers, and long names of links
             yield Member(name, _KINDS.get(kind, OTHER), start, size)

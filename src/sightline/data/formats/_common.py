@@ -13,7 +13,7 @@ from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.decode import EXTENSIONS
 from sightline.data.names import Names
 from sightline.data.store import Store
-from sightline.errors import DataError, nearest
+from sightline.errors import MAX_SHOWN, DataError, nearest
 
 NUM_SHOWN = 3
 SPLIT_WORDS = {**SPLIT_NAMES, "eval": "test", "evaluation": "test"}
@@ -65,7 +65,7 @@ def parted(names: Names, test: Callable[[str], bool]) -> tuple[Names, Names]:
 
 def few(items: Sequence[str], num_shown: int = NUM_SHOWN) -> str:
     """`a, b, c and 4 more`"""
-    shown = ", ".join(items[:num_shown])
+    shown = ", ".join(i if len(i) <= MAX_SHOWN else f"{i[:MAX_SHOWN]}..." for i in items[:num_shown])
     return f"{shown} and {len(items) - num_shown} more" if len(items) > num_shown else shown
 
 
@@ -79,7 +79,9 @@ def check_classes(location: str, labels: Sequence[str], splits: Sequence[str] | 
     """Raises DataError if there is one class only, or if a class never occurs in the training split."""
     classes = set(labels)
     if len(classes) == 1:
-        raise DataError(f"{location}: there is one class only, {labels[0]!r}; at least two are needed.\n{EXPECTED}")
+        raise DataError(
+            f"{location}: there is one class only, {few([repr(labels[0])])}; at least two are needed.\n{EXPECTED}"
+        )
     trained = {label for label, split in zip(labels, splits or (), strict=False) if split == "train"}
     unseen = sorted(classes - trained)
     if trained and unseen:  # without any training rows the data set is one to measure on

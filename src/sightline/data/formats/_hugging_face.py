@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from sightline.data.formats._common import few
+from sightline.data.names import is_text
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError
 
@@ -44,7 +45,7 @@ def class_names_in_card(store: Store, column: str) -> list[str] | None:
         raise MissingExtraError(f"reading the class names in {CARD}", "pyyaml", "parquet") from error
     try:
         card = yaml.safe_load(front[1])
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: of dates that are none
         raise DataError(f"{store.location}/{CARD}: its first block is not YAML: {error}") from error
     found = [names for info in _infos(card) if (names := _names_of(info, column, f"{store.location}/{CARD}"))]
     if any(names != found[0] for names in found):
@@ -61,7 +62,7 @@ def class_names_in_features(text: bytes, where: str) -> dict[str, list[str]]:
         features = json.loads(text)["info"]["features"]
         columns = {n: f for n, f in features.items() if isinstance(f, dict) and f.get("_type") == "ClassLabel"}
         return {name: _checked(feature["names"], where, name) for name, feature in columns.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{where}: its metadata `huggingface` cannot be understood ({error!r})") from error
 
 
@@ -84,11 +85,14 @@ def _names_of(info: Mapping[str, object], column: str, where: str) -> list[str] 
 def _checked(names: object, where: str, column: str) -> list[str]:
     """A list, or a mapping of '0', '1', ... -> distinct names."""
     if isinstance(names, dict):
-        by_index = {int(index): name for index, name in names.items()}
-        names = [by_index.get(i) for i in range(len(by_index))]
+        by_index = {str(index): name for index, name in names.items() if isinstance(index, str | int)}
+        names = [by_index.get(str(i)) for i in range(len(names))]
     if not isinstance(names, list) or not all(isinstance(n, str | int) for n in names):
-        raise DataError(f"{where}: the class names of {column} are no list of names: {str(names)[:80]}")
+        # Not shown: a few lines of YAML can be a structure whose text fills the memory.
+        raise DataError(f"{where}: the class names of {column} are no list of names, or of '0': name, '1': name, ...")
     texts = [str(name) for name in names]
+    if not all(map(is_text, texts)):
+        raise DataError(f"{where}: a class name of {column} holds a lone surrogate, which is no character")
     if len(set(texts)) < len(texts) or "" in texts:
         raise DataError(f"{where}: the class names of {column} are not distinct or empty: {few(texts, 20)}")
     return texts

@@ -16,6 +16,7 @@ from typing import IO, Any  # Any: pyarrow has no types
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.archive import reason_of
 from sightline.data.decode import Header, PictureError, Pixels, decode, read_header, read_picture
 from sightline.data.formats._table import parquet_file
 from sightline.data.order import Layout
@@ -93,6 +94,8 @@ class ParquetImages:
                 opened = self._opened(file)
                 large = self.files[file].group_bytes[group] > MAX_GROUP_BYTES
                 found = (_unpacked if large else _held)(opened.parquet, group, self.column)
+                if len(found) != self.files[file].group_rows[group]:
+                    raise DataError(f"{len(found):,} pictures for {self.files[file].group_rows[group]:,} rows")
         with self._lock:
             self._cache[index] = found
             while len(self._cache) > 1 and sum(g.num_bytes for g in self._cache.values()) > CACHE_BYTES:
@@ -127,8 +130,8 @@ class ParquetImages:
         """Damage inside a row group is the fault of its pictures, so that all that cannot be read are listed."""
         try:
             yield
-        except (DataError, OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-            raise PictureError(f"damaged in {self.files[file].name}, row group {group}: {error}") from error
+        except Exception as error:  # pyarrow's own are of nearly every type
+            raise PictureError(f"damaged in {self.files[file].name}, row group {group}: {reason_of(error)}") from error
 
 
 class _OpenFile:
@@ -153,6 +156,9 @@ class _Group:
         if file is not None:
             weakref.finalize(self, file.close)
         self.num_bytes = sum(int(array.nbytes) for array in arrays)
+
+    def __len__(self) -> int:
+        return len(self._offsets) if self._file is not None else sum(map(len, self._arrays))
 
     def picture(self, row: int) -> bytes | None:
         if self._file is None:

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from sightline.data.formats._common import count, is_picture
-from sightline.data.names import as_text, is_visible
+from sightline.data.names import as_text, is_text, is_visible
 from sightline.data.tar import FILE, FOLDER, Member, Read, members
 from sightline.errors import DataError
 
@@ -153,8 +153,8 @@ def _label_of(record: dict[str, object], where: str) -> int | str | None:
     if not named:
         return None
     label = record[named[0]]
-    if isinstance(label, bool) or not isinstance(label, int | str) or label == "":
-        raise DataError(f"{where}: {named[0]} = {str(label)[:80]!r}; expected an index or a name")
+    if isinstance(label, bool) or not isinstance(label, int | str) or label == "" or not is_text(str(label)):
+        raise DataError(f"{where}: {named[0]} = {str(label)[:80]!a}; expected an index or a name")
     return _index_or_name(label.strip()) if isinstance(label, str) else label
 
 
@@ -168,6 +168,6 @@ def _plain(record: dict[str, object], name: str, where: str) -> str:
     value = record.get(name)
     if value is None:
         return ""
-    if not isinstance(value, str | int):
-        raise DataError(f"{where}: {name} = {str(value)[:80]!r}; expected text or a number")
+    if not isinstance(value, str | int) or not is_text(str(value)):
+        raise DataError(f"{where}: {name} = {str(value)[:80]!a}; expected text or a number")
     return str(value)

@@ -7,14 +7,16 @@ Only the columns that are used are turned into text. Must not know what the colu
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import IO
 
+from sightline.data.archive import reason_of
 from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.formats._common import few, read_bytes
 from sightline.data.formats._labels import RESERVED, has_indicators, label_columns
-from sightline.data.names import Repeated
+from sightline.data.names import Repeated, as_text, is_text
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError, nearest
 
@@ -42,7 +44,7 @@ def is_of_pictures(store: Store, name: str) -> bool:
         written, rows = _peek(store, name)
     except MissingExtraError:
         return True  # so that reading it says what to install
-    except (OSError, csv.Error, ValueError, DataError):
+    except (OSError, csv.Error, ValueError, RecursionError, DataError):
         return False
     names = [column_name(column) for column in written]
     return "path" in names and (bool(label_columns(names)) or has_indicators(names, rows))
@@ -54,7 +56,7 @@ def header(store: Store, name: str) -> list[str]:
         return _peek(store, name)[0]
     except MissingExtraError:
         return ["file_name", "label"]  # so that reading it says what to install
-    except (OSError, csv.Error, ValueError, DataError):
+    except (OSError, csv.Error, ValueError, RecursionError, DataError):
         return []
 
 
@@ -131,13 +133,24 @@ def check_unique(where: str, paths: Sequence[str], lines: Sequence[str]) -> None
 def parquet_file(file: IO[bytes], where: str):  # type: ignore[no-untyped-def]  # pyarrow has no types
     """The pyarrow.parquet.ParquetFile in `file`, read page by page. Raises DataError, MissingExtraError."""
     try:
-        from pyarrow import ArrowException, parquet
+        from pyarrow import parquet
     except ImportError as error:
         raise MissingExtraError("reading Parquet", "pyarrow", "parquet") from error
+    with parquet_errors(where):
+        opened = parquet.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20, page_checksum_verification=True)
+        _ = opened.schema_arrow.names  # names that are no text are found here
+        return opened
+
+
+@contextmanager
+def parquet_errors(where: str) -> Iterator[None]:
+    """Any error of pyarrow's, which are of every type, as a DataError."""
     try:
-        return parquet.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
-    except (ArrowException, OSError) as error:
-        raise DataError(f"{where}: not a readable Parquet file: {error}; fetch it again") from error
+        yield
+    except (DataError, MissingExtraError):
+        raise
+    except Exception as error:
+        raise DataError(f"{where}: not a readable Parquet file: {reason_of(error)}; fetch it again") from error
 
 
 def _text(data: bytes, where: str) -> str:
@@ -181,10 +194,12 @@ def _read_json_lines(text: str, where: str) -> Table:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{where}, line {number}: not JSON: {error}") from error
         if not isinstance(row, dict):
             raise DataError(f"{where}, line {number}: expected an object such as {{'file_name': ..., 'label': ...}}")
+        if not (rows and list(row) == list(rows[0])) and not all(map(is_text, row)):
+            raise DataError(f"{where}, line {number}: a key holds a lone surrogate, which is no character")
         if rows and list(row) != list(rows[0]) and set(row) != set(rows[0]):
             raise DataError(f"{where}, line {number}: the keys {', '.join(row)} instead of {', '.join(rows[0])}")
         rows.append(row)
@@ -219,26 +234,26 @@ def _cell(value: object, where: str, column: str) -> str:
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
         raise DataError(f"{where} is {str(value)[:60]}; expected text or a number, one label a picture")
+    if isinstance(value, str) and not is_text(value):
+        raise DataError(f"{where} holds a lone surrogate, which is no character: {as_text(value)[:60]}")
     return str(value)
 
 
 def _read_parquet(store: Store, name: str, where: str) -> Table:
-    from contextlib import closing
-
     try:
         opened = store.open(name)
     except OSError as error:
         raise DataError(f"{where}: {error.strerror or error}") from error
     with closing(opened) as file:
         parquet = parquet_file(file, where)
-        names = [str(column) for column in parquet.schema_arrow.names]
-        types = dict(zip(names, map(str, parquet.schema_arrow.types), strict=True))
-        wanted = [column for column in names if column in _used(names) and "binary" not in types[column]]
-        try:
+        with parquet_errors(where):
+            names = [str(column) for column in parquet.schema_arrow.names]
+            types = dict(zip(names, map(str, parquet.schema_arrow.types), strict=True))
+            wanted = [column for column in names if column in _used(names) and "binary" not in types[column]]
             found = parquet.read(columns=wanted).to_pydict()
-        except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-            raise DataError(f"{where}: damaged: {error}; fetch it again") from error
-        num_rows = parquet.metadata.num_rows
+            num_rows = parquet.metadata.num_rows
+    if any(len(column) != num_rows for column in found.values()):
+        raise DataError(f"{where}: damaged: its columns are not of the {num_rows:,} rows that it says; fetch it again")
     if not num_rows:
         raise DataError(f"{where}: the table has no rows")
     lines = [f"row {row}" for row in range(1, num_rows + 1)]

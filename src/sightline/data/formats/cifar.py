@@ -6,6 +6,7 @@ https://www.cs.toronto.edu/~kriz/cifar.html. Must not import what a pickle names
 
 import io
 import pickle
+import pickletools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.dataset import ArrayImages, Dataset, natural_key
-from sightline.data.names import Names, Repeated
+from sightline.data.formats._common import few
+from sightline.data.names import Names, Repeated, as_text
 from sightline.data.store import Store
 from sightline.errors import DataError
 
@@ -106,10 +108,11 @@ def _class_names(store: Store, layout: _Layout) -> list[str]:
         names = _unpickled(data, where).get(layout.names_key)
     else:
         names = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
-    names = [_as_text(name) for name in names] if isinstance(names, list) else []
-    if len(set(names)) != len(names) or len(names) < 2:
-        raise DataError(f"{where}: no list of distinct class names in it: {names}")
-    return names
+    listed = names if isinstance(names, list) and all(isinstance(name, str | bytes) for name in names) else []
+    texts = [as_text(_as_text(name)) for name in listed]
+    if len(set(texts)) != len(texts) or len(texts) < 2:
+        raise DataError(f"{where}: no list of distinct class names in it: {few(texts, 20)}")
+    return texts
 
 
 def _as_text(value: object) -> str:
@@ -158,6 +161,7 @@ def _from_pickle(batch: dict[str, object], labels_key: str, where: str) -> tuple
 def _unpickled(data: bytes, where: str) -> dict[str, object]:
     """The dictionary in a pickle, with text as keys. Raises DataError if it is damaged or contains code."""
     try:
+        _check_places(data)
         found = _InertUnpickler(io.BytesIO(data), encoding="bytes").load()
     except _CodeError as error:
         raise DataError(
@@ -169,6 +173,13 @@ def _unpickled(data: bytes, where: str) -> dict[str, object]:
     if not isinstance(found, dict):
         raise DataError(f"{where}: no CIFAR batch: a {type(found).__name__} instead of a dictionary")
     return {_as_text(key): value for key, value in found.items()}
+
+
+def _check_places(data: bytes) -> None:
+    """Raise ValueError for a place in the unpickler's memory past the length of the file: it would be allocated."""
+    for opcode, place, _ in pickletools.genops(data):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= int(place or 0) <= len(data):
+            raise ValueError(f"it keeps an object in place {place:,}")
 
 
 class _CodeError(Exception):

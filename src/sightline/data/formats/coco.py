@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import count, few, is_picture, read_bytes, split_of
 from sightline.data.formats._objects import Annotated, labelled
+from sightline.data.names import is_text
 from sightline.data.store import Store
 from sightline.errors import DataError
 
@@ -115,10 +116,12 @@ def _pictures(location: str, file: _File, finder: "_Finder") -> list[Annotated]:
     objects: defaultdict[object, list[str]] = defaultdict(list)
     for i, annotation in enumerate(file.annotations):
         image, category = annotation.get("image_id"), annotation.get("category_id")
-        if image not in images:
-            raise DataError(f"{where}: annotations[{i}] is of the image {image!r}, which is not in `images`")
-        if category not in names:
-            raise DataError(f"{where}: annotations[{i}] is of the category {category!r}, which is not in `categories`")
+        if not isinstance(image, int | str) or image not in images:
+            raise DataError(f"{where}: annotations[{i}] is of the image {ascii(image)[:80]}, which is not in `images`")
+        if not isinstance(category, int | str) or category not in names:
+            raise DataError(
+                f"{where}: annotations[{i}] is of the category {ascii(category)[:80]}, which is not in `categories`"
+            )
         objects[image].append(names[category])
     return [
         Annotated(finder.find(path, file, where), tuple(objects.get(image, ())), file.split)
@@ -130,8 +133,8 @@ def _by_id(items: Sequence[dict[str, object]], key: str, where: str) -> dict[obj
     found: dict[object, str] = {}
     for i, item in enumerate(items):
         value, its_id = item.get(key), item.get("id")
-        if not isinstance(value, str) or not value or not isinstance(its_id, int | str):
-            raise DataError(f"{where}[{i}]: expected an `id` and a text `{key}`, found {str(item)[:80]}")
+        if not isinstance(value, str) or not value or not is_text(value) or not isinstance(its_id, int | str):
+            raise DataError(f"{where}[{i}]: expected an `id` and a text `{key}`, found {ascii(item)[:80]}")
         if its_id in found:
             raise DataError(f"{where}[{i}]: the id {its_id!r} occurs twice; give each its own")
         found[its_id] = value

@@ -23,7 +23,7 @@ from sightline.data.formats._hugging_face import (
     unless_only_train,
 )
 from sightline.data.formats._parquet_images import ParquetFile, ParquetImages
-from sightline.data.formats._table import parquet_file
+from sightline.data.formats._table import parquet_errors, parquet_file
 from sightline.data.store import Store
 from sightline.errors import DataError, MissingExtraError
 
@@ -226,18 +226,24 @@ def _read_columns(store: Store, name: str, schema: _Schema) -> _Columns:
             raise DataError(
                 f"{where}: other class names, or in another order, than the first file has; write them alike"
             )
-        try:
+        with parquet_errors(where):
             table = parquet.read(columns=wanted)
-        except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-            raise DataError(f"{where}: damaged: {error}; fetch it again") from error
-        groups = range(parquet.metadata.num_row_groups)
-        metadata = [parquet.metadata.row_group(group) for group in groups]
-    return _Columns(
-        file=ParquetFile(name, tuple(g.num_rows for g in metadata), tuple(g.total_byte_size for g in metadata)),
-        labels=_labels(table.column(schema.label), where, schema.names),
-        groups=[None if v is None else str(v) for v in table.column(schema.group).to_pylist()] if schema.group else [],
-        paths=_leaf_paths(table, schema),
-    )
+            groups = range(parquet.metadata.num_row_groups)
+            metadata = [parquet.metadata.row_group(group) for group in groups]
+    file_rows = tuple(g.num_rows for g in metadata)
+    if min(file_rows, default=0) < 0 or sum(file_rows) != table.num_rows:
+        raise DataError(
+            f"{where}: damaged: {table.num_rows:,} rows, but its row groups say {sum(file_rows):,}; fetch it again"
+        )
+    with parquet_errors(where):  # text that is not UTF-8 is found when it is read
+        return _Columns(
+            file=ParquetFile(name, file_rows, tuple(g.total_byte_size for g in metadata)),
+            labels=_labels(table.column(schema.label), where, schema.names),
+            groups=[None if v is None else str(v) for v in table.column(schema.group).to_pylist()]
+            if schema.group
+            else [],
+            paths=_leaf_paths(table, schema),
+        )
 
 
 def _leaf_paths(table: Any, schema: _Schema) -> list[str | None]:

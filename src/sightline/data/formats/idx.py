@@ -9,12 +9,14 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.archive import MAX_DEFLATE_RATIO
 from sightline.data.dataset import SPLIT_NAMES, ArrayImages, Dataset
-from sightline.data.formats._arrays import with_channels
+from sightline.data.formats._arrays import check_picture_size, with_channels
 from sightline.data.formats._common import few
 from sightline.data.names import Names, Repeated
 from sightline.data.store import Store
@@ -22,7 +24,8 @@ from sightline.errors import DataError
 
 NAME = re.compile(r"(?P<prefix>.*?)images[-.]idx[34]-ubyte(\.gz)?", re.IGNORECASE)
 UBYTE = 8  # the type code of unsigned bytes
-MAX_DEFLATE_RATIO = 1032  # what one byte of DEFLATE can become at most
+CHUNK = 1 << 16  # bytes of a gzip unpacked at a time
+MAX_DIMENSIONS = 4  # pictures of several channels
 SPLIT_OF_PREFIX = {**SPLIT_NAMES, "t10k": "test"}
 
 
@@ -89,6 +92,7 @@ def _read_part(store: Store, name: str, split: str | None, names: Sequence[str])
     if labels_name is None:
         raise DataError(f"{store.location}: {name} has no file of labels beside it")
     images = np.asarray(with_channels(_read_array(store, name), f"{store.location}: {name}"), np.uint8)
+    check_picture_size(images.shape, f"{store.location}: {name}")
     labels = _read_array(store, labels_name)
     if labels.ndim != 1 or len(labels) != len(images):
         raise DataError(
@@ -112,6 +116,8 @@ def _read_array(store: Store, name: str) -> NDArray[np.uint8]:
     if data[2] != UBYTE:
         raise DataError(f"{where}: values of IDX type 0x{data[2]:02x}; only unsigned bytes (0x08) are read")
     num_dimensions = data[3]
+    if not 1 <= num_dimensions <= MAX_DIMENSIONS:
+        raise DataError(f"{where}: {num_dimensions} dimensions; labels have one, pictures three or four")
     start = 4 + 4 * num_dimensions
     shape = tuple(int.from_bytes(data[i : i + 4], "big") for i in range(4, start, 4))
     if len(data) != start + math.prod(shape):
@@ -122,15 +128,33 @@ def _read_array(store: Store, name: str) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
-def _unzipped(store: Store, name: str, where: str) -> bytes:
+def _unzipped(store: Store, name: str, where: str) -> bytes | bytearray:
     try:
         data = store.read(name)
-        if not name.lower().endswith(".gz"):
-            return data
-        # The last four bytes hint at the size, so that the result is allocated once; they are not trusted.
-        size = min(int.from_bytes(data[-4:], "little"), MAX_DEFLATE_RATIO * len(data))
-        return zlib.decompress(data, wbits=16 + zlib.MAX_WBITS, bufsize=max(1, size))
+        return _gunzipped(data) if name.lower().endswith(".gz") else data
     except OSError as error:
         raise DataError(f"{where}: {error.strerror or error}") from error
     except zlib.error as error:
         raise DataError(f"{where}: damaged or truncated gzip ({error}); fetch it again") from error
+
+
+def _gunzipped(data: bytes) -> bytearray:
+    """What a gzip holds, but no more than a byte past what the IDX header in it announces."""
+    unpacker, packed = zlib.decompressobj(16 + zlib.MAX_WBITS), memoryview(data)
+    found = bytearray(unpacker.decompress(packed[:CHUNK], 4 + 4 * MAX_DIMENSIONS))
+    most = min(_announced(found), MAX_DEFLATE_RATIO * len(data)) + 1
+    rest = (packed[at : at + CHUNK] for at in range(CHUNK, len(packed), CHUNK))
+    for chunk in chain([memoryview(unpacker.unconsumed_tail)], rest):
+        if unpacker.eof or len(found) >= most:
+            break
+        found += unpacker.decompress(chunk, most - len(found))
+    if not unpacker.eof and len(found) < most:
+        raise zlib.error("incomplete or truncated stream")
+    return found
+
+
+def _announced(start: bytes | bytearray) -> int:
+    """The bytes of a file that begins so; at least those that are at hand."""
+    num_dimensions = min(start[3], MAX_DIMENSIONS) if len(start) > 3 else 0
+    shape = [int.from_bytes(start[4 + 4 * i : 8 + 4 * i], "big") for i in range(num_dimensions)]
+    return max(len(start), 4 + 4 * num_dimensions + math.prod(shape))

@@ -8,8 +8,8 @@ unpacked than the headers announce and the memory holds.
 
 import math
 import re
+import tokenize
 import zipfile
-import zlib
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,9 +18,11 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from sightline.data.archive import MAX_DEFLATE_RATIO, reason_of
 from sightline.data.dataset import SPLIT_NAMES, ArrayImages, Dataset, encode_labels
 from sightline.data.formats._arrays import check_picture_size, to_uint8, with_channels
 from sightline.data.formats._common import check_classes, count, few
+from sightline.data.names import is_text
 from sightline.data.scan import free_memory
 from sightline.data.store import Store
 from sightline.errors import DataError
@@ -58,7 +60,7 @@ def recognises(store: Store) -> int:
             with closing(store.open(name)) as file, zipfile.ZipFile(file) as archive:
                 if _pairs([_key(member) for member in archive.namelist()]):
                     return 3
-        except (zipfile.BadZipFile, OSError, NotImplementedError):
+        except Exception:  # of zipfile's, which read() words
             return 3 if len(store.names()) == 1 else 0
     return 0
 
@@ -74,8 +76,10 @@ def read(store: Store, entry: str | None) -> Dataset:
             _check(members, pairs, where)
             arrays = {k: _array(archive, members[k], where) for pair in pairs for k in pair[:2]}
             names = _class_names(archive, members, where)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-        raise DataError(f"{where}: not a readable NumPy archive ({error}); fetch it again") from error
+    except DataError:
+        raise
+    except Exception as error:  # zipfile and what unpacks for it raise nearly every type on damaged files
+        raise DataError(f"{where}: not a readable NumPy archive ({reason_of(error)}); fetch it again") from error
     parts = [with_channels(arrays[images], f"{where}: {images}") for images, _, _ in pairs]
     _check_parts(parts, arrays, pairs, where)
     pixels, rule = to_uint8(parts, where)
@@ -136,10 +140,18 @@ def _header(archive: zipfile.ZipFile, file: str, where: str) -> _Member:
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, fortran_order, dtype = read(member, max_header_size=MAX_HEADER)
             start = member.tell()
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{where}: {file} is no NumPy array: {error}") from error
+    except (ValueError, EOFError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError) as error:
+        # numpy reads the header as Python's own text
+        raise DataError(f"{where}: {file} is no NumPy array: {reason_of(error)}") from error
+    if any(length < 0 for length in shape):
+        raise DataError(f"{where}: {file} has the shape {shape}; fetch it again")
     found = _Member(file, shape, dtype, fortran_order)
-    announced = archive.getinfo(file).file_size - start
+    entry = archive.getinfo(file)
+    announced = entry.file_size - start
+    if entry.compress_type == zipfile.ZIP_DEFLATED and entry.file_size > MAX_DEFLATE_RATIO * entry.compress_size:
+        raise DataError(
+            f"{where}: {file} cannot unpack from {entry.compress_size:,} bytes to {entry.file_size:,}; fetch it again"
+        )
     if not dtype.hasobject and announced != found.num_bytes:
         raise DataError(
             f"{where}: {file} holds {announced:,} bytes, but its header announces {found.num_bytes:,} "
@@ -185,7 +197,7 @@ def _class_names(archive: zipfile.ZipFile, members: dict[str, _Member], where: s
     key = next((k for k in CLASS_NAMES if k in members and members[k].dtype.kind == "U"), None)
     if key is None or len(members[key].shape) != 1 or members[key].num_bytes > 1 << 24:
         return None
-    return [str(name) for name in _array(archive, members[key], where)]
+    return _texts(_array(archive, members[key], where), f"{where}: {key}")
 
 
 def _check_parts(
@@ -234,5 +246,16 @@ def _label_names(
                 )
             found += [names[int(value)] for value in flat.tolist()]
         else:
-            found += [str(value) for value in flat.tolist()]
+            found += _texts(flat, f"{where}: {key}")
     return found
+
+
+def _texts(array: NDArray[np.generic], where: str) -> list[str]:
+    """Values (N,) as text. Raises DataError where NumPy's text holds what is no character."""
+    try:
+        texts = [str(value) for value in array.tolist()]
+    except (ValueError, SystemError) as error:  # of numpy, about code points past Unicode's
+        raise DataError(f"{where}: damaged text: {error}; fetch it again") from error
+    if not all(map(is_text, texts)):
+        raise DataError(f"{where}: damaged text: lone surrogates, which are no characters; write it again")
+    return texts

@@ -51,6 +51,7 @@ from sightline.data.formats._shard_index import (
     key_and_field,
 )
 from sightline.data.formats._shard_names import common_folder, expand, is_pattern, is_url, local_files, split_of
+from sightline.data.names import as_text
 from sightline.data.shards import LocalShards, ShardImages, Shards
 from sightline.data.store import FolderStore, Store, SubStore
 from sightline.data.tar import BlockReader
@@ -351,8 +352,8 @@ def _read_class_names(where: str, data: bytes) -> dict[int, str]:
     elif isinstance(found, dict) and all(isinstance(v, int) for v in found.values()):
         found = {index: name for name, index in found.items()}
     try:
-        names = {int(index): name.strip() for index, name in found.items()}
-    except (AttributeError, ValueError) as error:
+        names = {int(index): as_text(name.strip()) for index, name in found.items()}
+    except (AttributeError, ValueError, TypeError) as error:
         raise DataError(f"{where}: expected a list of names, or an object of index: name or name: index") from error
     twice = [name for name, times in Counter(names.values()).items() if times > 1]
     if twice or "" in names.values() or not names:
