@@ -41,6 +41,16 @@ def test_bilinear_by_its_definition(count: int) -> None:
     np.testing.assert_allclose(resize(tall.astype(np.float32), count, 4, "bilinear")[:, 0, 0], expected, atol=1e-3)
 
 
+@pytest.fixture(params=["fast_image_resize", "Pillow"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Either of the two that do the work, depending on the machine."""
+    if request.param == "Pillow":
+        monkeypatch.setattr(module, "fast", None)
+    assert module.name() == request.param
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("library")
 @pytest.mark.parametrize("interpolation", PILLOW)
 @pytest.mark.parametrize(("before", "after"), SIZES)
 @pytest.mark.parametrize("channels", [1, 3])
@@ -71,7 +81,7 @@ def test_the_bits_do_not_hang_on_the_processor(monkeypatch: pytest.MonkeyPatch) 
         for interpolation in PILLOW:
             with_vectors = resize(image, 50, 71, interpolation)
             with monkeypatch.context() as patch:
-                patch.setattr(module.resizer, "Resizer", Plain)
+                patch.setattr(module.fast, "Resizer", Plain)
                 np.testing.assert_array_equal(resize(image, 50, 71, interpolation), with_vectors)
 
 

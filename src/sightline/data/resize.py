@@ -3,25 +3,28 @@
 Convolution with the filter stretched to the scale, as Pillow does it, by the fast_image_resize library (its Python
 binding is cykooz.resizer): integer arithmetic for uint8, whose bits are the same with and without vector units. It
 differs from Pillow's by at most 1 of 255 with `bilinear`, and takes a fifth of the time. It lets go of the interpreter
-lock. No torch.
+lock. Where the binding has no build (Linux on ARM) Pillow does it; a run's `environment.json` says which. No torch.
 """
 
-import cykooz_resizer as resizer
+from functools import cache
+from typing import Any
+
 import numpy as np
+from PIL import Image
 
 from sightline.data.decoding import Pixels
 
-FILTERS = {"bilinear": resizer.FilterType.bilinear, "bicubic": resizer.FilterType.catmull_rom}
-OPTIONS = {
-    name: resizer.ResizeOptions(resize_alg=resizer.ResizeAlg.convolution(kernel), use_alpha=False)
-    for name, kernel in FILTERS.items()
-}
-KINDS = {
-    ("u", 1): resizer.PixelType.U8,
-    ("u", 3): resizer.PixelType.U8x3,
-    ("f", 1): resizer.PixelType.F32,
-    ("f", 3): resizer.PixelType.F32x3,
-}
+fast: Any  # the module, which has no types; None where it is not installed
+try:
+    import cykooz_resizer
+
+    fast = cykooz_resizer
+except ImportError:
+    fast = None
+
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+CYKOOZ = {"bilinear": "bilinear", "bicubic": "catmull_rom"}
+KINDS = {("u", 1): "U8", ("u", 3): "U8x3", ("f", 1): "F32", ("f", 3): "F32x3"}
 
 
 def resize(image: Pixels, height: int, width: int, interpolation: str) -> Pixels:
@@ -31,10 +34,36 @@ def resize(image: Pixels, height: int, width: int, interpolation: str) -> Pixels
     """
     if image.shape[:2] == (height, width):
         return image
-    kind = KINDS[image.dtype.kind, image.shape[2]]
-    source = resizer.ImageData(image.shape[1], image.shape[0], kind, image.tobytes())
-    target = resizer.ImageData(width, height, kind)
-    resizer.Resizer().resize(source, target, OPTIONS[interpolation])
-    scaled: Pixels = np.frombuffer(target.get_buffer(), image.dtype).reshape(height, width, image.shape[2])
-    # Catmull-Rom overshoots at edges; integers are clipped by the library.
+    scaled = (
+        _by_pillow(image, height, width, interpolation) if fast is None else _fast(image, height, width, interpolation)
+    )
+    # Catmull-Rom overshoots at edges; integers are clipped by both libraries.
     return scaled.clip(0, 255) if image.dtype.kind == "f" else scaled
+
+
+def name() -> str:
+    """What resizes on this machine."""
+    return "Pillow" if fast is None else "fast_image_resize"
+
+
+def _fast(image: Pixels, height: int, width: int, interpolation: str) -> Pixels:
+    kind = getattr(fast.PixelType, KINDS[image.dtype.kind, image.shape[2]])
+    source = fast.ImageData(image.shape[1], image.shape[0], kind, image.tobytes())
+    target = fast.ImageData(width, height, kind)
+    fast.Resizer().resize(source, target, _options(interpolation))
+    scaled: Pixels = np.frombuffer(target.get_buffer(), image.dtype).reshape(height, width, image.shape[2])
+    return scaled
+
+
+@cache
+def _options(interpolation: str) -> Any:
+    kernel = getattr(fast.FilterType, CYKOOZ[interpolation])
+    return fast.ResizeOptions(resize_alg=fast.ResizeAlg.convolution(kernel), use_alpha=False)
+
+
+def _by_pillow(image: Pixels, height: int, width: int, interpolation: str) -> Pixels:
+    """Pillow has no float32 of three channels: then one by one."""
+    if image.dtype.kind == "u" and image.shape[2] == 3:
+        return np.asarray(Image.fromarray(image).resize((width, height), FILTERS[interpolation]))
+    planes = [Image.fromarray(np.ascontiguousarray(image[:, :, c])) for c in range(image.shape[2])]
+    return np.stack([np.asarray(plane.resize((width, height), FILTERS[interpolation])) for plane in planes], axis=2)

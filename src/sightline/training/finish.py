@@ -132,7 +132,7 @@ def _what(trained: Trained) -> dict[str, str]:
         "Weights": trained.origin.sentence,
         "Chosen": trained.what.why,
         "Recipe": trained.what.sentence().removeprefix("Recipe: "),
-        "Augmentation": ", ".join(trained.outcome.augmentations) or "none",
+        "Augmentation": (", ".join(trained.outcome.augmentations) if trained.outcome.num_steps else "") or "none",
         "Steps": f"{trained.outcome.num_steps:,} of up to {recipe.batch_size} pictures",
         "Kept": _kept(trained.outcome.kept_epoch),
         "Time": trained.outcome.waiting or "no steps",

@@ -36,10 +36,14 @@ class Resolved:
     def sentence(self) -> str:
         """The resolved recipe in a line."""
         r, p = self.recipe, self.preprocessing
+        frame = f"{p.width}x{p.height}, {'grey' if p.channels == 1 else 'colour'}, {p.fit}"
+        if r.epochs == 0:
+            return f"Recipe: {r.model}; {frame}; the head alone, on pictures as they are"
         options = "".join(f", {key} {value}" for key, value in self.model_options.items())
         return (
-            f"Recipe: {r.model}{options}; {p.width}x{p.height}, {'grey' if p.channels == 1 else 'colour'}, {p.fit}; "
-            f"{r.epochs} epochs of batches of {r.batch_size}, {r.optimizer}, rate {r.learning_rate:g}, {r.schedule}; "
+            f"Recipe: {r.model}{options}; {frame}; "
+            f"{r.epochs} epoch{'' if r.epochs == 1 else 's'} of batches of {r.batch_size}, {r.optimizer}, "
+            f"rate {r.learning_rate:g}, {r.schedule}; "
             f"augmentation: {', '.join(r.augment) or 'none'}"
             + (f", and {', '.join(r.augment_if_safe)} if that proves safe" if r.augment_if_safe else "")
         )

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save
 
 from sightline import __version__, config
+from sightline.data import resize
 from sightline.data.dataset import Dataset
 from sightline.data.split import Split
 from sightline.errors import MissingExtraError, RunError, TrainingError
@@ -155,6 +156,7 @@ def machine() -> dict[str, str]:
         "torch": torch.__version__,
         "numpy": numpy.__version__,
         "Pillow": PIL.__version__,
+        "Resize": resize.name(),
     }
     if torch.cuda.is_available():
         facts["GPU"] = torch.cuda.get_device_name()

@@ -53,8 +53,8 @@ def _depths(evidence: Evidence) -> list[Finding]:
             severity="warning",
             title=f"{pictures(len(rows))} of {total:,} {plural(len(rows), 'has', 'have')} another number of bits a "
             "channel than the rest.",
-            effect="16 bits are scaled to 8 by their full range. A camera of 12 bits in a file of 16 then comes out "
-            "sixteen times too dark, beside pictures that do not.",
+            effect="All are brought to one scale by the full range of their bits. A camera of 12 bits in a file of 16 "
+            "then comes out sixteen times too dark, beside pictures that do not.",
             advice="Look at them beside the others; bring all to one depth with the scale that you know.",
             groups=single(rows),
             remarks=tuple(f"{bits[row]} bits" for row in rows),
