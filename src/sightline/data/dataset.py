@@ -6,6 +6,7 @@ networks or torch.
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -68,8 +69,26 @@ class Streamed(Protocol):
         ...
 
 
+class EncodedImages(ABC):
+    """Images whose pixels come from the bytes of a file each, wherever those lie."""
+
+    @abstractmethod
+    def encoded(self, row: int) -> bytes:
+        """As of `Images`, and never None."""
+
+    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
+        return decode(self.encoded(row), min_side)
+
+    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
+        return read_picture(self.encoded(row), min_side)
+
+    def size(self, row: int) -> tuple[int, int]:
+        header = read_header(self.encoded(row))
+        return header.height, header.width
+
+
 @dataclass(frozen=True)
-class FileImages:
+class FileImages(EncodedImages):
     """Encoded pictures in a folder or an archive, decoded when asked."""
 
     store: Store
@@ -78,17 +97,7 @@ class FileImages:
     def __len__(self) -> int:
         return len(self.names)
 
-    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
-        return decode(self.store.read(self.names[row]), min_side)
-
-    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
-        return read_picture(self.store.read(self.names[row]), min_side)
-
-    def size(self, row: int) -> tuple[int, int]:
-        header = read_header(self.store.read(self.names[row]))
-        return header.height, header.width
-
-    def encoded(self, row: int) -> bytes | None:
+    def encoded(self, row: int) -> bytes:
         return self.store.read(self.names[row])
 
     def stamps(self, rows: Iterable[int]) -> NDArray[np.void]:

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import Header, Pixels, decode, read_header, read_picture
+from sightline.data.dataset import EncodedImages
 from sightline.data.order import Layout
 from sightline.errors import DataError
 
@@ -55,7 +55,7 @@ class LocalShards:
 
 
 @dataclass(frozen=True)
-class ShardImages:
+class ShardImages(EncodedImages):
     """Encoded pictures at byte ranges: shard, offset and size are (N,)."""
 
     source: Shards
@@ -70,16 +70,6 @@ class ShardImages:
     def encoded(self, row: int) -> bytes:
         """The row's file, as it lies in the shard."""
         return self.source.read(int(self.shard[row]), int(self.offset[row]), int(self.num_bytes[row]))
-
-    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
-        return decode(self.encoded(row), min_side)
-
-    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
-        return read_picture(self.encoded(row), min_side)
-
-    def size(self, row: int) -> tuple[int, int]:
-        header = read_header(self.encoded(row))
-        return header.height, header.width
 
     def order(self, seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int]) -> NDArray[np.intp]:
         return Layout(self.shard, self.offset, self.num_bytes, self.window_bytes).order(seed, epoch, rows, part)

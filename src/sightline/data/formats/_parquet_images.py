@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.archive import reason_of
-from sightline.data.decode import Header, PictureError, Pixels, decode, read_header, read_picture
+from sightline.data.dataset import EncodedImages
+from sightline.data.decode import PictureError
 from sightline.data.formats._table import parquet_file
 from sightline.data.order import Layout
 from sightline.data.store import Store
@@ -39,7 +40,7 @@ class ParquetFile:
     group_bytes: tuple[int, ...]
 
 
-class ParquetImages:
+class ParquetImages(EncodedImages):
     """`column`: the leaf that holds the encoded pictures, such as `image.bytes`. `rows` (N,): which of all rows."""
 
     def __init__(self, store: Store, files: Sequence[ParquetFile], column: str, rows: NDArray[np.int64]) -> None:
@@ -54,16 +55,6 @@ class ParquetImages:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    def pixels(self, row: int, min_side: int | None = None) -> Pixels:
-        return decode(self.encoded(row), min_side)
-
-    def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
-        return read_picture(self.encoded(row), min_side)
-
-    def size(self, row: int) -> tuple[int, int]:
-        header = read_header(self.encoded(row))
-        return header.height, header.width
 
     def encoded(self, row: int) -> bytes:
         position = int(self.rows[row])
