@@ -73,7 +73,7 @@ def commands(block: Block) -> list[Command]:
 
 def masked(line: str) -> str:
     """Numbers and widths of columns differ from run to run."""
-    return re.sub(r"\s+", " ", re.sub(r"\d[\d.,]*", "#", line)).strip()
+    return re.sub(r"\s+", " ", re.sub(r"-?\d[\d.,]*", "#", line)).strip()
 
 
 def missing(expected: list[str], actual: str) -> list[str]:
