@@ -131,9 +131,6 @@ class Batches:
             kind = np.result_type(*(canvas.dtype for canvas in canvases))
             stacked = np.zeros((len(canvases), *sizes.max(axis=0), canvases[0].shape[2]), kind)
             for picture, canvas in zip(stacked, canvases, strict=True):
-                height, width = canvas.shape[:2]
-                picture[:height, :width] = canvas
-                picture[height:, :width] = canvas[-1:]  # edges go on, so that a crop there blends with nothing foreign
-                picture[:, width:] = picture[:, width - 1 : width]
+                picture[: canvas.shape[0], : canvas.shape[1]] = canvas  # the rest is never looked at: see View.sizes
             canvases = stacked
         return View(torch.from_numpy(canvases).permute(0, 3, 1, 2), sizes, frame)
