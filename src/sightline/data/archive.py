@@ -16,8 +16,6 @@ import shutil
 import struct
 import tarfile
 import tempfile
-import threading
-import weakref
 import zipfile
 import zlib
 from array import array
@@ -30,11 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.names import Names, as_text, is_visible
+from sightline.data.ranges import Range, Ranges
 from sightline.data.store import file_stamp
 from sightline.errors import DataError
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    pass
 
 # The first bytes of a compressed file -> what unpacks it: RFC 1952, bzip2, xz.
 DECOMPRESSORS: dict[bytes, Callable[[Path], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]] = {
@@ -81,13 +80,32 @@ class _Members:
         return self.rows[position]
 
 
-class ZipStore:
-    """Members of a zip file."""
+class _Archive:
+    """What both kinds know of their members."""
+
+    _members: _Members
+    _folders: list[str]
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.location = as_text(str(path))
         self._stamp = file_stamp(path)
+
+    def names(self) -> Names:
+        return self._members.names
+
+    def empty_folders(self) -> Names:
+        return _without_files(self._folders, self._members.names)
+
+    def stamp(self, name: str) -> str:
+        return self._stamp
+
+
+class ZipStore(_Archive):
+    """Members of a zip file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self._num_bytes = path.stat().st_size
         with _plain_errors(path), zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
@@ -98,15 +116,6 @@ class ZipStore:
         with _plain_errors(path):  # numbers past 2**63
             self._members = _Members(Names(name for name, _ in files), np.array(rows, ZIP_MEMBER))
         self._ranges = Ranges(path.open("rb"))
-
-    def names(self) -> Names:
-        return self._members.names
-
-    def empty_folders(self) -> Names:
-        return _without_files(self._folders, self._members.names)
-
-    def stamp(self, name: str) -> str:
-        return self._stamp
 
     def read(self, name: str) -> bytes:
         info = self._readable(name)
@@ -122,7 +131,7 @@ class ZipStore:
         info = self._readable(name)
         with _damage():
             if info["method"] == zipfile.ZIP_STORED:
-                return io.BufferedReader(_Range(self._ranges, self._start(info), int(info["size"])))
+                return io.BufferedReader(Range(self._ranges, self._start(info), int(info["size"])))
             with zipfile.ZipFile(self.path) as archive, archive.open(_zip_info(archive, name)) as packed:
                 unpacked = _unpacked(packed)
             if unpacked.seek(0, os.SEEK_END) != info["size"]:
@@ -164,26 +173,15 @@ class ZipStore:
         return unpacked
 
 
-class TarStore:
+class TarStore(_Archive):
     """Members of a tar file. A compressed one is unpacked once, to an unnamed temporary file."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.location = as_text(str(path))
-        self._stamp = file_stamp(path)
+        super().__init__(path)
         with _plain_errors(path):
             file = _uncompressed(path)
             self._ranges = Ranges(file)
             self._members, self._folders = _tar_members(file)
-
-    def names(self) -> Names:
-        return self._members.names
-
-    def empty_folders(self) -> Names:
-        return _without_files(self._folders, self._members.names)
-
-    def stamp(self, name: str) -> str:
-        return self._stamp
 
     def read(self, name: str) -> bytes:
         offset, size = map(int, self._members.of(name))
@@ -194,54 +192,7 @@ class TarStore:
 
     def open(self, name: str) -> IO[bytes]:
         offset, size = map(int, self._members.of(name))
-        return io.BufferedReader(_Range(self._ranges, offset, size))
-
-
-class Ranges:
-    """Byte ranges of one open file, which is closed when this goes."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        weakref.finalize(self, file.close)
-
-    def read(self, offset: int, size: int) -> bytes:
-        if hasattr(os, "pread"):  # Windows has none, and no fork either
-            return os.pread(self._file.fileno(), size, offset)
-        with self._lock:
-            self._file.seek(offset)
-            return self._file.read(size)
-
-
-class _Range(io.RawIOBase):
-    """One byte range as a file to read and seek in."""
-
-    def __init__(self, ranges: Ranges, start: int, size: int) -> None:
-        self._ranges, self._start, self._size = ranges, start, size
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        if origin + offset < 0:
-            raise OSError(errno.EINVAL, "before the start of the file")
-        self._position = origin + offset
-        return self._position
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        view = memoryview(buffer).cast("B")
-        wanted = min(len(view), max(0, self._size - self._position))
-        data = self._ranges.read(self._start + self._position, wanted)
-        if wanted and not data:
-            raise OSError("the archive ends inside this file")
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        return io.BufferedReader(Range(self._ranges, offset, size))
 
 
 @contextlib.contextmanager

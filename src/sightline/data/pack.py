@@ -21,8 +21,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.archive import Ranges
 from sightline.data.preprocess import Pixels
+from sightline.data.ranges import Ranges
 
 FORMAT = 1
 MAGIC = b"SLPACK%02d" % FORMAT
