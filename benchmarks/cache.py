@@ -78,7 +78,7 @@ def photographs(folder: Path, tiles: list[Path], count: int, width: int, height:
 
 def compare(name: str, folder: Path, place: Path, size: int, rounds: int) -> bool:
     """Print a line; whether the wanted ratio is reached."""
-    from sightline.data.cache import Cache
+    from sightline.data.packs.cache import Cache
 
     cache = Cache(place, 10**10, lambda text: None)
     begin = time.perf_counter()
@@ -100,10 +100,11 @@ def ours(folder: Path, cache: object, size: int) -> "Callable[[int], Iterator[in
     """Epoch -> the sizes of its batches, each augmented, normalised, in float32."""
     import numpy as np
 
-    from sightline.data import open_dataset, packing
+    from sightline.data import open_dataset
     from sightline.data.batches import Batches
+    from sightline.data.packs import packing
     from sightline.data.preprocess import Preprocessing
-    from sightline.data.scan import scan
+    from sightline.data.reading.scan import scan
     from sightline.engines.torch import normalised
 
     packing.MIN_FILES = 1

@@ -27,8 +27,8 @@ from sightline import check, open_dataset
 from sightline.checking import Checked
 from sightline.data.dataset import Dataset
 from sightline.data.decode import decode
-from sightline.data.looks import CHUNK
-from sightline.data.scan import HASH_SIDE, in_threads, reason_or
+from sightline.data.reading.looks import CHUNK
+from sightline.data.reading.scan import HASH_SIDE, in_threads, reason_or
 
 Planted = dict[str, set[frozenset[str]]]
 

@@ -26,11 +26,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from _common import header, spread, test_data
-from sightline.data import candidates, crowds, duplicates, open_dataset
+from sightline.data import open_dataset
+from sightline.data.copies import candidates, crowds, duplicates
+from sightline.data.copies.duplicates import groups, near_pairs, signatures
 from sightline.data.decode import EXTENSIONS, decode
-from sightline.data.duplicates import groups, near_pairs, signatures
 from sightline.data.preprocess import MIN_DECODE_SIDE, Pixels
-from sightline.data.scan import in_threads
+from sightline.data.reading.scan import in_threads
 
 Kind = Callable[[Image.Image, np.random.Generator], Image.Image]
 CHUNK = 256

@@ -305,7 +305,7 @@ def run_files() -> list[Member]:
 
 
 def packs() -> list[bytes]:
-    from sightline.data.pack import PackWriter
+    from sightline.data.packs.pack import PackWriter
 
     with tempfile.TemporaryFile() as file:
         writer = PackWriter(file, 3)

@@ -99,7 +99,7 @@ def _refused(error: Exception) -> bool:
 
 
 def _read_pack(path: Path) -> bool:
-    from sightline.data.pack import Pack, PackError, facts_of
+    from sightline.data.packs.pack import Pack, PackError, facts_of
 
     try:
         facts_of(path)

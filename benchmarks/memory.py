@@ -89,7 +89,7 @@ def index_child(path: Path) -> None:
     import numpy as np
 
     from sightline.data import FORMATS, open_dataset
-    from sightline.data.records import RECORD
+    from sightline.data.reading.records import RECORD
     from sightline.data.split import split
 
     for name in FORMATS.names():

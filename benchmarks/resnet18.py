@@ -21,7 +21,7 @@ from sightline import models
 from sightline.data import open_dataset
 from sightline.data.batches import Batches
 from sightline.data.preprocess import Preprocessing
-from sightline.data.scan import scan
+from sightline.data.reading.scan import scan
 from sightline.training.optimise import Optimizer, loss_of
 from sightline.training.recipe import Recipe
 from sightline.training.trials import measure

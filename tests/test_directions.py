@@ -154,7 +154,7 @@ from PIL import Image
 from sightline import open_dataset
 from sightline.data.decode import decode
 from sightline.data.preprocess import Preprocessing
-from sightline.data.scan import scan, survey
+from sightline.data.reading.scan import scan, survey
 from sightline.data.split import split
 from sightline.decision import Decision
 

@@ -26,7 +26,7 @@ from sightline import errors
 from sightline.cli import COMMANDS, command_parser, main
 from sightline.data.augment import AUGMENTATIONS
 from sightline.data.mixing import MIXINGS
-from sightline.data.scan import Survey
+from sightline.data.reading.scan import Survey
 from sightline.training.recipe import Recipe, choose
 
 PROJECT = Path(__file__).parent.parent

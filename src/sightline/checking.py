@@ -20,9 +20,9 @@ from sightline.data import open_dataset
 from sightline.data.checks import CHECKS, SEVERITIES, Evidence, Finding
 from sightline.data.dataset import Dataset
 from sightline.data.exclude import as_list
-from sightline.data.looks import Reason, look
+from sightline.data.reading.looks import Reason, look
+from sightline.data.reading.summary import Summary, summarise
 from sightline.data.split import split
-from sightline.data.summary import Summary, summarise
 from sightline.data.tasks import counts as class_counts
 from sightline.errors import ConfigError, DataError, nearest
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sightline.data import names_shards, open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels
-from sightline.data.scan import in_threads, read_record, reason_or
+from sightline.data.reading.scan import in_threads, read_record, reason_or
 from sightline.data.tasks import TASKS, Labels, task_of
 from sightline.errors import BadPicturesError, DataError, nearest
 from sightline.metrics import MAIN, METRICS, Figure, Sample, names_of

@@ -17,9 +17,9 @@ from PIL import Image
 
 from sightline.data.decode import PictureError, decode, to_pixels
 from sightline.data.decoding.deep import deep_array
+from sightline.data.medical.slices import Volumes
 from sightline.data.preprocess import Pixels, Preprocessing
-from sightline.data.scan import in_threads, reason_or
-from sightline.data.slices import Volumes
+from sightline.data.reading.scan import in_threads, reason_or
 from sightline.decision import AnyDecision, AnyPrediction, open_decision
 from sightline.decision import Prediction as Prediction
 from sightline.errors import BadPicturesError, ConfigError, RunError

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sightline.data import packing
-from sightline.data.store import FolderStore
+from sightline.data.packs import packing
+from sightline.data.storage.store import FolderStore
 from sightline.training.plan import Plan
 
 from .conftest import Sightline

@@ -117,7 +117,7 @@ def test_training_does_not_depend_on_how_pictures_are_read(
     words = ("--model", model, "--size", NETWORKS[model], "--epochs", 2, *(w for r in recipe for w in ("--set", r)))
     assert sightline("train", photographs, "--out", tmp_path / "one", *words, "--workers", 1).code == 0
     if change in ("memory", "both"):
-        monkeypatch.setattr("sightline.data.scan.MEMORY_SHARE", 0)
+        monkeypatch.setattr("sightline.data.reading.scan.MEMORY_SHARE", 0)
     num_workers = 4 if change in ("workers", "both") else 1
     assert sightline("train", photographs, "--out", tmp_path / "other", *words, "--workers", num_workers).code == 0
     assert_same_weights(tmp_path / "one", tmp_path / "other")

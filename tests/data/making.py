@@ -19,7 +19,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from sightline.data.dataset import Dataset
-from sightline.data.records import pixel_hash
+from sightline.data.reading.records import pixel_hash
 
 CLASSES = ("2", "3", "10")  # in natural order; as text 10 comes first
 SIDE = 32  # CIFAR's

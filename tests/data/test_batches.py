@@ -11,7 +11,7 @@ from sightline.data.batches import Batches
 from sightline.data.dataset import ArrayImages, Dataset
 from sightline.data.mixing import MIXINGS
 from sightline.data.preprocess import Preprocessing
-from sightline.data.scan import scan
+from sightline.data.reading.scan import scan
 
 SIZES = [(40, 60), (60, 40), (33, 33), (90, 35), (50, 50), (64, 37), (48, 48)]
 

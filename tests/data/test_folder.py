@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sightline.data import FORMATS, open_dataset
-from sightline.data.store import FolderStore
+from sightline.data.storage.store import FolderStore
 from sightline.errors import DataError
 
 Tree = Callable[..., Path]

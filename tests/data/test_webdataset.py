@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sightline.data import open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.formats._shard_names import common_folder, expand, split_of
-from sightline.data.tar import BlockReader, members
+from sightline.data.storage.tar import BlockReader, members
 from sightline.errors import DataError
 
 from .shards import (

@@ -8,9 +8,9 @@ from PIL import Image
 
 from sightline.data import open_dataset
 from sightline.data.batches import Batches
-from sightline.data.greys import for_display
+from sightline.data.medical.greys import for_display
 from sightline.data.preprocess import Preprocessing
-from sightline.data.scan import scan, survey
+from sightline.data.reading.scan import scan, survey
 from sightline.predictor import Predictor
 from sightline.training.train import Options, train
 
@@ -103,11 +103,11 @@ def test_little_memory_drops_what_was_kept(xrays: Path, monkeypatch: pytest.Monk
     """Room is reckoned for uint8; float32 pictures take four times that."""
     dataset, preprocessing = open_dataset(xrays), Preprocessing(SIDE, SIDE, 1)
     needed = len(dataset) * SIDE * SIDE * 4
-    monkeypatch.setattr("sightline.data.scan.MEMORY_SHARE", 1.0)
-    monkeypatch.setattr("sightline.data.scan.free_memory", lambda: needed - 1)
+    monkeypatch.setattr("sightline.data.reading.scan.MEMORY_SHARE", 1.0)
+    monkeypatch.setattr("sightline.data.reading.scan.free_memory", lambda: needed - 1)
     scarce = scan(dataset, preprocessing, 1)
     assert scarce.canvases is None
-    monkeypatch.setattr("sightline.data.scan.free_memory", lambda: needed)
+    monkeypatch.setattr("sightline.data.reading.scan.free_memory", lambda: needed)
     ample = scan(dataset, preprocessing, 1)
     assert ample.canvases is not None and len(ample.canvases) == len(dataset)
     assert (ample.records == scarce.records).all()

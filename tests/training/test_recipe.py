@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sightline import config
-from sightline.data.scan import Survey
+from sightline.data.reading.scan import Survey
 from sightline.errors import ConfigError
 from sightline.training.optimise import rate_factor
 from sightline.training.recipe import Recipe, choose

@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sightline.data.cache import Cache, Entry
+    from sightline.data.packs.cache import Cache, Entry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from sightline.data.cache import Cache
+    from sightline.data.packs.cache import Cache
 
     cache = Cache.default(lambda text: print(text, file=sys.stderr))
     if args.clear is None:

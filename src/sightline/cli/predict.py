@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from sightline.data.slices import slice_names
+    from sightline.data.medical.slices import slice_names
     from sightline.predictor import Failure, Predictor
 
     predictor = Predictor.open(args.run)

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     from sightline import config
     from sightline.cli._terminal import Terminal
-    from sightline.data.names import as_text
+    from sightline.data.storage.names import as_text
     from sightline.training.resolve import settings_of
     from sightline.training.train import Options, train
 

@@ -9,8 +9,8 @@ from types import ModuleType
 
 from sightline.data.dataset import SPLIT_NAMES, Dataset
 from sightline.data.formats._common import count, is_picture
-from sightline.data.slices import with_slices
-from sightline.data.store import FileStore, Store, SubStore, is_archive, open_store
+from sightline.data.medical.slices import with_slices
+from sightline.data.storage.store import FileStore, Store, SubStore, is_archive, open_store
 from sightline.errors import DataError, nearest
 from sightline.registry import Registry
 

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from sightline.data.ahead import ahead
 from sightline.data.augment import Draw, View, augmented
-from sightline.data.canvases import Canvases
 from sightline.data.dataset import Dataset
 from sightline.data.mixing import MIXINGS, mix
+from sightline.data.packs.canvases import Canvases
 from sightline.data.preprocess import Pixels, Preprocessing
-from sightline.data.scan import in_threads, reason_or
+from sightline.data.reading.scan import in_threads, reason_or
 from sightline.errors import DataError
 
 

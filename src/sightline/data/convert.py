@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from sightline.data import open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import check_classes, count, few
-from sightline.data.names import as_text, natural_key
-from sightline.data.scan import in_threads, reason_or
+from sightline.data.reading.scan import in_threads, reason_or
+from sightline.data.storage.names import as_text, natural_key
 from sightline.data.writers._samples import Sample, label_cells, samples
 from sightline.errors import DataError
 from sightline.registry import Registry

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.decode import Header, Pixels, decode, read_header, read_picture
-from sightline.data.names import Names, Repeated
-from sightline.data.names import natural_key as natural_key
-from sightline.data.store import Store
+from sightline.data.storage.names import Names, Repeated
+from sightline.data.storage.names import natural_key as natural_key
+from sightline.data.storage.store import Store
 from sightline.data.tasks import TASKS, Labels, counts, task_of
 from sightline.errors import DataError
 

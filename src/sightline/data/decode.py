@@ -94,7 +94,7 @@ def is_dicom(data: bytes) -> bool:
 
 def _dicom(data: bytes, with_pixels: bool) -> tuple[Header, Pixels]:
     """Header and pixels (none, where they are not wanted) of a DICOM file."""
-    from sightline.data import dicom  # it imports this module
+    from sightline.data.medical import dicom  # it imports this module
 
     return dicom.read_picture(data) if with_pixels else (dicom.read_header(data), np.zeros((0, 0, 1), np.uint8))
 

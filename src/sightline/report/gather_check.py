@@ -12,7 +12,7 @@ import numpy as np
 from sightline.data.checks import CHECKS, Evidence, Finding
 from sightline.data.dataset import SPLITS
 from sightline.data.decode import PictureError
-from sightline.data.summary import Summary
+from sightline.data.reading.summary import Summary
 from sightline.report.check_facts import CheckFacts, Shown, ShownFinding, ShownGroup
 from sightline.report.histogram import Histogram, histogram
 from sightline.report.thumbnail import thumbnail

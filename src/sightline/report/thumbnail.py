@@ -5,7 +5,7 @@ import io
 from PIL import Image
 
 from sightline.data.dataset import Dataset
-from sightline.data.greys import for_display
+from sightline.data.medical.greys import for_display
 
 NUM_EXAMPLES = 12
 USUAL_SIDE = 256  # pixels; a card is some 220 wide

@@ -13,7 +13,7 @@ import torch
 
 from sightline import __version__
 from sightline.data.preprocess import Preprocessing
-from sightline.data.records import hexadecimal
+from sightline.data.reading.records import hexadecimal
 from sightline.data.split import FRACTIONS
 from sightline.engines.torch import TorchEngine
 from sightline.evaluate import Evaluation, evaluate

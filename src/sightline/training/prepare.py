@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data import open_dataset
-from sightline.data.cache import Cache
-from sightline.data.canvases import Canvases
 from sightline.data.checks import Evidence
 from sightline.data.checks.exact import serious
 from sightline.data.dataset import Dataset
 from sightline.data.exclude import without_listed
+from sightline.data.packs.cache import Cache
+from sightline.data.packs.canvases import Canvases
 from sightline.data.preprocess import Pixels, Preprocessing, centre_crop
-from sightline.data.records import RECORD
-from sightline.data.scan import scan
+from sightline.data.reading.records import RECORD
+from sightline.data.reading.scan import scan
 from sightline.data.split import Split, check_classes, split
 from sightline.data.tasks import TASKS, Labels
 from sightline.errors import BadPicturesError, DataError

@@ -10,7 +10,7 @@ from typing import Literal
 
 from sightline.data.augment import AUGMENTATIONS
 from sightline.data.mixing import MIXINGS
-from sightline.data.scan import Survey
+from sightline.data.reading.scan import Survey
 from sightline.errors import ConfigError, nearest
 
 SMALL_SIDE = 64  # pixels; up to here pictures are trained at their own size by a small network

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sightline import config
 from sightline.data.preprocess import Preprocessing
-from sightline.data.scan import Survey
+from sightline.data.reading.scan import Survey
 from sightline.errors import ConfigError
 from sightline.run import preprocessing_from_timm
 from sightline.training.recipe import SMALL_SIDE, Recipe, choose

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.cache import Cache
 from sightline.data.dataset import Dataset
-from sightline.data.scan import Survey, survey
+from sightline.data.packs.cache import Cache
+from sightline.data.reading.scan import Survey, survey
 from sightline.data.tasks import Labels
 from sightline.errors import ConfigError, WeightsError
 from sightline.training import prepare

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sightline.data.checks import Evidence
+from sightline.data.copies.signature import signatures
 from sightline.data.dataset import ArrayImages, Dataset, encode_labels
-from sightline.data.looks import LOOK
-from sightline.data.measures import measure
-from sightline.data.records import pixel_hash
-from sightline.data.signature import signatures
+from sightline.data.reading.looks import LOOK
+from sightline.data.reading.measures import measure
+from sightline.data.reading.records import pixel_hash
 from sightline.data.split import Split
 
 MakeEvidence = Callable[..., Evidence]

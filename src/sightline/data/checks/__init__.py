@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.checks._clusters import same_hash
+from sightline.data.copies.duplicates import Near, find_near
 from sightline.data.dataset import Dataset
-from sightline.data.duplicates import Near, find_near
 from sightline.data.split import Split
 from sightline.registry import Registry
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from sightline.data import nifti
 from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.decode import EXTENSIONS
-from sightline.data.names import Names
-from sightline.data.store import Store
+from sightline.data.medical import nifti
+from sightline.data.storage.names import Names
+from sightline.data.storage.store import Store
 from sightline.errors import MAX_SHOWN, DataError, nearest
 
 NUM_SHOWN = 3

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from sightline.data.formats._common import few
-from sightline.data.names import is_text
-from sightline.data.store import Store
+from sightline.data.storage.names import is_text
+from sightline.data.storage.store import Store
 from sightline.errors import DataError, MissingExtraError
 
 CARD = "README.md"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from sightline.data.dataset import Dataset, FileImages, encode_labels
 from sightline.data.formats._common import check_classes, count, few
-from sightline.data.names import Names, Repeated
-from sightline.data.store import Store
+from sightline.data.storage.names import Names, Repeated
+from sightline.data.storage.store import Store
 from sightline.data.tasks import Labels, multi
 from sightline.errors import DataError
 

@@ -16,12 +16,12 @@ from typing import IO, Any  # Any: pyarrow has no types
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.archive import reason_of
 from sightline.data.dataset import EncodedImages
 from sightline.data.decode import PictureError
 from sightline.data.formats._table import parquet_file
-from sightline.data.order import Layout
-from sightline.data.store import Store
+from sightline.data.storage.archive import reason_of
+from sightline.data.storage.order import Layout
+from sightline.data.storage.store import Store
 from sightline.errors import DataError
 
 MAX_GROUP_BYTES = 64 << 20  # Hugging Face writes row groups of 100 pictures, some 10 MB

@@ -11,8 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from sightline.data.formats._common import count, is_picture
-from sightline.data.names import as_text, is_text, is_visible
-from sightline.data.tar import FILE, FOLDER, Member, Read, members
+from sightline.data.storage.names import as_text, is_text, is_visible
+from sightline.data.storage.tar import FILE, FOLDER, Member, Read, members
 from sightline.errors import DataError
 
 LABEL_FIELD, JSON_FIELD, JSON_LABELS = "cls", "json", ("label", "class", "cls")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.formats._common import count
-from sightline.data.names import natural_key
+from sightline.data.storage.names import natural_key
 from sightline.errors import DataError
 
 MAX_SHARDS = 100_000

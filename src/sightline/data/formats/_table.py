@@ -12,12 +12,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from sightline.data.archive import reason_of
 from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.formats._common import few, read_bytes
 from sightline.data.formats._labels import RESERVED, has_indicators, label_columns
-from sightline.data.names import Repeated, as_text, is_text
-from sightline.data.store import Store
+from sightline.data.storage.archive import reason_of
+from sightline.data.storage.names import Repeated, as_text, is_text
+from sightline.data.storage.store import Store
 from sightline.errors import DataError, MissingExtraError, nearest
 
 EXTENSIONS = (".csv", ".tsv", ".jsonl", ".parquet")

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sightline.data.dataset import ArrayImages, Dataset, natural_key
 from sightline.data.formats._common import few
-from sightline.data.names import Names, Repeated, as_text
-from sightline.data.store import Store
+from sightline.data.storage.names import Names, Repeated, as_text
+from sightline.data.storage.store import Store
 from sightline.errors import DataError
 
 SIDE, NUM_VALUES = 32, 3 * 32 * 32

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import count, few, is_picture, read_bytes, split_of
 from sightline.data.formats._objects import Annotated, labelled
-from sightline.data.names import is_text
-from sightline.data.store import Store
+from sightline.data.storage.names import is_text
+from sightline.data.storage.store import Store
 from sightline.errors import DataError
 
 KEYS = ("images", "annotations", "categories")

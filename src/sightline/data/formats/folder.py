@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from sightline.data.dataset import SPLIT_NAMES, Dataset, FileImages, encode_labels
 from sightline.data.formats._common import EXPECTED, check_classes, count, few, is_picture, parted
-from sightline.data.names import Repeated
-from sightline.data.store import Store
+from sightline.data.storage.names import Repeated
+from sightline.data.storage.store import Store
 from sightline.errors import DataError
 
 

@@ -13,7 +13,7 @@ from sightline.data.formats._common import check_classes, count, few, is_picture
 from sightline.data.formats._hugging_face import class_names_in_card, unless_only_train
 from sightline.data.formats._table import Table, check_unique, header, read_table, splits_of
 from sightline.data.formats.table import resolve_paths, unused_columns
-from sightline.data.store import Store
+from sightline.data.storage.store import Store
 from sightline.errors import DataError
 
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")

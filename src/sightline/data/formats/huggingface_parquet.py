@@ -24,7 +24,7 @@ from sightline.data.formats._hugging_face import (
 )
 from sightline.data.formats._parquet_images import ParquetFile, ParquetImages
 from sightline.data.formats._table import parquet_errors, parquet_file
-from sightline.data.store import Store
+from sightline.data.storage.store import Store
 from sightline.errors import DataError, MissingExtraError
 
 FEATURES = b"huggingface"  # the key of a Parquet file's metadata

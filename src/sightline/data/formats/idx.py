@@ -14,12 +14,12 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.archive import MAX_DEFLATE_RATIO
 from sightline.data.dataset import SPLIT_NAMES, ArrayImages, Dataset
 from sightline.data.formats._arrays import check_picture_size, with_channels
 from sightline.data.formats._common import few
-from sightline.data.names import Names, Repeated
-from sightline.data.store import Store
+from sightline.data.storage.archive import MAX_DEFLATE_RATIO
+from sightline.data.storage.names import Names, Repeated
+from sightline.data.storage.store import Store
 from sightline.errors import DataError
 
 NAME = re.compile(r"(?P<prefix>.*?)images[-.]idx[34]-ubyte(\.gz)?", re.IGNORECASE)

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from sightline.data.archive import MAX_DEFLATE_RATIO, reason_of
 from sightline.data.dataset import SPLIT_NAMES, ArrayImages, Dataset, encode_labels
 from sightline.data.formats._arrays import check_picture_size, to_uint8, with_channels
 from sightline.data.formats._common import check_classes, count, few
-from sightline.data.names import is_text
-from sightline.data.scan import free_memory
-from sightline.data.store import Store
+from sightline.data.reading.scan import free_memory
+from sightline.data.storage.archive import MAX_DEFLATE_RATIO, reason_of
+from sightline.data.storage.names import is_text
+from sightline.data.storage.store import Store
 from sightline.errors import DataError
 
 _SPLIT = "|".join(SPLIT_NAMES)

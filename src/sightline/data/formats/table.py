@@ -14,8 +14,8 @@ from sightline.data.dataset import Dataset, FileImages
 from sightline.data.formats._common import check_classes, count, few, is_picture
 from sightline.data.formats._labels import read_labels
 from sightline.data.formats._table import EXTENSIONS, Table, check_unique, is_of_pictures, read_table, splits_of
-from sightline.data.names import Names, Repeated
-from sightline.data.store import Store
+from sightline.data.storage.names import Names, Repeated
+from sightline.data.storage.store import Store
 from sightline.errors import DataError
 
 URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)

@@ -19,8 +19,8 @@ from typing import Any  # Any: torchvision's data sets share no narrower type
 
 from sightline.data.dataset import Dataset, encode_labels
 from sightline.data.decode import Header, PictureError, Pixels, decode, read_header, read_picture, to_pixels
-from sightline.data.names import Names, Repeated
-from sightline.data.store import Store
+from sightline.data.storage.names import Names, Repeated
+from sightline.data.storage.store import Store
 from sightline.errors import DataError, MissingExtraError, nearest
 
 _Arguments = Mapping[str, object]

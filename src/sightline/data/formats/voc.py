@@ -14,7 +14,7 @@ from xml.parsers import expat
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import count, few, is_picture, read_bytes, split_of
 from sightline.data.formats._objects import Annotated, labelled
-from sightline.data.store import Store
+from sightline.data.storage.store import Store
 from sightline.errors import DataError
 
 ANNOTATIONS, PICTURES, LISTS = "Annotations", "JPEGImages", "ImageSets/Main"

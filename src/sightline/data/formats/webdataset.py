@@ -40,7 +40,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sightline.data.archive import TarStore
 from sightline.data.dataset import SPLIT_NAMES, Dataset, encode_labels
 from sightline.data.formats._common import check_classes, count, few, is_picture
 from sightline.data.formats._shard_index import (
@@ -51,14 +50,15 @@ from sightline.data.formats._shard_index import (
     key_and_field,
 )
 from sightline.data.formats._shard_names import common_folder, expand, is_pattern, is_url, local_files, split_of
-from sightline.data.names import as_text
-from sightline.data.shards import LocalShards, ShardImages, Shards
-from sightline.data.store import FolderStore, Store, SubStore
-from sightline.data.tar import BlockReader
+from sightline.data.storage.archive import TarStore
+from sightline.data.storage.names import as_text
+from sightline.data.storage.shards import LocalShards, ShardImages, Shards
+from sightline.data.storage.store import FolderStore, Store, SubStore
+from sightline.data.storage.tar import BlockReader
 from sightline.errors import DataError, nearest
 
 if TYPE_CHECKING:
-    from sightline.data.shard_cache import RemoteShards
+    from sightline.data.storage.shard_cache import RemoteShards
 
 CLASS_FILES = ("classnames.txt", "classes.txt", "classnames.json", "classes.json")
 INFO_FILES = ("_info.json", "info.json")  # counts of samples, for timm; what `convert` writes too
@@ -114,7 +114,7 @@ def _named(pattern: str) -> list[str]:
         return local_files(pattern)
     if "*" not in pattern:
         return expand(pattern)
-    from sightline.data.remote import listed
+    from sightline.data.storage.remote import listed
 
     return [name for one in expand(pattern) for name in listed(one)]
 
@@ -157,7 +157,7 @@ def _dataset(location: str, shards: Sequence[str], folder: str, notes: Sequence[
 
 
 def _public(shard: str) -> str:
-    from sightline.data.remote import public
+    from sightline.data.storage.remote import public
 
     return public(shard)
 
@@ -168,8 +168,8 @@ def _local(shards: Sequence[str]) -> tuple[Shards, list[ShardIndex]]:
 
 
 def _remote(shards: Sequence[str]) -> tuple[Shards, list[ShardIndex]]:
-    from sightline.data.remote import describe
-    from sightline.data.shard_cache import RemoteShards
+    from sightline.data.storage.remote import describe
+    from sightline.data.storage.shard_cache import RemoteShards
 
     with ThreadPoolExecutor(NUM_THREADS) as pool:
         source = RemoteShards(list(pool.map(describe, shards)))
@@ -178,7 +178,7 @@ def _remote(shards: Sequence[str]) -> tuple[Shards, list[ShardIndex]]:
 
 def _remote_index(source: "RemoteShards", shard: int) -> ShardIndex:
     """The index of a shard on a server; kept in the user's cache under its address, size and version."""
-    from sightline.data.remote import cache_folder, write_whole
+    from sightline.data.storage.remote import cache_folder, write_whole
 
     file = source.files[shard]
     kept = cache_folder("shard-index") / f"{file.key}.json"
@@ -329,7 +329,7 @@ def _notes(
 def _class_names(folder: str) -> tuple[str, dict[int, str]] | None:
     """The file that names the classes, and index -> name; None where there is no such file. Raises DataError."""
     if is_url(folder):
-        from sightline.data.remote import read_if_there
+        from sightline.data.storage.remote import read_if_there
 
         files = ((name, read_if_there(f"{folder}/{name}", MAX_CLASS_BYTES)) for name in CLASS_FILES)
         return next(((name, _read_class_names(name, data)) for name, data in files if data is not None), None)

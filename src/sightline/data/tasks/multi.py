@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.names import natural_key
+from sightline.data.storage.names import natural_key
 from sightline.errors import DataError
 
 SEPARATORS = (";", "|")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from sightline.data.names import is_visible
+from sightline.data.storage.names import is_visible
 from sightline.data.writers._samples import Sample
 from sightline.errors import DataError
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sightline.data.dataset import Dataset
 from sightline.data.decode import EXTENSIONS, FORMATS, PictureError, Pixels, decode, read_header
-from sightline.data.scan import in_threads, reason_or
+from sightline.data.reading.scan import in_threads, reason_or
 from sightline.errors import BadPicturesError, DataError
 
 

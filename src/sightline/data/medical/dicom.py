@@ -1,0 +1,304 @@
+"""DICOM files -> pixels, by pydicom. Comes in: the bytes of a file; goes out: a Header, and grey or RGB pixels.
+
+What a workstation shows: modality LUT or rescale, then the VOI LUT or the first window, then MONOCHROME1 inverted
+(PS3.3, C.7.6.3, C.11.1, C.11.2, C.7.6.16.2.9 for enhanced objects). Without a window, up to 8 bits are shown over
+their whole range, deeper ones from the smallest to the largest value of the picture, padding aside. Of several
+frames the first is read.
+
+**Only tags that describe pixels are parsed.** Names, dates and numbers of patients are skipped over, so they cannot
+reach a run, a report, a cache or a message; for the same reason no message of pydicom's is repeated, which may quote
+values. Must not know paths, labels or torch. pydicom and its decoders are the extra `medical`.
+"""
+
+import contextlib
+import io
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.decode import Header, PictureError, Pixels, check_size
+from sightline.data.medical import dicom_jpeg
+from sightline.data.medical.greys import as_pixels, stretched
+from sightline.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+    from pydicom.pixels.decoders.base import Decoder
+
+# All that is parsed of a file besides the meta header, whose transfer syntax alone is used.
+TAGS = (
+    "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns",
+    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit",
+    "RescaleIntercept", "RescaleSlope", "ModalityLUTSequence", "LUTDescriptor", "LUTData",
+    "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence",
+    "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData",
+    "BluePaletteColorLookupTableData", "SegmentedRedPaletteColorLookupTableData",
+    "SegmentedGreenPaletteColorLookupTableData", "SegmentedBluePaletteColorLookupTableData",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "PixelValueTransformationSequence",
+    "FrameVOILUTSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+    "FloatPixelData", "DoubleFloatPixelData", "PixelData",
+)  # fmt: skip
+PIXEL_TAGS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+DEFLATED, META_BYTES = b"1.2.840.10008.1.2.1.99", 1 << 16
+GROUP_LENGTH = b"\x02\0\0\0UL\4\0"  # the first element of the meta header; four bytes of length follow
+MAX_INFLATED = 1 << 30  # bytes of a deflated file; more than the largest picture that is read
+GREY = ("MONOCHROME1", "MONOCHROME2")
+COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+NOT_READ = ("YBR_PARTIAL_420", "YBR_PARTIAL_422", "HSV", "ARGB", "CMYK", "XYB")  # PS3.3, C.7.6.3.1.2
+WARNERS = r"pydicom|openjpeg|pylibjpeg"
+
+_lock = threading.Lock()
+
+
+def read_header(data: bytes) -> Header:
+    """What the file says of its picture. Raises PictureError."""
+    return _header(_dataset(data, with_pixels=False), data)
+
+
+def read_picture(data: bytes) -> tuple[Header, Pixels]:
+    """Header and pixels, grey (H, W, 1) or RGB (H, W, 3). Raises PictureError, or MissingExtraError."""
+    dataset = _dataset(data, with_pixels=True)
+    header = _header(dataset, data)
+    stored, photometric = _stored(dataset, header)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # damaged scales may be anything; the result is checked
+            return header, _pixels(dataset, stored, photometric)
+    except PictureError:
+        raise
+    except Exception as error:  # tables and windows hold anything in damaged files
+        raise PictureError(f"damaged DICOM: its window or tables cannot be applied ({type(error).__name__})") from None
+
+
+def _dataset(data: bytes, with_pixels: bool) -> "Dataset":
+    """The tags in TAGS alone."""
+    try:
+        import pydicom
+    except ImportError as error:
+        raise MissingExtraError("reading DICOM", "pydicom", "medical") from error
+    _hush()
+    if DEFLATED in data[:META_BYTES]:
+        _check_inflated(data)
+    try:
+        return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not with_pixels, specific_tags=list(TAGS))
+    except Exception as error:  # pydicom raises nearly every type on damaged files
+        raise PictureError(f"damaged DICOM: its tags cannot be parsed ({type(error).__name__})") from None
+
+
+def _hush() -> None:
+    """Have pydicom's warnings ignored, which may quote what is in a file. Each test has filters of its own."""
+    if not any(WARNERS in (entry[3], getattr(entry[3], "pattern", None)) for entry in warnings.filters):
+        warnings.filterwarnings("ignore", module=WARNERS)
+
+
+def _check_inflated(data: bytes) -> None:
+    """Raise PictureError where a deflated file unpacks to more than MAX_INFLATED bytes; pydicom has no limit."""
+    if data[132:140] != GROUP_LENGTH:
+        raise PictureError("damaged DICOM: deflated, and its meta header does not tell its length")
+    rest, total = data[144 + int.from_bytes(data[140:144], "little") :], 0
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        while rest and not unpacker.eof:
+            total += len(unpacker.decompress(rest, 1 << 20))
+            rest = unpacker.unconsumed_tail
+            if total > MAX_INFLATED:
+                raise PictureError(f"a deflated DICOM file that unpacks to more than {MAX_INFLATED / 2**20:.0f} MiB")
+    except zlib.error:
+        raise PictureError("damaged DICOM: it cannot be unpacked") from None
+
+
+def _header(dataset: "Dataset", data: bytes) -> Header:
+    rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
+    check_size(columns, rows)
+    grey = dataset.get("PhotometricInterpretation") in GREY
+    is_float = not grey or "BitsStored" not in dataset
+    bits = _whole(dataset, "BitsStored", 32)
+    mode = "RGB" if not grey else "F" if is_float else "I;16" if bits > 8 else "L"
+    frames = _whole(dataset, "NumberOfFrames", 1)
+    return Header(columns, rows, mode, "DICOM", grey, bits=bits, num_frames=frames, num_bytes=len(data))
+
+
+def _whole(dataset: "Dataset", name: str, default: int | None = None) -> int:
+    """A count that must be positive."""
+    try:
+        value = dataset.get(name)
+        number = default if value is None else int(value)
+    except Exception:  # of pydicom's, on values that are no numbers
+        number = -1
+    if number is None:
+        raise PictureError(f"a DICOM file without {name}: it holds no picture (a report, a plan or a film order?)")
+    if number < 1:
+        raise PictureError(f"damaged DICOM: {name} is no positive number")
+    return number
+
+
+def _stored(dataset: "Dataset", header: Header) -> tuple[NDArray[np.generic], str]:
+    """The first frame as stored, (H, W) or (H, W, 3), and its photometric interpretation then."""
+    if not any(name in dataset for name in PIXEL_TAGS):
+        raise PictureError("a DICOM file without pixels: it is cut off before them, or holds a report or a plan")
+    photometric = dataset.get("PhotometricInterpretation")
+    if photometric not in (*GREY, *COLOUR):  # a damaged file may hold any text there
+        known = photometric if photometric in NOT_READ else "unknown"
+        raise PictureError(f"a DICOM file whose colour space is {known}, which is not read")
+    decoder, syntax = _decoder(dataset)
+    try:
+        array, facts = decoder.as_array(dataset, index=0)
+    except Exception as error:  # of decoders written in C, of pydicom, of numpy
+        kind = type(error).__name__
+        raise PictureError(
+            f"DICOM pixels ({syntax}, {header.bits} bits) that cannot be decoded ({kind}): damaged, cut off, or of a "
+            "kind that its decoder does not know"
+        ) from None
+    if array.shape[:2] != (header.height, header.width) or array.ndim not in (2, 3):
+        raise PictureError(f"damaged DICOM: pixels of shape {array.shape}, not {header.height}x{header.width}")
+    return array, str(facts["photometric_interpretation"])
+
+
+def _decoder(dataset: "Dataset") -> "tuple[Decoder, str]":
+    """What decodes the transfer syntax, and the name of the syntax. Raises PictureError where nothing does."""
+    from pydicom.pixels.decoders.base import get_decoder
+
+    try:
+        uid = dataset.file_meta.TransferSyntaxUID
+        name = uid.name if uid.is_transfer_syntax else "unknown"
+    except Exception:  # missing, or no UID
+        raise PictureError("damaged DICOM: its meta header names no transfer syntax") from None
+    try:
+        decoder = get_decoder(uid)
+    except NotImplementedError:
+        raise PictureError(f"a DICOM file compressed by {name}, which is not read; decompress it first") from None
+    with _lock:
+        if uid in dicom_jpeg.SYNTAXES and dicom_jpeg.LABEL not in decoder.available_plugins:
+            with contextlib.suppress(ValueError):  # added before, and unavailable
+                decoder.add_plugin(dicom_jpeg.LABEL, (dicom_jpeg.__name__, "decode_frame"))
+    if not decoder.is_available:
+        package = "imagecodecs" if uid in dicom_jpeg.SYNTAXES else "pylibjpeg-openjpeg"
+        raise MissingExtraError(f"reading DICOM compressed by {name}", package, "medical")
+    return decoder, name
+
+
+def _pixels(dataset: "Dataset", stored: NDArray[np.generic], photometric: str) -> Pixels:
+    if photometric in GREY:
+        grey = _grey(dataset, stored.astype(np.float64))
+        if not np.isfinite(grey).all():
+            raise PictureError("DICOM pixels that are no numbers, or that are scaled to none (NaN or infinite)")
+        return as_pixels(255.0 - grey if photometric == "MONOCHROME1" else grey)
+    if photometric == "PALETTE COLOR":
+        from pydicom.pixels.processing import apply_color_lut
+
+        colours = apply_color_lut(stored, dataset)[:, :, :3]
+        return _eight_bits(colours, 8 * colours.dtype.itemsize)
+    if photometric == "RGB" and stored.ndim == 3:
+        return _eight_bits(stored, _whole(dataset, "BitsStored"))
+    raise PictureError("damaged DICOM: its colour space and its channels do not fit")
+
+
+def _eight_bits(colours: NDArray[np.generic], bits: int) -> NDArray[np.uint8]:
+    """RGB (H, W, 3) of `bits` a channel -> 8, white staying white."""
+    if bits == 8:
+        return colours.astype(np.uint8)
+    eight: NDArray[np.uint8] = np.rint(np.clip(colours.astype(np.float64) * (255.0 / (2**bits - 1)), 0, 255)).astype(
+        np.uint8
+    )
+    return eight
+
+
+def _grey(dataset: "Dataset", stored: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Stored values (H, W) -> greys 0..255, before MONOCHROME1 is inverted."""
+    rescaled = _modality(dataset, stored)
+    voi = _group(dataset, "FrameVOILUTSequence", "WindowCenter")
+    if "VOILUTSequence" in voi and len(voi.VOILUTSequence):
+        table, bits = _table(voi.VOILUTSequence[0], _is_signed(dataset))
+        return np.asarray(table(rescaled) * (255.0 / (2**bits - 1)), np.float64)
+    centre, width = _first(voi, "WindowCenter"), _first(voi, "WindowWidth")
+    if centre is not None and width is not None:
+        return 255.0 * window(rescaled, centre, width, str(voi.get("VOILUTFunction") or "LINEAR"))
+    bits = 64 if "BitsStored" not in dataset else _whole(dataset, "BitsStored")
+    if bits <= 8:
+        span = np.array([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] if _is_signed(dataset) else [0, 2**bits - 1])
+        shown = _modality(dataset, span.astype(np.float64))
+    else:
+        shown = rescaled[~_padding(dataset, stored)]
+    low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 0.0)
+    return stretched(rescaled, low, high)
+
+
+def window(values: NDArray[np.float64], centre: float, width: float, function: str) -> NDArray[np.float64]:
+    """Values -> 0..1 by a window (PS3.3, C.11.2.1.2 and C.11.2.1.3). Raises PictureError for one without width."""
+    function = function.strip().upper()
+    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+        raise PictureError("a DICOM window of an unknown function; LINEAR, LINEAR_EXACT and SIGMOID are read")
+    if not np.isfinite([centre, width]).all() or width < (1 if function == "LINEAR" else np.finfo(float).tiny):
+        raise PictureError(f"damaged DICOM: a window of width {width:g}")
+    if function == "SIGMOID":
+        return np.asarray(1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -700, 700))), np.float64)
+    if function == "LINEAR":
+        centre, width = centre - 0.5, width - 1.0
+    if width == 0:
+        return np.asarray(values > centre, np.float64)
+    return np.asarray(np.clip((values - centre) / width + 0.5, 0.0, 1.0), np.float64)
+
+
+def _modality(dataset: "Dataset", stored: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Stored values -> the modality's, such as Hounsfield units."""
+    if "ModalityLUTSequence" in dataset and len(dataset.ModalityLUTSequence):
+        return _table(dataset.ModalityLUTSequence[0], _is_signed(dataset))[0](stored)
+    group = _group(dataset, "PixelValueTransformationSequence", "RescaleSlope")
+    slope, intercept = _first(group, "RescaleSlope"), _first(group, "RescaleIntercept")
+    return stored * (1.0 if slope is None else slope) + (0.0 if intercept is None else intercept)
+
+
+def _table(item: "Dataset", is_signed: bool) -> tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], int]:
+    """A lookup table (PS3.3, C.11.1.1) as a function of values, and its bits an entry."""
+    descriptor = [int(v) for v in item.LUTDescriptor]
+    num_entries, first, bits = descriptor[0] % 65536 or 65536, descriptor[1], descriptor[2]
+    if is_signed and first > 32767:
+        first -= 65536
+    data = item.LUTData
+    entries = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.atleast_1d(np.array(data, np.int64))
+    if bits == 8 and len(entries) * 2 in (num_entries, num_entries + 1) and isinstance(data, bytes):
+        entries = np.frombuffer(data, np.uint8)
+    entries = entries[:num_entries].astype(np.float64)
+    if len(entries) < num_entries or not 8 <= bits <= 16:
+        raise PictureError("damaged DICOM: a lookup table shorter than it says")
+    return lambda values: entries[np.clip(values - first, 0, num_entries - 1).astype(np.int64)], bits
+
+
+def _is_signed(dataset: "Dataset") -> bool:
+    return int(dataset.get("PixelRepresentation") or 0) == 1
+
+
+def _padding(dataset: "Dataset", stored: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where stored values are padding around the picture, (H, W)."""
+    value, limit = _first(dataset, "PixelPaddingValue"), _first(dataset, "PixelPaddingRangeLimit")
+    if value is None:
+        return np.zeros(stored.shape, bool)
+    low, high = sorted((value, value if limit is None else limit))
+    return (stored >= low) & (stored <= high)
+
+
+def _group(dataset: "Dataset", sequence: str, name: str) -> "Dataset":
+    """The dataset that holds the tag `name`: the file itself, or the functional group of its first frame."""
+    if name in dataset:
+        return dataset
+    for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
+        items = dataset.get(groups)
+        inner = items[0].get(sequence) if items else None
+        if inner:
+            found: Dataset = inner[0]
+            return found
+    return dataset
+
+
+def _first(dataset: "Dataset", name: str) -> float | None:
+    """A number, the first of several; None where there is none."""
+    value = dataset.get(name)
+    if value is None or value == "":
+        return None
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    return float(value[0] if several else value) if not several or len(value) else None

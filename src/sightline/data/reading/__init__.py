@@ -1,0 +1,1 @@
+"""Every picture read once, and what that tells: records for a training, measures and signatures for a check."""
