@@ -66,8 +66,7 @@ class Request:
     @staticmethod
     def of(data: str | Path | Dataset, settings: Mapping[str, Any], options: Options) -> "Request":
         """With paths that still hold when it goes on in another working directory."""
-        place = data.source if isinstance(data, Dataset) else str(data)
-        known = absolute(place) if not isinstance(data, Dataset) or Path(place).exists() else None
+        known = (data.source or None) if isinstance(data, Dataset) else absolute(str(data))
         weights = {k: absolute(str(v)) for k, v in settings.items() if k == "weights" and v is not None}
         return Request(known, {**settings, **weights}, options)
 

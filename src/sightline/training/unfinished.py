@@ -24,6 +24,7 @@ from sightline.run import CONFIG, FILES, UNFINISHED, write_json
 from sightline.training.options import Request
 
 REQUEST = "request.json"
+NEW, DONE = f".{UNFINISHED}.new", f".{UNFINISHED}.done"  # while it is made, and while it is removed
 FORMAT = 1
 RUNS = Path("runs")
 
@@ -59,7 +60,7 @@ class Unfinished:
     def finish(self) -> None:
         """The run is complete: from here on there is nothing to go on with."""
         self._unlock()
-        done = self.run_path / f".{UNFINISHED}.done"
+        done = self.run_path / DONE
         self.folder.rename(done)
         sync_folder(self.run_path)
         shutil.rmtree(done, ignore_errors=True)
@@ -86,7 +87,8 @@ class Unfinished:
             self._take_away(self._made)
 
     def _has_learned(self) -> bool:
-        return (self.run_path / CONFIG).is_file() or any(self.checkpoints_path.glob("*.safetensors"))
+        steps = [int(path.stem) for path in self.checkpoints_path.glob("*.safetensors")]
+        return (self.run_path / CONFIG).is_file() or any(steps)
 
     def _take_away(self, made: list[Path]) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -106,7 +108,7 @@ def begin(request: Request, data_name: str) -> Unfinished:
     out = request.options.out
     path, made = _claimed(RUNS, data_name) if out is None else _made(out)
     work = Unfinished(path, request, made)
-    new = path / f".{UNFINISHED}.new"
+    new = path / NEW
     try:
         new.mkdir()
         write_json(new / REQUEST, {"format": FORMAT, **request.to_json()})
@@ -139,6 +141,8 @@ def reopen(path: Path) -> Unfinished:
 
 def _made(out: Path) -> tuple[Path, list[Path]]:
     """The folder, and those that had to be made for it."""
+    if out.is_dir() and [path.name for path in out.iterdir()] == [NEW]:
+        shutil.rmtree(out / NEW, ignore_errors=True)  # of a training that was killed before it had written its request
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if (out / UNFINISHED).is_dir():
             raise RunError(

@@ -76,9 +76,15 @@ def write_network(folder: Path, network: Network, run_config: RunConfig) -> RunC
     """Weights and config.json; returns the configuration with the weights' hash."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.body.state_dict().items()}
     temporary = folder / (WEIGHTS + ".tmp")
-    # Not `save_file`: it lets no one but the owner read the file, and hides that a disk is full in its own error.
-    temporary.write_bytes(save(state, metadata={"format": "pt"}))
-    temporary.replace(folder / WEIGHTS)
+    try:
+        # Not `save_file`: it lets no one but the owner read the file, and hides that a disk is full in its own error.
+        with temporary.open("wb") as file:
+            file.write(save(state, metadata={"format": "pt"}))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / WEIGHTS)
+    finally:
+        temporary.unlink(missing_ok=True)
     run_config = replace(run_config, weights_sha256=sha256(folder / WEIGHTS), version=__version__)
     write_json(folder / "config.json", run_config.to_json())
     return run_config
