@@ -15,7 +15,7 @@ NAMES = [name for name in sightline.__all__ if name != "__version__"]
 
 
 def test_the_names_are_these() -> None:
-    names = ["Classifier", "Options", "Predictor", "Regressor", "check", "load", "open_dataset", "train"]
+    names = ["Classifier", "Options", "Predictor", "Regressor", "check", "load", "open_dataset", "resume", "train"]
     assert sorted(NAMES) == names
     assert sightline.__version__.count(".") == 2
 

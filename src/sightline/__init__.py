@@ -7,11 +7,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "Classifier": "classifier",
     "load": "classifier",
-    "Options": "training.train",
+    "Options": "training.options",
     "Predictor": "predictor",
     "check": "checking",
     "Regressor": "classifier",
     "open_dataset": "data",
+    "resume": "training.train",
     "train": "training.train",
 }
 __all__ = ["__version__", *_HOMES]

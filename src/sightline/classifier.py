@@ -23,8 +23,9 @@ from sightline.errors import DataError, RunError
 from sightline.evaluate import Evaluation, aligned, evaluate
 from sightline.predictor import Input, Predictor
 from sightline.run import Run
+from sightline.training.options import Options
 from sightline.training.progress import Progress
-from sightline.training.train import Options, train
+from sightline.training.train import train
 
 Pictures = Input | Iterable[Input]
 Data = Input | Dataset | Sequence[NDArray[np.uint8]]

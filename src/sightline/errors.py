@@ -11,7 +11,7 @@
 
 The number is the exit code of the command line. Besides these: 0 success, 1 an error of Sightline's own,
 2 a mistyped command, 3 some of the inputs of `predict` failed (each has its line), 10 `check` found what --fail-on
-names, 130 stopped by Ctrl-C.
+names, 130 stopped by Ctrl-C, 143 ended by SIGTERM.
 """
 
 from collections.abc import Iterable

@@ -29,10 +29,12 @@ from sightline.errors import ConfigError, RunError, nearest
 FORMAT = 2  # 2 only where a run is of a task that readers of format 1 would answer wrongly
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+UNFINISHED = "unfinished"  # the folder of a training that goes on or was broken off; gone when it is finished
 FILES = frozenset((
     WEIGHTS, CONFIG, "recipe.toml", "split.csv", "metrics.jsonl", "predictions.csv", "metrics.json",
     "report.html", "README.md", "environment.json",
 ))  # fmt: skip
+SPLIT = "split.csv"
 SPLIT_COLUMNS = ("path", "label", "group", "split", "pixels")
 _OWN_KEYS = ("batch_size", "num_threads", "channels_last", "data", "weights_sha256", "version")
 # timm's names for the three ways to fit a picture into the frame
@@ -196,15 +198,7 @@ class Run:
 
     def split(self) -> list[dict[str, str]]:
         """The rows of split.csv: path, label, group, split, pixels."""
-        try:
-            with (self.path / "split.csv").open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
-        except (OSError, ValueError, csv.Error) as error:
-            raise RunError(f"{self.path / 'split.csv'} cannot be read: {error}") from error
-        lacking = [name for name in SPLIT_COLUMNS if any(row.get(name) is None for row in rows)]
-        if lacking or not rows:
-            raise RunError(f"{self.path / 'split.csv'} lacks {', '.join(lacking) or 'rows'}; restore it or train again")
-        return rows
+        return read_split(self.path / SPLIT)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """One of the run's JSON files."""
@@ -217,14 +211,27 @@ class Run:
         return document
 
 
+def read_split(path: Path) -> list[dict[str, str]]:
+    """The rows of a split.csv. Raises RunError where it is damaged."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    lacking = [name for name in SPLIT_COLUMNS if any(row.get(name) is None for row in rows)]
+    if lacking or not rows:
+        raise RunError(f"{path} lacks {', '.join(lacking) or 'rows'}; restore it or train again")
+    return rows
+
+
 def _what(path: Path) -> str:
     """What stands where a run was expected."""
     if not path.exists():
         return "not there"
     if path.is_file():
         return "a file"
-    if (path / "metrics.jsonl").is_file():
-        return "what a training that was broken off has left"
+    if (path / UNFINISHED).is_dir():
+        return f"a training that is not finished (go on: sightline train --resume {path})"
     return "a folder without config.json"
 
 

@@ -1,4 +1,4 @@
-"""`train` on odd but good data, with --skip-bad, on a full disk, and stopped by Ctrl-C."""
+"""`train` on odd but good data, with --skip-bad, on a full disk, and stopped by signals."""
 
 import collections
 import errno
@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-
-from sightline.training import loop
 
 from . import cases
 from .conftest import Sightline
@@ -194,50 +192,46 @@ def full(path: object = None) -> OSError:
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
 
-@pytest.mark.parametrize(("num_written", "is_kept"), [(0, False), (1, False), (2, False), (3, True), (5, True)])
+@pytest.mark.parametrize(
+    ("name", "is_kept", "answers"),
+    [
+        ("request.json", False, False),
+        ("split.csv", False, False),
+        ("environment.json", True, False),
+        ("model.safetensors", True, False),
+        ("metrics.json", True, True),
+        ("report.html", True, True),
+    ],
+)
 def test_a_disk_that_fills_up_while_writing(
-    num_written: int, is_kept: bool, place: Path, sightline: Sightline, monkeypatch: pytest.MonkeyPatch
+    name: str, is_kept: bool, answers: bool, place: Path, sightline: Sightline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """split.csv, environment.json, config.json, metrics.json, ...: what is trained is kept once it is a run."""
+    """What is learned is kept, and once there is room the training goes on to its end."""
     cases.fruit(place / "fruit")
-    written: list[int] = []
+    before, replace = cases.tree(place), Path.replace
 
-    def fsync(descriptor: int) -> None:
-        if len(written) == num_written:
-            raise full()
-        written.append(descriptor)
+    def filling(path: Path, target: Path) -> Path:
+        if target.name == name:
+            raise full(path)
+        return replace(path, target)
 
-    monkeypatch.setattr("sightline.run.os.fsync", fsync)
-    result = sightline("train", "fruit", "--out", "run", *QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", filling)
+        result = sightline("train", "fruit", "--out", "run", *QUICK)
     assert result.code == 8
-    assert "the disk is full: run; make room" in result.err
-    assert Path("run").exists() == is_kept
-    if is_kept:
-        assert "run holds the trained network, but not all of its report" in result.err
-        assert sightline("predict", "run", "fruit/apples").code == 0
-        assert sightline("evaluate", "run").code == 0
-        assert not list(Path("run").glob("*.tmp"))
+    assert "the disk is full: " in result.err and "make room" in result.err
+    assert not list(Path("run").glob("*.tmp"))
+    if not is_kept:
+        assert cases.tree(place) == before
+        return
+    assert "sightline train --resume run" in result.err
+    assert (sightline("predict", "run", "fruit/apples").code == 0) == answers
+    assert sightline("train", "--resume", "run").code == 0
+    assert sightline("evaluate", "run").code == 0
+    assert not Path("run", "unfinished").exists() and not list(Path("run").glob("*.tmp"))
 
 
-def test_a_disk_that_fills_up_while_the_weights_are_written(
-    place: Path, sightline: Sightline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cases.fruit(place / "fruit")
-    before = cases.tree(place)
-    write_bytes = Path.write_bytes
-
-    def half(path: Path, data: bytes) -> int:
-        write_bytes(path, data[: len(data) // 2])
-        raise full(path)
-
-    monkeypatch.setattr(Path, "write_bytes", half)
-    result = sightline("train", "fruit", *QUICK)
-    assert result.code == 8
-    assert "the disk is full: runs/fruit/model.safetensors" in result.err
-    assert cases.tree(place) == before
-
-
-# Ctrl-C
+# Stopped
 
 
 # A process started in the background inherits a SIGINT that is ignored; on a terminal it is not.
@@ -247,7 +241,10 @@ LISTENING = (
 )
 
 
-def test_ctrl_c_leaves_a_run_that_can_be_used(place: Path, sightline: Sightline) -> None:
+@pytest.mark.parametrize(("number", "code", "said"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")])
+def test_a_training_that_was_stopped_goes_on(
+    number: signal.Signals, code: int, said: str, place: Path, sightline: Sightline
+) -> None:
     """A real process, a real signal."""
     cases.fruit(place / "fruit")
     words = ["train", "fruit", "--out", "run", "--epochs", "100000", *QUICK[2:], "--set", "augment_if_safe=[]"]
@@ -259,33 +256,16 @@ def test_ctrl_c_leaves_a_run_that_can_be_used(place: Path, sightline: Sightline)
         while not (log.exists() and log.read_text(encoding="utf-8").count("\n") >= 2):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in err and "Ctrl-C" in err
+    assert process.returncode == code
+    assert "Traceback" not in err and said in err and "Go on: sightline train --resume run" in err
+    refused = sightline("predict", "run", "fruit")
+    assert refused.code == 7 and "a training that is not finished (go on: sightline train --resume run)" in refused.err
+    ended = sightline("train", "--resume", "run", "--finish")
+    assert ended.code == 0, ended.err
     for name in ("report.html", "README.md"):
-        assert "stopped by Ctrl-C" in Path("run", name).read_text(encoding="utf-8")
-    evaluated = sightline("evaluate", "run")
-    assert evaluated.code == 0, evaluated.err
-    assert sightline("predict", "run", "fruit").code == 0
-
-
-@pytest.mark.parametrize("num_steps", [0, 1, 3])
-def test_ctrl_c_at_a_step(num_steps: int, place: Path, sightline: Sightline, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the first epoch too: the untrained network is a run like any other, and its report says so."""
-    cases.fruit(place / "fruit")
-    loss_of, steps = loop.loss_of, list[int]()
-
-    def interrupted(*arguments: object) -> object:
-        if len(steps) == num_steps:
-            raise KeyboardInterrupt
-        steps.append(1)
-        return loss_of(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(loop, "loss_of", interrupted)
-    result = sightline("train", "fruit", "--out", "run", "--epochs", "5", *QUICK[2:], "--set", "batch_size=8")
-    assert result.code == 130
-    assert "stopped by Ctrl-C" in Path("run", "report.html").read_text(encoding="utf-8")
+        assert "Training was ended after" in Path("run", name).read_text(encoding="utf-8")
     assert sightline("evaluate", "run").code == 0
     assert sightline("predict", "run", "fruit").code == 0
 

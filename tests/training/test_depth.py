@@ -12,7 +12,8 @@ from sightline.data.medical.greys import for_display
 from sightline.data.preprocess import Preprocessing
 from sightline.data.reading.scan import scan, survey
 from sightline.predictor import Predictor
-from sightline.training.train import Options, train
+from sightline.training.options import Options
+from sightline.training.train import train
 
 SIDE = 28
 

@@ -14,8 +14,9 @@ from sightline.classifier import from_arrays
 from sightline.decision import NumberDecision, NumberPrediction
 from sightline.errors import ConfigError, DataError, RunError
 from sightline.training.objectives import build
+from sightline.training.options import Options
 from sightline.training.recipe import Recipe
-from sightline.training.train import Options, train
+from sightline.training.train import train
 
 
 def discs(num: int, seed: int = 0, side: int = 28) -> tuple[np.ndarray, np.ndarray]:

@@ -17,8 +17,9 @@ from sightline.errors import DataError, RunError
 from sightline.evaluate import evaluate_run
 from sightline.run import Run
 from sightline.training.objectives import build
+from sightline.training.options import Options
 from sightline.training.recipe import Recipe
-from sightline.training.train import Options, train
+from sightline.training.train import train
 
 
 def crosses(num: int, seed: int = 0, side: int = 28) -> tuple[np.ndarray, list[list[str]]]:

@@ -13,9 +13,10 @@ from sightline import Classifier
 from sightline.classifier import from_arrays
 from sightline.errors import TrainingError
 from sightline.predictor import Predictor
+from sightline.training.options import Options
 from sightline.training.progress import Silent
 from sightline.training.safe import is_safe
-from sightline.training.train import Options, train
+from sightline.training.train import train
 
 
 def bars(num: int, seed: int = 0, side: int = 28) -> tuple[np.ndarray, list[str]]:

@@ -19,7 +19,9 @@ COMMANDS = Registry("sightline.cli", "command", ("add_arguments", "run"))
 TRAIN_PACKAGES = ("torch", "torchvision", "timm")
 EPILOG = """exit codes: 0 success, 1 an error of Sightline's own, 2 a mistyped command, 3 some inputs of predict
 failed, 4 an option or name that does not exist, 5 the data, 6 the weights, 7 the run folder, 8 training could
-not go on, 9 a missing package, 10 check found what --fail-on names, 130 stopped by Ctrl-C"""
+not go on, 9 a missing package, 10 check found what --fail-on names, 130 stopped by Ctrl-C,
+143 ended by SIGTERM"""
+TERMINATED = 143
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,6 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, str(missing), missing.exit_code)
     except KeyboardInterrupt as error:
         return _fail(error, "stopped by Ctrl-C", 130)
+    except SystemExit as error:
+        if error.code != TERMINATED:
+            raise
+        return _fail(error, "ended by SIGTERM", TERMINATED)
     except BrokenPipeError:  # the reader of our output has gone, as in `sightline models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -39,15 +39,18 @@ def run(args: argparse.Namespace) -> int:
 def _clear_previous(run_folder: "Path", pictures: "Path") -> None:
     """A demo that was run before makes room; anything else at that place is left, and is an error later."""
     import shutil
+    from contextlib import suppress
 
     from sightline.errors import RunError
     from sightline.run import Run
+    from sightline.training.unfinished import reopen
 
-    try:
-        own = Run.open(run_folder).config.data == str(pictures.resolve())
-    except RunError:  # not there, or broken off at the only file that it has then
-        own = run_folder.is_dir() and {path.name for path in run_folder.iterdir()} == {"metrics.jsonl"}
-    if own:
+    made_of = None
+    with suppress(RunError):  # not there, or not ours
+        made_of = Run.open(run_folder).config.data
+    with suppress(RunError):
+        made_of = reopen(run_folder).request.data
+    if made_of == str(pictures.resolve()):
         shutil.rmtree(run_folder)
 
 

@@ -7,6 +7,7 @@ set. Defaults are chosen from the data and printed; every value of the recipe ca
 
   sightline train photos/ --weights pretrained --model resnet18
   sightline train photos/ --minutes 10
+  sightline train --resume runs/photos        # go on with a training that was killed or stopped
   sightline train digits/ --set learning_rate=0.05 --set model.activation=tanh --set 'augment=["pad_crop"]'
 """
 
@@ -14,7 +15,9 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help="the labelled pictures")
+    parser.add_argument("data", metavar="DATA", nargs="?", help="the labelled pictures")
+    parser.add_argument("--resume", metavar="RUN", help="go on with a training that was killed or stopped")
+    parser.add_argument("--finish", action="store_true", help="with --resume: no further step, test what was learned")
     parser.add_argument("--model", metavar="NAME", help="a network of `sightline models`")
     parser.add_argument("--weights", metavar="W", help="start from: pretrained, a tag, a folder or a file")
     length = parser.add_mutually_exclusive_group()
@@ -31,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exclude", metavar="FILE", help="leave out the pictures of this list (sightline check)")
     parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores); 0: none")
     parser.add_argument("--no-cache", action="store_true", help="keep no decoded pictures on the disk")
+    parser.add_argument("--checkpoint-every", type=float, metavar="S", help="seconds between checkpoints (60)")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")
 
 
@@ -41,9 +45,15 @@ def run(args: argparse.Namespace) -> int:
     from sightline import config
     from sightline.cli._terminal import Terminal
     from sightline.data.storage.names import as_text
+    from sightline.training.options import Options
     from sightline.training.resolve import settings_of
-    from sightline.training.train import Options, train
+    from sightline.training.train import resume, train
 
+    _check_words(args)
+    if args.resume:
+        with Terminal() as terminal:
+            resume(args.resume, finish=args.finish, progress=terminal)
+        return 0
     flags = {name: getattr(args, name) for name in ("model", "weights", "epochs", "size", "fit")}
     recipe_file = config.read_toml(Path(args.recipe)) if args.recipe else {}
     options = Options(
@@ -56,11 +66,28 @@ def run(args: argparse.Namespace) -> int:
         num_workers=args.workers,
         tensorboard=args.tensorboard,
         cache=not args.no_cache,
+        checkpoint_s=args.checkpoint_every,
         command=as_text(shlex.join(["sightline", *args.words])),
     )
     with Terminal() as terminal:
-        trained = train(args.data, settings_of(recipe_file, args.set, flags), options, terminal)
-    return 130 if trained.read_json("metrics.json")["interrupted"] else 0
+        train(args.data, settings_of(recipe_file, args.set, flags), options, terminal)
+    return 0
+
+
+def _check_words(args: argparse.Namespace) -> None:
+    """Raise ConfigError for words that do not go together."""
+    from sightline.errors import ConfigError
+
+    if not args.resume:
+        if args.finish:
+            raise ConfigError("--finish tests a training that was stopped: name its folder with --resume RUN")
+        if args.data is None:
+            raise ConfigError("train what? Name the pictures (DATA), or a training to go on with (--resume RUN)")
+        return
+    options = [word.partition("=")[0] for word in args.words if word.startswith("--")]
+    others = [name for name in options if name not in ("--resume", "--finish")]
+    if others or args.data is not None:
+        raise ConfigError(f"--resume goes on as the training was asked for; leave out {', '.join(others) or args.data}")
 
 
 def _fold(text: str) -> tuple[int, int]:

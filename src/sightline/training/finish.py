@@ -13,7 +13,6 @@ import torch
 
 from sightline import __version__
 from sightline.data.preprocess import Preprocessing
-from sightline.data.reading.records import hexadecimal
 from sightline.data.split import FRACTIONS
 from sightline.engines.torch import TorchEngine
 from sightline.evaluate import Evaluation, evaluate
@@ -24,12 +23,12 @@ from sightline.report.results import result_of
 from sightline.run import Run, RunConfig, replacing, write_csv, write_json
 from sightline.training import prepare, writer
 from sightline.training.loop import Outcome
+from sightline.training.options import Options
 from sightline.training.plan import Plan
 from sightline.training.prepare import Table
 from sightline.training.progress import Progress
 from sightline.training.recipe import SMALL_SIDE
 from sightline.training.resolve import Resolved
-from sightline.training.train import Options
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,6 @@ def run_config(network: Network, table: Table, preprocessing: Preprocessing, pla
 def finish(folder: Path, trained: Trained, table: Table, options: Options, progress: Progress, started: float) -> Run:
     """Write everything, test, report. Returns the finished run."""
     command = options.command
-    writer.write_split(folder, table.dataset, table.parts, hexadecimal(table.records))
     epochs = max(1, round(trained.num_epochs)) if options.minutes is not None else trained.what.recipe.epochs
     made_by = f"{command}\nSeed {options.seed}, {trained.outcome.num_steps:,} steps"
     writer.write_recipe(folder, replace(trained.what.recipe, epochs=epochs), trained.what.model_options, made_by)
@@ -99,9 +97,9 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
 
 def _common(trained: Trained, table: Table, tested: Evaluation, command: str, duration_s: float) -> Common:
     outcome, dataset, parts = trained.outcome, table.dataset, table.parts
-    notes = list(table.notes)
+    notes = [*table.notes, *outcome.notes]
     if outcome.interrupted:
-        notes.append(f"Training was stopped by Ctrl-C after {outcome.num_steps:,} of {trained.num_steps:,} steps.")
+        notes.append(f"Training was ended after {outcome.num_steps:,} of {trained.num_steps:,} steps.")
     if outcome.stopped_by_patience:
         notes.append(f"Training stopped after {outcome.num_steps:,} steps: the selection loss no longer fell.")
     return Common(

@@ -1,6 +1,7 @@
-"""Ctrl-C between steps. Comes in: SIGINT; goes out: KeyboardInterrupt, but only where the loop can bear it.
+"""Ctrl-C and SIGTERM between steps. Comes in: signals; goes out: what to raise, once the loop can bear it.
 
-Python raises it wherever the program happens to be, half-way through an update or in a callback that swallows it.
+Python raises KeyboardInterrupt wherever the program happens to be, half-way through an update or in a callback that
+swallows it, and SIGTERM, which a machine sends before it is taken away, ends a process at once.
 """
 
 import contextlib
@@ -9,30 +10,29 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+TERMINATED = 128 + signal.SIGTERM  # the exit code that shells give to such an end
+
 
 @contextlib.contextmanager
-def between_steps() -> Iterator[Callable[[], None]]:
-    """A function to call between steps, which raises KeyboardInterrupt if Ctrl-C came; a second Ctrl-C raises at once.
+def between_steps() -> Iterator[Callable[[], BaseException | None]]:
+    """A function to call between steps: what to raise, or None. A second signal raises at once.
 
-    In other threads than the main one, which get no signals, and under a handler of the program's own, it does nothing.
+    In other threads than the main one, which get no signals, and under handlers of the program's own, it gives None.
     """
-    asked = threading.Event()
+    asked = list[BaseException]()
 
     def remember(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
+        if asked:
+            raise asked[0]
+        asked.append(KeyboardInterrupt() if number == signal.SIGINT else SystemExit(TERMINATED))
 
-    def check() -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield check
-        return
-    signal.signal(signal.SIGINT, remember)
+    ours = {number: old for number, old in usual.items() if is_main and signal.getsignal(number) is old}
+    for number in ours:
+        signal.signal(number, remember)
     try:
-        yield check
+        yield lambda: asked[0] if asked else None
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, old in ours.items():
+            signal.signal(number, old)

@@ -1,13 +1,14 @@
 """The training loop. Comes in: a Network, Batches, a Recipe and a Plan; goes out: the trained network and its history.
 
-It reads downward: batch, loss, step, log; at an epoch's end evaluate, keep, stop. Must not know files or the terminal.
+It reads downward: batch, loss, step, checkpoint; at an epoch's end evaluate, log, keep. Must not know the terminal.
 """
 
-import copy
 import math
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -17,30 +18,37 @@ from sightline.engines.torch import TorchEngine
 from sightline.errors import TrainingError
 from sightline.metrics import MAIN
 from sightline.report import Epoch
+from sightline.training.checkpoint import Checkpoints
 from sightline.training.interrupt import between_steps
 from sightline.training.objectives import Objective
-from sightline.training.optimise import Optimizer, loss_of, rate_factor
+from sightline.training.optimise import loss_of, rate_factor
 from sightline.training.plan import Plan
 from sightline.training.prepare import Selection
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
-from sightline.training.safe import SafetyProbe
+from sightline.training.state import Position, State
 from sightline.training.waiting import Waiting
 
 MAX_LINES = 20  # epochs that are told of; metrics.jsonl has them all
+SLOWER = 0.25  # of the learning rate, after a loss that was no finite number
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
-    """What training left besides the weights."""
+    """What training left besides the weights. `kept_epoch` None: the last weights; `waiting`: see there."""
 
-    history: list[Epoch] = field(default_factory=list)
-    augmentations: tuple[str, ...] = ()
-    num_steps: int = 0
-    kept_epoch: int | None = None  # None: the last weights
-    stopped_by_patience: bool = False
-    interrupted: bool = False
-    waiting: str = ""  # what the steps' time went into, in words
+    history: list[Epoch]
+    augmentations: tuple[str, ...]
+    num_steps: int
+    kept_epoch: int | None
+    stopped_by_patience: bool
+    interrupted: bool
+    waiting: str
+    notes: list[str]
+
+
+class _Diverged(Exception):
+    """A loss or a weight that is no finite number; which, and where, in words."""
 
 
 def fit(
@@ -53,62 +61,88 @@ def fit(
     num_steps: int,
     progress: Progress,
     log: Callable[[Epoch], None],
+    checkpoints: Checkpoints,
     with_head: bool = False,
+    goes_on: bool = True,
 ) -> Outcome:
-    """Train the engine's network for `num_steps`, in place. Ctrl-C ends it early with the weights as they are.
+    """Train the engine's network for `num_steps`, in place, from the last checkpoint on where there is one.
 
-    `with_head`: the head was fitted before; the network as it is competes as epoch 0 for being kept.
-    Raises TrainingError at the first loss that is not a finite number.
+    `with_head`: the head was fitted before; the network as it is competes as epoch 0 for being kept. `goes_on`: False
+    takes what the checkpoint holds. Ctrl-C and SIGTERM raise once a checkpoint is written. Where the loss is no finite
+    number, training goes back to the last checkpoint, and on at a lower rate; the second time TrainingError is raised.
     """
-    network, outcome, keeper = engine.network, Outcome(), _Keeper(recipe, with_head)
-    untried = [name for name in recipe.augment_if_safe if name not in batches.augmentations]
-    probe = SafetyProbe(untried if num_steps else [], batches.seed, objective)
-    optimiser = Optimizer(network, recipe)
-    main = MAIN[batches.dataset.task].replace("_", " ")
-    step, epoch, began, waiting, waited_s = 0, 0, time.perf_counter(), Waiting(), 0.0
-    every = max(1, num_steps // len(batches) // MAX_LINES)
+    network, waiting = engine.network, Waiting()
+    state = State(network, batches, recipe, objective, num_steps, with_head)
+    main, every = MAIN[batches.dataset.task].replace("_", " "), max(1, num_steps // len(batches) // MAX_LINES)
 
-    def close_epoch(losses: list[float], rate: float) -> None:
-        record = _measured(engine, objective, selection, epoch, step, losses, rate, time.perf_counter() - began)
-        record = replace(record, waited_s=waiting.waited_s - waited_s)
+    def rate_at(step: int) -> float:
+        return recipe.learning_rate * state.at.slower * rate_factor(recipe, step / num_steps)
+
+    def save() -> None:
+        checkpoints.save(state.at.step, state.tensors(), state.values())
+
+    def close_epoch(rate: float) -> None:
+        record = _measured(engine, objective, selection, state.at, rate)
         log(record)
-        if epoch % every == 0 or step == num_steps:
+        if record.epoch % every == 0 or record.step == num_steps:
             progress.say(_sentence(record, main))
-        outcome.history.append(record)
-        keeper.consider(record, network)
+        state.close_epoch(record, engine, selection, record.step / max(1, num_steps), progress.say)
 
-    try:
-        with between_steps() as check_for_ctrl_c:
+    with between_steps() as asked_to_stop, checkpoints:
+        if (saved := checkpoints.last()) is not None:
+            state.restore(saved)
+            progress.say(f"Going on from step {state.at.step:,} of {num_steps:,}")
+            for record in state.history:
+                log(record)
+        else:
             if with_head and len(selection.labels):
-                close_epoch([], 0.0)
-                batches = probe.update(engine, selection, batches, share_done=0.0, say=progress.say)
-            while step < num_steps and not keeper.is_patience_over:
-                epoch, losses, began, waited_s = epoch + 1, [], time.perf_counter(), waiting.waited_s
-                _train_mode(network, keep_statistics=with_head)
-                for batch in waiting.over(batches.epoch(epoch)):
-                    rate = recipe.learning_rate * rate_factor(recipe, step / num_steps)
+                close_epoch(0.0)
+            state.at.epoch = 1
+            save()
+        end = num_steps if goes_on else state.at.step
+        while state.at.batch or (state.at.step < end and not state.keeper.is_patience_over):
+            at, recent = state.at, deque[float](maxlen=50)
+            began, waited_s = time.perf_counter() - at.seconds, waiting.waited_s - at.waited_s
+            _train_mode(network, keep_statistics=with_head)
+            try:
+                for batch in islice(waiting.over(state.batches.epoch(at.epoch, at.batch)), end - at.step):
                     loss = loss_of(network, batch, objective, batches.preprocessing, plan)
-                    losses.append(_finite(loss.item(), step, epoch, rate))
-                    optimiser.zero_grad()
+                    recent.append(_finite(loss.item(), at, rate_at(at.step)))
+                    state.optimiser.zero_grad()
                     loss.backward()  # type: ignore[no-untyped-call]  # of torch
-                    optimiser.step(rate)
-                    step += 1
-                    check_for_ctrl_c()
-                    progress.step(step, num_steps, f"epoch {epoch}  loss {np.mean(losses[-50:]):.3f}")
-                    if step == num_steps:
-                        break
-                close_epoch(losses, rate)
-                batches = probe.update(engine, selection, batches, share_done=step / num_steps, say=progress.say)
-    except KeyboardInterrupt:
-        outcome.interrupted = True
-        progress.say("Stopped by Ctrl-C: what has been learned so far will be saved and tested.")
-    outcome.waiting = waiting.sentence()
-    if outcome.waiting:
-        progress.say(f"Time: {outcome.waiting}")
-    keeper.restore(network)
-    outcome.augmentations, outcome.num_steps = batches.augmentations, step
-    outcome.kept_epoch, outcome.stopped_by_patience = keeper.best_epoch, keeper.is_patience_over
-    return outcome
+                    state.optimiser.step(rate_at(at.step))
+                    at.step, at.batch, at.loss_sum = at.step + 1, at.batch + 1, at.loss_sum + recent[-1]
+                    at.seconds, at.waited_s = time.perf_counter() - began, waiting.waited_s - waited_s
+                    progress.step(at.step, num_steps, f"epoch {at.epoch}  loss {np.mean(recent):.3f}")
+                    stop = asked_to_stop()
+                    if (stop is not None or checkpoints.is_due()) and state.is_finite():
+                        save()
+                    if stop is not None:
+                        raise stop
+                _finite(0.0 if state.is_finite() else math.nan, at, rate_at(at.step - 1))
+                close_epoch(rate_at(at.step - 1))
+            except _Diverged as error:
+                _go_back(state, checkpoints, str(error))
+                progress.say(state.notes[-1])
+                save()
+        if goes_on:
+            save()
+        if (stop := asked_to_stop()) is not None:
+            raise stop
+        if sentence := waiting.sentence():
+            progress.say(f"Time: {sentence}")
+        state.keeper.restore(network)
+        over = state.keeper.is_patience_over
+        return Outcome(
+            state.history,
+            state.batches.augmentations,
+            state.at.step,
+            state.keeper.best_epoch,
+            stopped_by_patience=over,
+            interrupted=state.at.step < num_steps and not over,
+            waiting=sentence,
+            notes=state.notes,
+        )
 
 
 def _train_mode(network: torch.nn.Module, keep_statistics: bool) -> None:
@@ -120,32 +154,37 @@ def _train_mode(network: torch.nn.Module, keep_statistics: bool) -> None:
                 module.eval()
 
 
-def _finite(loss: float, step: int, epoch: int, rate: float) -> float:
+def _finite(loss: float, at: Position, rate: float) -> float:
     if math.isfinite(loss):
         return loss
-    raise TrainingError(
-        f"the loss is {loss} at step {step} (epoch {epoch}, learning rate {rate:.3g}); training stopped. "
-        f"Try a lower rate (--set learning_rate={rate / 10:.2g}) or a longer warm-up (--set warmup=0.4)"
+    raise _Diverged(f"the loss is {loss} at step {at.step} (epoch {at.epoch}, learning rate {rate:.3g})")
+
+
+def _go_back(state: State, checkpoints: Checkpoints, what: str) -> None:
+    """To the last checkpoint, at a lower rate from there on. Raises TrainingError where that was done before."""
+    saved, rate = checkpoints.last(), state.optimiser.recipe.learning_rate
+    if saved is None or state.at.slower < 1:
+        raise TrainingError(
+            f"{what}; training stopped. "
+            f"Try a lower rate (--set learning_rate={rate / 10:.2g}) or a longer warm-up (--set warmup=0.4)"
+        )
+    state.restore(saved)
+    state.at.slower = SLOWER
+    state.notes.append(
+        f"{what[0].upper()}{what[1:]}: training went back to step {state.at.step:,}, "
+        f"and on at {SLOWER:g} times the rate."
     )
 
 
-def _measured(
-    engine: TorchEngine,
-    objective: Objective,
-    selection: Selection,
-    epoch: int,
-    step: int,
-    losses: list[float],
-    rate: float,
-    seconds: float,
-) -> Epoch:
+def _measured(engine: TorchEngine, objective: Objective, selection: Selection, at: Position, rate: float) -> Epoch:
     """The epoch's line in the history."""
-    val_loss = val_figure = None
+    begin, val_loss, val_figure = time.perf_counter(), None, None
     if len(selection.labels):
         val_loss, val_figure = objective.selected(engine.answer(selection.pictures), selection.labels)
-        _finite(val_loss, step, epoch, rate)
-    train_loss = float(np.mean(losses)) if losses else None
-    return Epoch(epoch, step, train_loss, val_loss, val_figure, rate, seconds)
+        _finite(val_loss, at, rate)
+    train_loss = at.loss_sum / at.batch if at.batch else None
+    seconds = at.seconds + time.perf_counter() - begin
+    return Epoch(at.epoch, at.step, train_loss, val_loss, val_figure, rate, seconds, at.waited_s)
 
 
 def _sentence(record: Epoch, main: str) -> str:
@@ -159,30 +198,3 @@ def _sentence(record: Epoch, main: str) -> str:
         is_share = main != "r2"  # which may lie below 0
         text += f"  val {main} {record.val_figure:{'.2%' if is_share else '.3f'}}"
     return f"{text}  {record.seconds:.1f} s"
-
-
-class _Keeper:
-    """Remembers the weights with the best selection loss, where the recipe wants them or may stop early."""
-
-    def __init__(self, recipe: Recipe, with_head: bool) -> None:
-        self.patience = recipe.patience
-        self.is_needed = recipe.keep == "best" or recipe.patience > 0 or with_head
-        self.best_loss, self.since_best = math.inf, 0
-        self.best_epoch: int | None = None
-        self.state: dict[str, torch.Tensor] | None = None
-
-    @property
-    def is_patience_over(self) -> bool:
-        return 0 < self.patience <= self.since_best
-
-    def consider(self, record: Epoch, network: torch.nn.Module) -> None:
-        if not self.is_needed or record.val_loss is None:
-            return
-        self.since_best += 1
-        if record.val_loss < self.best_loss:
-            self.best_loss, self.since_best, self.best_epoch = record.val_loss, 0, record.epoch
-            self.state = copy.deepcopy(network.state_dict())
-
-    def restore(self, network: torch.nn.Module) -> None:
-        if self.state is not None:
-            network.load_state_dict(self.state)

@@ -4,6 +4,7 @@ Weight decay is kept off biases and normalisation (Goyal et al., 2017); it is de
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -48,6 +49,23 @@ class Optimizer:
                 self._sgd(group, rate)
             else:
                 self._adam(group, rate)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Its states, by group, parameter and number, as they are now."""
+        return {
+            f"{g}.{i}.{name}": tensor
+            for g, group in enumerate(self.groups)
+            for i, parameter in enumerate(group.parameters)
+            for name, tensor in group.tensors(parameter).items()
+        }
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take states that `tensors` gave."""
+        for g, group in enumerate(self.groups):
+            for i, parameter in enumerate(group.parameters):
+                prefix = f"{g}.{i}."
+                own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+                group.load(parameter, own)
 
     def _sgd(self, group: "_Group", rate: float) -> None:
         parameters, gradients, (momenta,) = group.with_gradients(num_states=1)
@@ -103,6 +121,24 @@ class _Group:
                 self.states[p] = [torch.zeros_like(p, memory_format=torch.preserve_format) for _ in range(num_states)]
         states = [[self.states[p][i] for p, _ in chosen] for i in range(num_states)]
         return [p for p, _ in chosen], [g for _, g in chosen], states
+
+    def tensors(self, parameter: nn.Parameter) -> dict[str, Tensor]:
+        """The states of a parameter by number, and its count of steps."""
+        found = {str(i): state for i, state in enumerate(self.states.get(parameter, []))}
+        return found | ({"steps": self.steps[parameter]} if parameter in self.steps else {})
+
+    def load(self, parameter: nn.Parameter, tensors: Mapping[str, Tensor]) -> None:
+        """Take what `tensors` gave, in the parameter's own memory layout."""
+        self.states.pop(parameter, None)
+        self.steps.pop(parameter, None)
+        numbers = sorted(int(name) for name in tensors if name != "steps")
+        if numbers:
+            new = [torch.empty_like(parameter, memory_format=torch.preserve_format) for _ in numbers]
+            self.states[parameter] = [
+                state.detach().copy_(tensors[str(i)]) for i, state in zip(numbers, new, strict=True)
+            ]
+        if "steps" in tensors:
+            self.steps[parameter] = tensors["steps"].to(parameter.device, copy=True)
 
     def steps_of(self, parameters: list[Tensor]) -> list[Tensor]:
         """The count of each parameter's steps so far, which Adam's kernel raises."""

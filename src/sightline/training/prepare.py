@@ -24,6 +24,7 @@ from sightline.data.reading.scan import scan
 from sightline.data.split import Split, check_classes, split
 from sightline.data.tasks import TASKS, Labels
 from sightline.errors import BadPicturesError, DataError
+from sightline.training.options import absolute
 from sightline.training.progress import Progress
 
 # The pictures that select are answered after every epoch; more than this would tell little more.
@@ -53,9 +54,15 @@ class Table:
 
     @property
     def name(self) -> str:
-        """A short name for folders and titles: that of the folder or archive, of shards without their numbers."""
-        name = re.sub(r"[{*?\[].*", "", Path(self.dataset.source).name)
-        return name.split(".")[0].rstrip("-_") or "data"
+        """For titles."""
+        return name_of(self.dataset)
+
+
+def name_of(data: str | Path | Dataset) -> str:
+    """A short name for folders and titles: that of the folder or archive, of shards without their numbers."""
+    source = data.source if isinstance(data, Dataset) else absolute(str(data))
+    name = re.sub(r"[{*?\[].*", "", Path(source).name)
+    return name.split(".")[0].rstrip("-_") or "data"
 
 
 def open_table(

@@ -6,10 +6,9 @@ Must not know the terminal.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,52 +19,23 @@ from sightline.data.dataset import Dataset
 from sightline.data.packs.cache import Cache
 from sightline.data.reading.scan import Survey, survey
 from sightline.data.tasks import Labels
-from sightline.errors import ConfigError, WeightsError
-from sightline.training import prepare
+from sightline.errors import ConfigError, RunError, WeightsError
+from sightline.run import CONFIG, UNFINISHED, Run
+from sightline.training import prepare, unfinished
+from sightline.training.options import Options, Request
+from sightline.training.plan import Plan, steps_within
 from sightline.training.progress import Progress, Silent
 from sightline.training.resolve import check
+from sightline.training.unfinished import Unfinished
 
 if TYPE_CHECKING:
+    from sightline.data.batches import Batches
     from sightline.models import Network
-    from sightline.run import Run
     from sightline.training.finish import Origin, Trained
-    from sightline.training.prepare import Table
+    from sightline.training.prepare import Selection, Table
+    from sightline.training.recipe import Recipe
     from sightline.training.resolve import Resolved
     from sightline.training.writer import MetricsLog
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a training is asked for besides its recipe.
-
-    minutes   a budget for everything; the number of steps is fixed from it before the first one
-    out       the run folder; must not exist, or be empty. None: the next free `runs/NAME`
-    fold      (i, k): the i-th of k cross-validation splits
-    skip_bad  leave out pictures that cannot be read, and say so, rather than stop
-    exclude   a list of pictures to leave out, as `sightline check --quarantine` writes it
-    num_workers  threads that decode; None: one a core; 0: none, everything happens in the caller's
-    cache     keep decoded pictures on the disk for the next training; the results are the same without
-    command   how this training was started, for the report
-    """
-
-    seed: int = 0
-    minutes: float | None = None
-    out: Path | None = None
-    fold: tuple[int, int] | None = None
-    skip_bad: bool = False
-    exclude: Path | None = None
-    num_workers: int | None = None
-    tensorboard: bool = False
-    cache: bool = True
-    command: str = "sightline.train(...)"
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**63:
-            raise ConfigError(f"seed = {self.seed}: must lie between 0 and {2**63 - 1}")
-        if self.minutes is not None and not 0 < self.minutes < math.inf:
-            raise ConfigError(f"minutes = {self.minutes:g}: must be more than 0; leave it out for no limit")
-        if self.num_workers is not None and self.num_workers < 0:
-            raise ConfigError(f"workers = {self.num_workers}: must be at least 0; leave it out for all cores")
 
 
 def train(
@@ -77,12 +47,46 @@ def train(
     """Train a network on labelled pictures and leave a run folder.
 
     `settings`: fields of the Recipe, and options of the network as `model.name`. Raises DataError,
-    BadPicturesError, ConfigError, WeightsError or TrainingError; the user's files are never touched.
+    BadPicturesError, ConfigError, WeightsError or TrainingError; the user's files are never touched. A training that
+    was killed, or stopped by Ctrl-C, goes on with `resume`.
     """
     started, progress, options = time.perf_counter(), progress or Silent(), options or Options()
-    settings = dict(settings or {})
-    check(settings)
-    cache = Cache.default(progress.say) if options.cache else None
+    check(settings or {})
+    request = Request.of(data, settings or {}, options)
+    with unfinished.begin(request, prepare.name_of(data)) as work:
+        progress.say(f"Run: {work.run_path}")
+        return _train(work, data, settings or {}, options, progress, started)
+
+
+def resume(run: str | Path, data: Dataset | None = None, finish: bool = False, progress: Progress | None = None) -> Run:
+    """Go on with a training that was killed or stopped; on the same machine its weights become the very same bits.
+
+    `data`: the pictures, where they lay in memory. `finish`: no further step; what was learned is tested and reported.
+    A finished run is left as it is. Raises RunError where there is none, or another process trains it, DataError where
+    its pictures have changed, and what `train` raises.
+    """
+    started, progress, path = time.perf_counter(), progress or Silent(), Path(run)
+    if (path / CONFIG).is_file() and not (path / UNFINISHED).is_dir():
+        progress.say(f"{path} is finished; there is nothing left to do")
+        return Run.open(path)
+    with unfinished.reopen(path) as work:
+        request = work.request
+        if data is None and request.data is None:
+            raise RunError(f"{path} was trained on data in memory; go on with sightline.resume({str(path)!r}, data)")
+        return _train(work, data or request.data or "", request.settings, request.options, progress, started, finish)
+
+
+def _train(
+    work: Unfinished,
+    data: str | Path | Dataset,
+    settings: Mapping[str, Any],
+    options: Options,
+    progress: Progress,
+    started: float,
+    finish_now: bool = False,
+) -> Run:
+    """From the data to the finished run, in its folder; what was done before is not done again."""
+    folder, cache = work.run_path, Cache.default(progress.say) if options.cache else None
     table = prepare.open_table(data, options.fold, options.exclude, progress)
     look = survey(table.dataset, table.parts.rows("train"), cache)
 
@@ -90,15 +94,17 @@ def train(
     from sightline.metrics import MAIN
     from sightline.training import finish, writer
 
-    network, what, origin = _network(settings, look, table, options, progress)
+    network, what, origin = _network(dict(settings), look, table, options, progress)
     if what.recipe.epochs == 0 and options.minutes is None:
         table = prepare.with_selection_in_train(table)
-    with writer.new_folder(options.out, table.name) as folder:
-        writer.check_space(folder, network, len(table.dataset))
-        table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
-        with writer.MetricsLog(folder, options.tensorboard, MAIN[table.dataset.task]) as log:
-            trained = _fit(network, what, table, options, progress, log, started)
-        return finish.finish(folder, replace(trained, origin=origin), table, options, progress, started)
+    writer.check_space(folder, network, len(table.dataset))
+    table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
+    writer.keep_split(folder, table.dataset, table.parts, table.records)
+    with writer.MetricsLog(folder, options.tensorboard, MAIN[table.dataset.task]) as log:
+        trained = _fit(work, network, what, table, options, progress, log, started, not finish_now)
+    run = finish.finish(folder, replace(trained, origin=origin), table, options, progress, started)
+    work.finish()
+    return run
 
 
 def _network(
@@ -143,6 +149,7 @@ def _network(
 
 
 def _fit(
+    work: Unfinished,
     network: Network,
     what: Resolved,
     table: Table,
@@ -150,13 +157,15 @@ def _fit(
     progress: Progress,
     log: MetricsLog,
     started: float,
+    goes_on: bool,
 ) -> Trained:
     """Measure the plan, fit the head where weights are pretrained, fix the number of steps, train."""
     import torch
 
     from sightline.data.batches import Batches
     from sightline.engines.torch import TorchEngine, default_device
-    from sightline.training import finish, loop, objectives, plan, transfer, trials
+    from sightline.training import finish, loop, objectives, transfer, trials
+    from sightline.training.checkpoint import Checkpoints
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
     batches = Batches(
@@ -171,28 +180,28 @@ def _fit(
     )
     selection = prepare.selection_of(table, frame)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
-    chosen = trials.measure(network.to(device), batches, recipe, objective)
+    settled = work.settled
+    _warn_of_changes(work, progress)
+    chosen = (
+        Plan(**settled["plan"]) if "plan" in settled else trials.measure(network.to(device), batches, recipe, objective)
+    )
     progress.say(f"Plan: {chosen.sentence()}")
+    torch.set_num_threads(chosen.num_threads)
+    settled = work.settle(plan=asdict(chosen))
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
+    checkpoints = Checkpoints(work.checkpoints_path, options.checkpoint_s, progress.say)
     with_head = recipe.weights is not None and network.has_linear_head
-    if with_head:
+    if with_head and not checkpoints.exist:
         transfer.fit_head(engine, batches, objective, progress)
-    num_steps = recipe.epochs * len(batches)
-    if options.minutes is not None:
-        left_s = 60 * options.minutes - (time.perf_counter() - started)
-        num_steps = plan.steps_within(
-            left_s,
-            chosen,
-            len(batches),
-            len(selection.labels),
-            len(table.parts.rows("test")),
-            batches.batch_size,
+    if "num_steps" not in settled:
+        settled = work.settle(
+            num_steps=_num_steps(recipe, batches, selection, table, options, chosen, started, progress)
         )
-        progress.say(
-            f"Budget: {num_steps:,} steps, {num_steps / len(batches):.1f} epochs, in {options.minutes:g} minutes"
-        )
+    num_steps = settled["num_steps"]
     torch.manual_seed(options.seed)  # the trials drew from it, dropout's masks among others
-    outcome = loop.fit(engine, batches, selection, recipe, objective, chosen, num_steps, progress, log, with_head)
+    outcome = loop.fit(
+        engine, batches, selection, recipe, objective, chosen, num_steps, progress, log, checkpoints, with_head, goes_on
+    )
 
     def unseen() -> tuple[NDArray[np.float32], Labels]:
         pictures = prepare.selection_of(table, frame, ("val", "calibration"))
@@ -201,3 +210,40 @@ def _fit(
     decision = asdict(objective.decision(unseen))
     engine = replace(engine, config=replace(engine.config, decision=decision))
     return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches))
+
+
+def _warn_of_changes(work: Unfinished, progress: Progress) -> None:
+    """Say what is different from when the training began, where that may change the last bits."""
+    from sightline import __version__
+    from sightline.training import writer
+
+    now, then = writer.machine() | {"Sightline": __version__}, work.settled.get("machine")
+    if then is None:
+        work.settle(machine=now)
+        return
+    changed = [
+        f"{key}: {then.get(key, 'none')}, now {now.get(key, 'none')}"
+        for key in now | then
+        if then.get(key) != now.get(key)
+    ]
+    if changed:
+        progress.say(f"This is not where the training began, so its last bits may differ ({'; '.join(changed)})")
+
+
+def _num_steps(
+    recipe: Recipe,
+    batches: Batches,
+    selection: Selection,
+    table: Table,
+    options: Options,
+    chosen: Plan,
+    started: float,
+    progress: Progress,
+) -> int:
+    """Of the recipe's epochs, or as many as the budget allows."""
+    if options.minutes is None:
+        return recipe.epochs * len(batches)
+    left_s, num_test = 60 * options.minutes - (time.perf_counter() - started), len(table.parts.rows("test"))
+    found = steps_within(left_s, chosen, len(batches), len(selection.labels), num_test, batches.batch_size)
+    progress.say(f"Budget: {found:,} steps, {found / len(batches):.1f} epochs, in {options.minutes:g} minutes")
+    return found

@@ -1,71 +1,32 @@
 """Writes a run folder. Comes in: what a training knows; goes out: the files that `sightline.run` lists.
 
-Nothing that exists is overwritten. Must not know how training works.
+Must not know how training works.
 """
 
-import contextlib
 import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save
 
 from sightline import __version__, config
 from sightline.data import resize
 from sightline.data.dataset import Dataset
+from sightline.data.reading.records import hexadecimal
 from sightline.data.split import Split
-from sightline.errors import MissingExtraError, RunError, TrainingError
+from sightline.errors import DataError, MissingExtraError, TrainingError
 from sightline.models import Network
 from sightline.report import Epoch
-from sightline.run import CONFIG, FILES, SPLIT_COLUMNS, WEIGHTS, RunConfig, sha256, write_csv, write_json
+from sightline.run import SPLIT, SPLIT_COLUMNS, WEIGHTS, RunConfig, read_split, sha256, write_csv, write_json
 from sightline.training.recipe import Recipe
-
-
-@contextlib.contextmanager
-def new_folder(out: Path | None, data_name: str) -> Iterator[Path]:
-    """The folder of a new run: `out`, which must be absent or empty, or the next free `runs/NAME`.
-
-    If what happens inside fails before there is a network in it, it is taken away again.
-    """
-    if out is None:
-        numbered = (Path("runs") / (data_name if i == 1 else f"{data_name}-{i}") for i in range(1, 1_000_000))
-        out = next(path for path in numbered if not path.exists())
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RunError(f"{out} exists already; name another folder with --out, or remove it")
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / CONFIG).open("x").close()  # whether files can be made in it
-        (out / CONFIG).unlink()
-    except OSError as error:
-        _take_away(made)
-        raise RunError(f"{out} cannot be made: {error.strerror}; name another folder with --out") from error
-    try:
-        yield out
-    except BaseException as error:
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(out)  # a write that fails does not say where
-        if (out / CONFIG).is_file():
-            error.add_note(f"{out} holds the trained network, but not all of its report")
-        else:
-            for path in out.iterdir():
-                if path.name.removesuffix(".tmp") in FILES or path.name.startswith("events.out.tfevents"):
-                    path.unlink()
-            _take_away(made)
-        raise
-
-
-def _take_away(made: list[Path]) -> None:
-    """Remove the folders that were made for a run, as far as they are empty."""
-    for path in made:
-        with contextlib.suppress(OSError):  # something of the user's has come to lie in it
-            path.rmdir()
 
 
 def check_space(folder: Path, network: Network, num_pictures: int) -> None:
@@ -80,20 +41,50 @@ def check_space(folder: Path, network: Network, num_pictures: int) -> None:
         )
 
 
-def write_split(folder: Path, dataset: Dataset, split: Split, hashes: list[str]) -> None:
+def keep_split(folder: Path, dataset: Dataset, split: Split, records: NDArray[np.void]) -> None:
+    """Write split.csv; where there is one, from before the training was broken off, compare with it.
+
+    Raises DataError where a picture, its label or its split is another now.
+    """
     groups = dataset.groups or [""] * len(dataset)
-    names = [dataset.label_text(row) for row in range(len(dataset))]
-    rows = zip(dataset.paths, names, groups, split.names.tolist(), hashes, strict=True)
-    write_csv(folder / "split.csv", SPLIT_COLUMNS, rows)
+    names = (dataset.label_text(row) for row in range(len(dataset)))
+    rows = zip(dataset.paths, names, groups, split.names.tolist(), hexadecimal(records), strict=True)
+    path = folder / SPLIT
+    if not path.exists():
+        write_csv(path, SPLIT_COLUMNS, rows)
+        return
+    then = {row["path"]: tuple(row[name] for name in SPLIT_COLUMNS) for row in read_split(path)}
+    now = {row[0]: tuple(map(str, row)) for row in rows}
+    changed = [name for name in then | now if then.get(name) != now.get(name)]
+    if changed:
+        first = "\n".join(f"  {name}: {_change(then.get(name), now.get(name))}" for name in changed[:5])
+        raise DataError(
+            f"{dataset.location}: {len(changed)} of the pictures are not as they were when this training began:\n"
+            f"{first}\n"
+            "Restore them and go on, or train anew"
+        )
+
+
+def _change(then: tuple[str, ...] | None, now: tuple[str, ...] | None) -> str:
+    """What became of a row of split.csv."""
+    if then is None or now is None:
+        return "is new" if then is None else "is no longer there"
+    return "; ".join(f"{key} {a!r}, now {b!r}" for key, a, b in zip(SPLIT_COLUMNS, then, now, strict=True) if a != b)
 
 
 def write_network(folder: Path, network: Network, run_config: RunConfig) -> RunConfig:
     """Weights and config.json; returns the configuration with the weights' hash."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.body.state_dict().items()}
     temporary = folder / (WEIGHTS + ".tmp")
-    # Not `save_file`: it lets no one but the owner read the file, and hides that a disk is full in its own error.
-    temporary.write_bytes(save(state, metadata={"format": "pt"}))
-    temporary.replace(folder / WEIGHTS)
+    try:
+        # Not `save_file`: it lets no one but the owner read the file, and hides that a disk is full in its own error.
+        with temporary.open("wb") as file:
+            file.write(save(state, metadata={"format": "pt"}))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / WEIGHTS)
+    finally:
+        temporary.unlink(missing_ok=True)
     run_config = replace(run_config, weights_sha256=sha256(folder / WEIGHTS), version=__version__)
     write_json(folder / "config.json", run_config.to_json())
     return run_config

@@ -342,7 +342,8 @@ def test_no_message_quotes_what_is_in_a_file() -> None:
 
 
 def test_nothing_of_the_patient_reaches_a_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from sightline.training.train import Options, train
+    from sightline.training.options import Options
+    from sightline.training.train import train
 
     rng = np.random.default_rng(0)
     for label, value in (("low", 300), ("high", 2500)):

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from sightline.data.packs.pack import Pack, PackError, PackWriter, facts_of
 from sightline.data.preprocess import Pixels
+from sightline.data.storage.durable import sync_folder, try_lock
 from sightline.errors import ConfigError
 
 BYTES_VARIABLE = "SIGHTLINE_CACHE_BYTES"
@@ -258,7 +259,7 @@ class Growing:
             self.unfinished.replace(self.path)
             self.is_open = False
             self.file.close()
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
             return Pack(self.path)
         return None
 
@@ -319,7 +320,7 @@ def _locked(path: Path, create: bool = True) -> IO[bytes] | None:
     descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0) | getattr(os, "O_BINARY", 0), 0o666)
     file = os.fdopen(descriptor, "r+b", buffering=1 << 20)
     try:
-        if _try_lock(file) and path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+        if try_lock(file) and path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
             file.truncate(0)
             return file
     except FileNotFoundError:
@@ -329,24 +330,6 @@ def _locked(path: Path, create: bool = True) -> IO[bytes] | None:
         raise
     file.close()
     return None
-
-
-def _try_lock(file: IO[bytes]) -> bool:
-    """Whether the file could be locked. The lock goes with the file's closing or the process's end."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(1 << 40)  # far behind what will be written, which a lock would forbid others to read
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            file.seek(0)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
 
 
 def _remove(file: IO[bytes], path: Path) -> None:
@@ -359,13 +342,3 @@ def _remove(file: IO[bytes], path: Path) -> None:
     if sys.platform == "win32":
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the disk confirm a new name; a system that cannot open folders does so by itself."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -1,0 +1,38 @@
+"""What makes files survive: locks that end with their process, names that the disk has confirmed.
+
+Must not know what is in them.
+"""
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+
+def try_lock(file: IO[bytes]) -> bool:
+    """Whether the file could be locked. The lock goes with the file's closing or the process's end."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(1 << 40)  # far behind what will be written, which a lock would forbid others to read
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            file.seek(0)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk confirm a new name; a system that cannot open folders does so by itself."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
