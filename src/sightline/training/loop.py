@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from sightline.data.batches import Batches
-from sightline.engines.torch import TorchEngine
+from sightline.engines.torch import Normaliser, TorchEngine
 from sightline.errors import TrainingError
 from sightline.metrics import MAIN
 from sightline.report import Epoch
@@ -63,7 +63,7 @@ def fit(
     network, outcome, keeper = engine.network, Outcome(), _Keeper(recipe, with_head)
     untried = [name for name in recipe.augment_if_safe if name not in batches.augmentations]
     probe = SafetyProbe(untried if num_steps else [], batches.seed, objective)
-    optimiser = Optimizer(network, recipe)
+    optimiser, normalise = Optimizer(network, recipe), Normaliser(batches.preprocessing, plan.channels_last)
     main = MAIN[batches.dataset.task].replace("_", " ")
     step, epoch, began, waiting, waited_s = 0, 0, time.perf_counter(), Waiting(), 0.0
     every = max(1, num_steps // len(batches) // MAX_LINES)
@@ -87,7 +87,7 @@ def fit(
                 _train_mode(network, keep_statistics=with_head)
                 for batch in waiting.over(batches.epoch(epoch)):
                     rate = recipe.learning_rate * rate_factor(recipe, step / num_steps)
-                    loss = loss_of(network, batch, objective, batches.preprocessing, plan)
+                    loss = loss_of(network, batch, objective, normalise, plan)
                     losses.append(_finite(loss.item(), step, epoch, rate))
                     optimiser.zero_grad()
                     loss.backward()  # type: ignore[no-untyped-call]  # of torch
