@@ -103,7 +103,12 @@ class Normaliser:
     def _room_for(self, values: torch.Tensor) -> torch.Tensor:
         """float32 memory of their shape, without gaps: the kept one, or a part of it where they are fewer."""
         kept = self._memory
-        if kept is None or kept.device != values.device or kept.shape[1:] != values.shape[1:] or len(kept) < len(values):
+        if (
+            kept is None
+            or kept.device != values.device
+            or kept.shape[1:] != values.shape[1:]
+            or len(kept) < len(values)
+        ):
             kept = self._memory = torch.empty(values.shape, dtype=torch.float32, device=values.device)
         return kept[: len(values)]
 

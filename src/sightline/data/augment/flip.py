@@ -1,24 +1,22 @@
 """Mirror left and right, each picture with probability one half."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from sightline.data.augment import Draw, View, framed
+from sightline.data.augment import Draw, View
 
 MAY_CHANGE_LABEL = True
 
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape."""
-    view = framed(view)
-    return view.replaced(mirrored(view.images, draw.uniform("flip")[:, 0] < 0.5, 3))
+    return mirrored(view, draw.uniform("flip")[:, 0] < 0.5, 3)
 
 
-def mirrored(images: Tensor, chosen: NDArray[np.bool_], axis: int) -> Tensor:
-    """(N, C, H, W), those that are `chosen` (N,) mirrored along an axis; as they lay in memory.
+def mirrored(view: View, chosen: NDArray[np.bool_], axis: int) -> View:
+    """Those images that are `chosen` (N,) mirrored along an axis.
 
-    One by one: sorting the chosen ones out and in again takes three times as long at 128 px, and as long at 32.
+    One by one: sorting them out and in again takes three times as long at 128 px, and as long at 32.
     """
-    return torch.cat([i.flip(axis) if c else i for i, c in zip(images.split(1), chosen.tolist(), strict=True)])
+    images = zip(view.singles, chosen.tolist(), strict=True)
+    return view.replaced([image.flip(axis) if is_chosen else image for image, is_chosen in images])
