@@ -43,26 +43,43 @@ class View:
     pictures: Sequence[Pixels | Tensor] | Tensor
     frame: tuple[int, int]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is one tensor, as sets of small pictures are: then operations on all at once are the fastest."""
+        return not isinstance(self.pictures, Sequence)
+
     @cached_property
     def images(self) -> Tensor:
         """(N, C, height, width): the middle of each picture, as evaluation sees it; float32 if one of them is."""
         import torch
 
-        return self._middle(self.pictures) if isinstance(self.pictures, torch.Tensor) else torch.cat(self.singles)
+        return torch.cat(self.singles) if isinstance(self.pictures, Sequence) else self._middle(self.pictures)
 
     @property
     def singles(self) -> list[Tensor]:
         """The images one by one, (1, C, height, width)."""
-        return [self._middle(picture) for picture in self._one_by_one()]
+        import torch
+
+        if isinstance(self.pictures, Sequence):
+            return [self._middle(picture) for picture in self.pictures]
+        return list(torch.split(self.images, 1))
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """(N, 2): height and width of each picture."""
-        return np.array([size_of(picture) for picture in self._one_by_one()], np.int64)
+        if isinstance(self.pictures, Sequence):
+            return np.array([size_of(picture) for picture in self.pictures], np.int64)
+        return np.tile(np.array(size_of(self.pictures), np.int64), (len(self.pictures), 1))
 
     def cut(self, boxes: NDArray[np.int64]) -> Iterator[Tensor]:
         """A part of each picture, (1, C, h, w). `boxes` (N, 4): top, left, height, width."""
-        return (part_of(picture, *box) for picture, box in zip(self._one_by_one(), boxes.tolist(), strict=True))
+        import torch
+
+        pictures = self.pictures
+        if not isinstance(pictures, Sequence):
+            on_processor = pictures.device.type == "cpu"  # where arrays are cut faster
+            pictures = list(pictures.permute(0, 2, 3, 1).numpy()) if on_processor else torch.split(pictures, 1)
+        return (part_of(picture, *box) for picture, box in zip(pictures, boxes.tolist(), strict=True))
 
     def part(self, rows: slice) -> View:
         """Some of the pictures."""
@@ -72,11 +89,6 @@ class View:
         """The same batch with other pixels, which fill the frame: (N, C, height, width), or as `singles`."""
         assert size_of(images[0]) == self.frame, f"{size_of(images[0])} does not fill the frame {self.frame}"
         return View(images, self.frame)
-
-    def _one_by_one(self) -> Sequence[Pixels | Tensor]:
-        import torch
-
-        return torch.split(self.pictures, 1) if isinstance(self.pictures, torch.Tensor) else self.pictures
 
     def _middle(self, picture: Pixels | Tensor) -> Tensor:
         size, (height, width) = size_of(picture), self.frame
