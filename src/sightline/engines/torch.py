@@ -81,7 +81,7 @@ def normalised(images: torch.Tensor, preprocessing: Preprocessing, channels_last
 class Normaliser:
     """`normalised` for one batch after another, in memory that is kept: what it gave before is overwritten.
 
-    The pages of fresh memory cost up to three times as much as the arithmetic: 0.2 to 2 us for each 4 KiB.
+    The pages of fresh memory may cost more than the arithmetic: 2 us for each 4 KiB on a virtual machine.
     """
 
     def __init__(self, preprocessing: Preprocessing, channels_last: bool) -> None:
