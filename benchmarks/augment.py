@@ -85,10 +85,10 @@ def peer(
 
 
 def ours(canvases: np.ndarray, side: int, names: list[str], cores: int, repeats: int) -> Callable[[], None]:
-    sizes, stacked = np.tile(canvases.shape[1:3], (BATCH, 1)), torch.from_numpy(canvases).permute(0, 3, 1, 2)
+    stacked = torch.from_numpy(canvases).permute(0, 3, 1, 2)
 
     def batch(epoch: int) -> None:
-        augmented(View(stacked, sizes, (side, side)), Draw(0, epoch, np.arange(BATCH)), names)
+        augmented(View(stacked, (side, side)), Draw(0, epoch, np.arange(BATCH)), names)
 
     pool = ThreadPoolExecutor(cores) if cores > 1 else None
 

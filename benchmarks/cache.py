@@ -105,7 +105,7 @@ def ours(folder: Path, cache: object, size: int) -> "Callable[[int], Iterator[in
     from sightline.data.packs import packing
     from sightline.data.preprocess import Preprocessing
     from sightline.data.reading.scan import scan
-    from sightline.engines.torch import normalised
+    from sightline.engines.torch import Normaliser
 
     packing.MIN_FILES = 1
     dataset, frame = open_dataset(folder), Preprocessing(size, size, crop_fraction=0.875, mean=MEAN, std=STD)
@@ -113,9 +113,11 @@ def ours(folder: Path, cache: object, size: int) -> "Callable[[int], Iterator[in
     rows = np.tile(np.arange(len(dataset)), -(-40 * BATCH // len(dataset)))  # few files: several times an epoch
     batches = Batches(dataset, rows, canvases, frame, ("resized_crop", "flip"), BATCH, 0, 0)
 
+    normalise = Normaliser(frame, channels_last=True)
+
     def epoch(number: int) -> Iterator[int]:
         for batch in batches.epoch(number):
-            yield len(normalised(batch.images, frame, channels_last=True))
+            yield len(normalise(batch.images))
 
     return epoch
 

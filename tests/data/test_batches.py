@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sightline.data.augment import AUGMENTATIONS, Draw, View, framed
+from sightline.data.augment import AUGMENTATIONS, Draw, View, augmented
 from sightline.data.batches import Batches
 from sightline.data.dataset import ArrayImages, Dataset
 from sightline.data.mixing import MIXINGS
@@ -84,8 +84,7 @@ def test_a_flipped_crop_is_the_mirror_of_what_evaluation_sees(dataset: Dataset) 
 
 
 def view_of(images: torch.Tensor) -> View:
-    frame = (images.shape[2], images.shape[3])
-    return View(images, np.tile(np.array(frame), (len(images), 1)), frame)
+    return View(images, (images.shape[2], images.shape[3]))
 
 
 def test_flip_mirrors_about_half() -> None:
@@ -106,17 +105,7 @@ def test_pad_crop_shifts_by_whole_pixels_and_repeats_the_edge() -> None:
         assert row.tolist() == [min(27, max(0, column + move)) for column in range(28)]
 
 
-def test_resized_crop_of_a_constant_picture_is_constant_up_to_its_own_edges() -> None:
-    """Pixels beyond a picture's valid part (here 255) never leak into its crops."""
-    images = torch.full((40, 1, 64, 64), 255, dtype=torch.uint8)
-    images[:, :, :40, :50] = 100
-    view = View(images, np.tile(np.array([40, 50]), (40, 1)), (32, 32))
-    crops = AUGMENTATIONS.get("resized_crop").augment(view, Draw(0, 0, np.arange(40))).images
-    assert crops.shape == (40, 1, 32, 32)
-    assert (crops == 100).all()
-
-
-def test_framed_is_what_evaluation_sees(dataset: Dataset) -> None:
+def test_the_images_are_what_evaluation_sees(dataset: Dataset) -> None:
     batches = batches_of(dataset, True, 1, augmentations=())
     for batch in batches.in_order(0):
         for row, image in zip(batch.rows, batch.images, strict=True):
@@ -133,9 +122,29 @@ def test_draws_are_uniform_and_independent() -> None:
     assert abs(np.corrcoef(numbers[:, 0], other[:, 0])[0, 1]) < 0.03
 
 
-def test_framed_leaves_what_fits() -> None:
-    view = view_of(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
-    assert framed(view) is view
+def test_pictures_that_fit_are_not_copied() -> None:
+    images = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
+    assert view_of(images).images is images
+
+
+@pytest.mark.parametrize("names", [(), ("flip",), ("resized_crop", "vertical_flip"), ("pad_crop",)])
+def test_arrays_tensors_and_one_tensor_of_all_are_alike(names: tuple[str, ...]) -> None:
+    arrays = np.random.default_rng(0).integers(0, 256, (9, 40, 50, 3), dtype=np.uint8)
+    whole = torch.from_numpy(arrays).permute(0, 3, 1, 2)
+    draw = Draw(1, 2, np.arange(9))
+    kinds = (list(arrays), list(whole.split(1)), whole, whole.contiguous())
+    first, *others = (augmented(View(pictures, (31, 32)), draw, names) for pictures in kinds)
+    assert first.shape == (9, 3, 31, 32) and all(torch.equal(first, other) for other in others)
+
+
+def test_a_deep_picture_makes_its_batch_float32_and_changes_no_other() -> None:
+    generator = np.random.default_rng(0)
+    flat = [generator.integers(0, 256, (40, 50, 1), dtype=np.uint8) for _ in range(3)]
+    deep = generator.uniform(0, 255, (40, 50, 1)).astype(np.float32)
+    draw, names = Draw(1, 2, np.arange(4)), ("resized_crop", "flip")
+    mixed = augmented(View([*flat, deep], (32, 32)), draw, names)
+    assert mixed.dtype == torch.float32
+    assert torch.equal(mixed[:3], augmented(View(flat, (32, 32)), draw.part(slice(0, 3)), names).float())
 
 
 # Mixing

@@ -6,10 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -35,6 +34,15 @@ SETTINGS = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As the processes have that are killed: the number of threads changes the last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pictures") / "bars"
@@ -45,7 +53,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(pictures: Path, default_plan: None) -> Path:
+def undisturbed(pictures: Path, default_plan: None, one_thread: None) -> Path:
     out = pictures.parent / "undisturbed"
     return train.train(pictures, SETTINGS, Options(num_workers=0, out=out)).path
 
@@ -123,12 +131,7 @@ def test_killed_it_goes_on_to_the_same_bits(
     killed = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (out / UNFINISHED).is_dir()
-    before = torch.get_num_threads()
-    try:
-        run = resume(out)
-    finally:
-        torch.set_num_threads(before)
-    assert is_the_same(run.path, undisturbed)
+    assert is_the_same(resume(out).path, undisturbed)
     assert not (out / UNFINISHED).exists() and {p.name for p in out.iterdir()} == {
         p.name for p in undisturbed.iterdir()
     }
@@ -449,10 +452,10 @@ def test_a_budget_is_fixed_before_the_first_step(
 
     with monkeypatch.context() as patch:
         stopping_at(patch, 10, die)
+        patch.setattr(train, "steps_within", lambda *arguments: 17)
         with pytest.raises(MemoryError):
-            train.train(pictures, {**SETTINGS, "keep": "last"}, in_folder(tmp_path / "run", minutes=0.1))
-    num_steps = reopen(tmp_path / "run").settled["num_steps"]
+            train.train(pictures, {**SETTINGS, "keep": "last"}, in_folder(tmp_path / "run", minutes=1.0))
+    monkeypatch.setattr(train, "steps_within", None)
     monkeypatch.setattr(trials, "measure", None)
-    run = resume(tmp_path / "run")
-    lines = (run.path / "metrics.jsonl").read_text().splitlines()
-    assert json.loads(lines[-1])["step"] == num_steps and np.isfinite(json.loads(lines[-1])["val_loss"])
+    lines = (resume(tmp_path / "run").path / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["step"] == 17

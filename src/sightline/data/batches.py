@@ -79,6 +79,10 @@ class Batches:
     def _mixings(self) -> tuple[str, ...]:
         return tuple(name for name in self.augmentations if name in MIXINGS)
 
+    @property
+    def _frame(self) -> tuple[int, int]:
+        return self.preprocessing.height, self.preprocessing.width
+
     def _batches(self, chunks: list[NDArray[np.intp]], epoch: int) -> Generator[Batch]:
         views = map(self._remembered, chunks) if self._is_decoded() else self._decoded(chunks)
         made = (self._augmented(view, rows, epoch) for view, rows in zip(views, chunks, strict=True))
@@ -100,14 +104,14 @@ class Batches:
         """Canvases that `scan` kept; an array of equal pictures is indexed at once."""
         assert self.canvases is not None
         if isinstance(self.canvases, np.ndarray):
-            return self._stack(self.canvases[rows])
-        return self._stack([self._canvas(int(row)) for row in rows])
+            return View(torch.from_numpy(self.canvases[rows]).permute(0, 3, 1, 2), self._frame)
+        return View([self._canvas(row) for row in rows.tolist()], self._frame)
 
     def _decoded(self, chunks: Sequence[NDArray[np.intp]]) -> Iterator[View]:
         """Canvases of which some have to be decoded again, in threads."""
         self.dataset.expect(np.concatenate([*chunks, np.zeros(0, np.intp)]))
         decoded = in_threads(self._canvas, (int(row) for rows in chunks for row in rows), self.num_workers)
-        return (self._stack([next(decoded) for _ in rows]) for rows in chunks)
+        return (View([next(decoded) for _ in rows], self._frame) for rows in chunks)
 
     def _canvas(self, row: int) -> Pixels:
         """Raises DataError where a picture that was read before cannot be read any more."""
@@ -122,15 +126,3 @@ class Batches:
         if self.canvases is not None:
             return self.canvases[row]
         return self.preprocessing.canvas(self.dataset.images.pixels(row, self.preprocessing.decode_side()))
-
-    def _stack(self, canvases: Sequence[Pixels] | Pixels) -> View:
-        """Pictures (h, w, C) of any sizes -> (N, C, H, W), channels last in memory; uint8 unless one is float32."""
-        frame = (self.preprocessing.height, self.preprocessing.width)
-        sizes = np.array([c.shape[:2] for c in canvases], dtype=np.int64)
-        if not isinstance(canvases, np.ndarray):
-            kind = np.result_type(*(canvas.dtype for canvas in canvases))
-            stacked = np.zeros((len(canvases), *sizes.max(axis=0), canvases[0].shape[2]), kind)
-            for picture, canvas in zip(stacked, canvases, strict=True):
-                picture[: canvas.shape[0], : canvas.shape[1]] = canvas  # the rest is never looked at: see View.sizes
-            canvases = stacked
-        return View(torch.from_numpy(canvases).permute(0, 3, 1, 2), sizes, frame)

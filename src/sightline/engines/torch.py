@@ -75,14 +75,42 @@ def default_device() -> torch.device:
 
 def normalised(images: torch.Tensor, preprocessing: Preprocessing, channels_last: bool) -> torch.Tensor:
     """uint8 or float 0..255 (N, C, H, W) -> the network's float32 input, in the wanted memory layout."""
-    scale, shift = (torch.from_numpy(v).to(images.device) for v in preprocessing.affine())  # (C, 1, 1)
-    if not channels_last:
-        return images.to(torch.float32, copy=True).contiguous().mul_(scale).add_(shift)
-    count, channels, height, width = images.shape
-    # By rows of pixels, not by pixels of three numbers: the same bits in a seventh of the time.
-    rows = images.permute(0, 2, 3, 1).to(torch.float32, copy=True).reshape(count, height, width * channels)
-    rows.mul_(scale.flatten().repeat(width)).add_(shift.flatten().repeat(width))
-    return rows.reshape(count, height, width, channels).permute(0, 3, 1, 2)
+    return Normaliser(preprocessing, channels_last)(images)
+
+
+class Normaliser:
+    """`normalised` for one batch after another, in memory that is kept: what it gave before is overwritten.
+
+    The pages of fresh memory may cost more than the arithmetic: 2 us for each 4 KiB on a virtual machine.
+    """
+
+    def __init__(self, preprocessing: Preprocessing, channels_last: bool) -> None:
+        self.preprocessing, self.channels_last = preprocessing, channels_last
+        self._memory: torch.Tensor | None = None
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """uint8 or float 0..255 (N, C, H, W) -> float32 of the same shape, good until the next call."""
+        scale, shift = (torch.from_numpy(v).to(images.device) for v in self.preprocessing.affine())  # (C, 1, 1)
+        if not self.channels_last:
+            return self._room_for(images).copy_(images).mul_(scale).add_(shift)
+        pixels = images.permute(0, 2, 3, 1)
+        values = self._room_for(pixels).copy_(pixels)
+        # By rows of pixels, not by pixels of three numbers: the same bits in a seventh of the time.
+        width = values.shape[2]
+        values.flatten(2).mul_(scale.flatten().repeat(width)).add_(shift.flatten().repeat(width))
+        return values.permute(0, 3, 1, 2)
+
+    def _room_for(self, values: torch.Tensor) -> torch.Tensor:
+        """float32 memory of their shape, without gaps: the kept one, or a part of it where they are fewer."""
+        kept = self._memory
+        if (
+            kept is None
+            or kept.device != values.device
+            or kept.shape[1:] != values.shape[1:]
+            or len(kept) < len(values)
+        ):
+            kept = self._memory = torch.empty(values.shape, dtype=torch.float32, device=values.device)
+        return kept[: len(values)]
 
 
 def open_run(run: Run) -> TorchEngine:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from sightline.data.batches import Batches
-from sightline.engines.torch import TorchEngine
+from sightline.engines.torch import Normaliser, TorchEngine
 from sightline.errors import TrainingError
 from sightline.metrics import MAIN
 from sightline.report import Epoch
@@ -72,6 +72,7 @@ def fit(
     number, training goes back to the last checkpoint, and on at a lower rate; the second time TrainingError is raised.
     """
     network, waiting = engine.network, Waiting()
+    normalise = Normaliser(batches.preprocessing, plan.channels_last)
     state = State(network, batches, recipe, objective, num_steps, with_head)
     main, every = MAIN[batches.dataset.task].replace("_", " "), max(1, num_steps // len(batches) // MAX_LINES)
 
@@ -106,7 +107,7 @@ def fit(
             _train_mode(network, keep_statistics=with_head)
             try:
                 for batch in islice(waiting.over(state.batches.epoch(at.epoch, at.batch)), end - at.step):
-                    loss = loss_of(network, batch, objective, batches.preprocessing, plan)
+                    loss = loss_of(network, batch, objective, normalise, plan)
                     recent.append(_finite(loss.item(), at, rate_at(at.step)))
                     state.optimiser.zero_grad()
                     loss.backward()  # type: ignore[no-untyped-call]  # of torch

@@ -13,8 +13,7 @@ from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 from sightline.data.batches import Batch
-from sightline.data.preprocess import Preprocessing
-from sightline.engines.torch import normalised
+from sightline.engines.torch import Normaliser
 from sightline.models import Network
 from sightline.training.objectives import Objective
 from sightline.training.plan import Plan
@@ -164,12 +163,12 @@ def loss_of(
     network: Network,
     batch: Batch,
     objective: Objective,
-    preprocessing: Preprocessing,
+    normalise: Normaliser,
     plan: Plan,
 ) -> Tensor:
-    """The loss of a batch, that of auxiliary heads added with their weights."""
+    """The loss of a batch, that of auxiliary heads added with their weights. `backward` must come before the next."""
     device = next(network.parameters()).device
-    images = normalised(batch.images.to(device), preprocessing, plan.channels_last)
+    images = normalise(batch.images.to(device))
     labels, mixed = batch.labels.to(device), None
     if batch.partner_labels is not None and batch.shares is not None:
         mixed = batch.partner_labels.to(device), batch.shares.to(device)

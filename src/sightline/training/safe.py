@@ -101,8 +101,6 @@ def _knows_enough(right: NDArray[np.bool_], blind: float) -> bool:
 def _augmented(name: str, pictures: Pixels, draw: Draw) -> Pixels:
     """Pictures (N, H, W, C), augmented, of the same kind: uint8 or float32."""
     images = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
-    frame = (images.shape[2], images.shape[3])
-    view = View(images, np.tile(np.array(frame, np.int64), (len(images), 1)), frame)
-    images = AUGMENTATIONS.get(name).augment(view, draw).images
+    images = AUGMENTATIONS.get(name).augment(View(images, (images.shape[2], images.shape[3])), draw).images
     images = images.permute(0, 2, 3, 1)
     return np.asarray((images.round().to(torch.uint8) if pictures.dtype == np.uint8 else images.float()).numpy())

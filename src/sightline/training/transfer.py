@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sightline.data.batches import Batches
-from sightline.engines.torch import TorchEngine, normalised
+from sightline.engines.torch import Normaliser, TorchEngine
 from sightline.training.objectives import Objective
 from sightline.training.progress import Progress
 
@@ -48,10 +48,11 @@ def fit_head(engine: TorchEngine, batches: Batches, objective: Objective, progre
 def _features(engine: TorchEngine, batches: Batches, progress: Progress) -> Features:
     x, y = list[Tensor](), list[Tensor]()
     total = -(-len(batches.rows) // batches.batch_size)
+    normalise = Normaliser(batches.preprocessing, engine.config.channels_last)
     engine.network.eval()
     with torch.inference_mode():
         for batch in progress.track(batches.in_order(0), total, "features"):
-            images = normalised(batch.images.to(engine.device), batches.preprocessing, engine.config.channels_last)
+            images = normalise(batch.images.to(engine.device))
             x.append(engine.network.features(images).float().cpu())
             y.append(batch.labels)
     return Features(torch.cat(x).clone(), torch.cat(y))

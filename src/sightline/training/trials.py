@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from sightline.data.batches import Batch, Batches
+from sightline.engines.torch import Normaliser
 from sightline.models import Network
 from sightline.training.objectives import Objective
 from sightline.training.optimise import Optimizer, loss_of
@@ -74,10 +75,10 @@ def _step(
     """A function that makes one training step on `batch` and returns the loss."""
     layout = torch.channels_last if plan.channels_last else torch.contiguous_format
     network.to(memory_format=layout).train()
-    optimiser = Optimizer(network, recipe)
+    optimiser, normalise = Optimizer(network, recipe), Normaliser(batches.preprocessing, plan.channels_last)
 
     def step() -> float:
-        loss = loss_of(network, batch, objective, batches.preprocessing, plan)
+        loss = loss_of(network, batch, objective, normalise, plan)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step(1e-6)

@@ -77,7 +77,7 @@ NUM = 28_000
 
 def draw_all(name: str) -> None:
     images = torch.zeros(NUM, 1, 1, 1, dtype=torch.uint8)
-    AUGMENTATIONS.get(name).augment(View(images, np.ones((NUM, 2), int), (1, 1)), Draw(0, 1, np.arange(NUM)))
+    AUGMENTATIONS.get(name).augment(View(images, (1, 1)), Draw(0, 1, np.arange(NUM)))
 
 
 @pytest.mark.parametrize(("name", "num_steps"), [("randaugment", 2), ("trivialaugment", 1)])
@@ -120,7 +120,7 @@ def test_erased_rectangles_have_the_papers_areas_and_shapes() -> None:
 
 def test_erasing_fills_with_the_mean_and_leaves_the_rest() -> None:
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (60, 3, 24, 24), dtype=np.uint8))
-    view, draw = View(images, np.full((60, 2), 24), (24, 24)), Draw(0, 0, np.arange(60))
+    view, draw = View(images, (24, 24)), Draw(0, 0, np.arange(60))
     done = AUGMENTATIONS.get("erasing").augment(view, draw).images
     means = images.float().mean((2, 3), keepdim=True).round().to(torch.uint8)
     changed = (done != images).any(1)
@@ -139,7 +139,7 @@ def test_crops_lie_in_the_picture_and_reach_its_corners() -> None:
 def test_a_crop_is_torchvisions_of_the_same_box() -> None:
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6, 3, 60, 60), dtype=np.uint8))
     draw = Draw(0, 0, np.arange(6))
-    view = View(images, np.full((6, 2), 60), (48, 40))
+    view = View(images, (48, 40))
     done = AUGMENTATIONS.get("resized_crop").augment(view, draw).images
     for image, found, box in zip(images, done, resized_crop._boxes(view.sizes, draw).tolist(), strict=True):
         expected = v2.functional.resized_crop(image, *box, [48, 40], antialias=True)
@@ -148,7 +148,7 @@ def test_a_crop_is_torchvisions_of_the_same_box() -> None:
 
 def test_quarter_turns_are_all_four_and_as_often() -> None:
     images = torch.arange(4, dtype=torch.uint8).view(1, 1, 2, 2).repeat(400, 1, 1, 1)
-    view = View(images, np.full((400, 2), 2), (2, 2))
+    view = View(images, (2, 2))
     done = AUGMENTATIONS.get("quarter_turns").augment(view, Draw(0, 0, np.arange(400))).images
     kinds, counts = done.flatten(1).unique(dim=0, return_counts=True)
     assert sorted(kinds.tolist()) == [[0, 1, 2, 3], [1, 3, 0, 2], [2, 0, 3, 1], [3, 2, 1, 0]]
@@ -159,7 +159,7 @@ def test_quarter_turns_are_all_four_and_as_often() -> None:
 def test_grey_pictures_have_no_colour_to_change(name: str) -> None:
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (30, 3, 8, 8), dtype=np.uint8))
     images[:] = images[:, :1]
-    view = View(images, np.full((30, 2), 8), (8, 8))
+    view = View(images, (8, 8))
     done = AUGMENTATIONS.get(name).augment(view, Draw(0, 0, np.arange(30))).images.int()
     assert (done.amax(1) - done.amin(1)).max() <= 1
 
@@ -168,7 +168,7 @@ def test_parts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     from sightline.data import augment
 
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (30, 3, 40, 40), dtype=np.uint8))
-    view, draw = View(images, np.full((30, 2), 40), (32, 32)), Draw(0, 0, np.arange(30))
+    view, draw = View(images, (32, 32)), Draw(0, 0, np.arange(30))
     names = ("resized_crop", "flip", "randaugment", "erasing")
     whole = augmented(view, draw, names)
     for part in (1, 5 * images[0].numel()):

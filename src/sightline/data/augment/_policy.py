@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline.data.augment import Draw, View, framed
+from sightline.data.augment import Draw, View
 from sightline.data.augment._ops import Floats, apply
 
 Step = tuple[str, float, int]  # operation, probability, strength 0 to 9
@@ -62,7 +62,6 @@ def strengths_of(
 
 def applied(view: View, names: NDArray[np.str_], shares: Floats, signs: Floats, ranges: Ranges) -> View:
     """One operation a picture, on the frame."""
-    view = framed(view)
     images: Tensor = apply(view.images, names, strengths_of(names, shares, signs, ranges, view.frame))
     return view.replaced(images)
 

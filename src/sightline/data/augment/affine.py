@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline.data.augment import Draw, View, framed
+from sightline.data.augment import Draw, View
 from sightline.data.augment._ops import affines, every, resample
 
 MAY_CHANGE_LABEL = False
@@ -15,7 +15,6 @@ SCALE = 0.1  # to either side of 1
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape."""
-    view = framed(view)
     numbers = 2 * draw.uniform("affine", 5) - 1
     height, width = view.frame
     shift = SHIFT * numbers[:, 1:3] * (width, height)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline.data.augment import Draw, View, framed
+from sightline.data.augment import Draw, View
 from sightline.data.augment._ops import (
     add_contrast,
     brighten,
@@ -26,7 +26,6 @@ HUE_REACH = 0.1  # of the whole circle
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape. Grey pictures have no saturation and no hue."""
-    view = framed(view)
     numbers = 2 * draw.uniform("color_jitter", 4) - 1
     factors, turns = 1 + REACH * numbers[:, :3], HUE_REACH * numbers[:, 3]
 

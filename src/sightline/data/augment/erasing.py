@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline.data.augment import Draw, View, framed
+from sightline.data.augment import Draw, View
 from sightline.data.augment._ops import either, means_of, some
 
 MAY_CHANGE_LABEL = False  # what is left of a picture is of its class
@@ -17,7 +17,6 @@ NUM_TRIES = 10  # rectangles drawn, of which the first that fits is taken
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape."""
-    view = framed(view)
     boxes = _boxes(view.frame, draw)
     chosen = (draw.uniform("erasing")[:, 0] < CHANCE) & (boxes[:, 2] > 0)
 

@@ -1,13 +1,27 @@
 """Mirror left and right, each picture with probability one half."""
 
-from sightline.data.augment import Draw, View, framed
-from sightline.data.augment._ops import some
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sightline.data.augment import Draw, View
+from sightline.data.augment._ops import either
 
 MAY_CHANGE_LABEL = True
 
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape."""
-    view = framed(view)
-    mirrored = draw.uniform("flip")[:, 0] < 0.5
-    return view.replaced(some(view.images, mirrored, lambda images, rows: images.flip(3)))
+    return mirrored(view, draw.uniform("flip")[:, 0] < 0.5, 3)
+
+
+def mirrored(view: View, chosen: NDArray[np.bool_], axis: int) -> View:
+    """Those images that are `chosen` (N,) mirrored along an axis.
+
+    One by one, unless they are one tensor: to sort them out and in again takes three times as long at 128 px.
+    """
+    if view.is_whole:
+        mask = torch.from_numpy(chosen).to(view.images.device)[:, None, None, None]
+        return view.replaced(either(mask, view.images.flip(axis), view.images))
+    images = zip(view.singles, chosen.tolist(), strict=True)
+    return view.replaced([image.flip(axis) if is_chosen else image for image, is_chosen in images])

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline.data.augment import Draw, View, framed
+from sightline.data.augment import Draw, View
 from sightline.data.augment._ops import Floats, column, finished, some, working
 
 MAY_CHANGE_LABEL = False
@@ -17,7 +17,6 @@ RADIUS = 6  # pixels: three of the largest sigma
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape; the picture goes on mirrored beyond its edges."""
-    view = framed(view)
     chosen, where = draw.uniform("gaussian_blur", 2).T
     sigmas = SIGMAS[0] + (SIGMAS[1] - SIGMAS[0]) * where
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline.data.augment import Draw, View, framed
+from sightline.data.augment import Draw, View
 from sightline.data.augment._ops import finished, grey_of, some, working
 
 MAY_CHANGE_LABEL = True  # where the colour is the class
@@ -13,7 +13,6 @@ CHANCE = 0.1  # torchvision's default
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape, every channel the luma."""
-    view = framed(view)
     if view.images.shape[1] == 1:
         return view
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sightline.data.augment import Draw, View, framed
+from sightline.data.augment import Draw, View
 
 MAY_CHANGE_LABEL = False
 SHARE = 0.09  # of the side: 2 pixels of 28, 3 of 32; more lowers MNIST and CIFAR alike
@@ -11,7 +11,6 @@ SHARE = 0.09  # of the side: 2 pixels of 28, 3 of 32; more lowers MNIST and CIFA
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape, each picture shifted by whole pixels in both directions."""
-    view = framed(view)
     reach = [max(1, int(SHARE * side)) for side in view.frame]
     shifts = draw.uniform("pad_crop", 2) * (2 * np.array(reach) + 1)  # (N, 2)
     rows, columns = (

@@ -3,7 +3,7 @@
 No pixel is interpolated. A frame that is not square is turned by none or two.
 """
 
-from sightline.data.augment import Draw, View, framed
+from sightline.data.augment import Draw, View
 from sightline.data.augment._ops import by_group
 
 MAY_CHANGE_LABEL = True
@@ -11,7 +11,6 @@ MAY_CHANGE_LABEL = True
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape."""
-    view = framed(view)
     numbers = draw.uniform("quarter_turns")[:, 0]
     turns = (4 * numbers).astype(int) if view.frame[0] == view.frame[1] else 2 * (2 * numbers).astype(int)
     return view.replaced(

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline.data.augment import Draw, View, framed
+from sightline.data.augment import Draw, View
 from sightline.data.augment._ops import every, resample, rotations
 
 MAY_CHANGE_LABEL = False  # a 6 becomes a 9 by far more
@@ -13,7 +13,6 @@ REACH = 15.0  # degrees
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape."""
-    view = framed(view)
     matrices = rotations(REACH * (2 * draw.uniform("rotation")[:, 0] - 1))
 
     def turn(images: Tensor, rows: NDArray[np.intp]) -> Tensor:

@@ -1,13 +1,11 @@
 """Mirror top and bottom, each picture with probability one half: for cells, satellites and other views from above."""
 
-from sightline.data.augment import Draw, View, framed
-from sightline.data.augment._ops import some
+from sightline.data.augment import Draw, View
+from sightline.data.augment.flip import mirrored
 
 MAY_CHANGE_LABEL = True
 
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape."""
-    view = framed(view)
-    mirrored = draw.uniform("vertical_flip")[:, 0] < 0.5
-    return view.replaced(some(view.images, mirrored, lambda images, rows: images.flip(2)))
+    return mirrored(view, draw.uniform("vertical_flip")[:, 0] < 0.5, 2)
