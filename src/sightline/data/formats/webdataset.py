@@ -124,9 +124,8 @@ def _is_tar(name: str) -> bool:
 
 def _is_shard(names: Sequence[str]) -> bool:
     """Whether the members of a tar are samples: a picture with a label of the same key."""
-    divided = [key_and_field(name) for name in names]
-    labelled = {key for key, what in divided if what in (LABEL_FIELD, JSON_FIELD)}
-    return any(key in labelled for name, (key, _) in zip(names, divided, strict=True) if is_picture(name))
+    labelled = {key for key, what in map(key_and_field, names) if what in (LABEL_FIELD, JSON_FIELD)}
+    return bool(labelled) and any(is_picture(name) and key_and_field(name)[0] in labelled for name in names)
 
 
 def _folder_of(store: Store) -> Path | None:
