@@ -52,10 +52,10 @@ from sightline.data.formats._shard_index import (
     key_and_field,
 )
 from sightline.data.formats._shard_names import common_folder, expand, is_pattern, is_url, local_files, split_of
-from sightline.data.storage.archive import TarStore
 from sightline.data.storage.shards import LocalShards, ShardImages, Shards
 from sightline.data.storage.store import FolderStore, Store, SubStore
 from sightline.data.storage.tar import BlockReader
+from sightline.data.storage.tar_store import TarStore
 from sightline.errors import DataError, nearest
 
 if TYPE_CHECKING:
