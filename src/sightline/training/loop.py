@@ -53,13 +53,15 @@ def fit(
     num_steps: int,
     progress: Progress,
     log: Callable[[Epoch], None],
-    with_head: bool = False,
+    head_loss: float | None = None,
 ) -> Outcome:
     """Train the engine's network for `num_steps`, in place. Ctrl-C ends it early with the weights as they are.
 
-    `with_head`: the head was fitted before; the network as it is competes as epoch 0 for being kept.
+    `head_loss`: the head was fitted before, to this loss on the training pictures; the network as it is competes as
+    epoch 0 for being kept.
     Raises TrainingError at the first loss that is not a finite number.
     """
+    with_head = head_loss is not None
     network, outcome, keeper = engine.network, Outcome(), _Keeper(recipe, with_head)
     untried = [name for name in recipe.augment_if_safe if name not in batches.augmentations]
     probe = SafetyProbe(untried if num_steps else [], batches.seed, objective)
@@ -79,8 +81,9 @@ def fit(
 
     try:
         with between_steps() as check_for_ctrl_c:
+            if head_loss is not None:
+                close_epoch([head_loss], 0.0)
             if with_head and len(selection.labels):
-                close_epoch([], 0.0)
                 batches = probe.update(engine, selection, batches, share_done=0.0, say=progress.say)
             while step < num_steps and not keeper.is_patience_over:
                 epoch, losses, began, waited_s = epoch + 1, [], time.perf_counter(), waiting.waited_s

@@ -174,9 +174,8 @@ def _fit(
     chosen = trials.measure(network.to(device), batches, recipe, objective)
     progress.say(f"Plan: {chosen.sentence()}")
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
-    with_head = recipe.weights is not None and network.has_linear_head
-    if with_head:
-        transfer.fit_head(engine, batches, objective, progress)
+    is_transfer = recipe.weights is not None and network.has_linear_head
+    head_loss = transfer.fit_head(engine, batches, objective, progress) if is_transfer else None
     num_steps = recipe.epochs * len(batches)
     if options.minutes is not None:
         left_s = 60 * options.minutes - (time.perf_counter() - started)
@@ -192,7 +191,7 @@ def _fit(
             f"Budget: {num_steps:,} steps, {num_steps / len(batches):.1f} epochs, in {options.minutes:g} minutes"
         )
     torch.manual_seed(options.seed)  # the trials drew from it, dropout's masks among others
-    outcome = loop.fit(engine, batches, selection, recipe, objective, chosen, num_steps, progress, log, with_head)
+    outcome = loop.fit(engine, batches, selection, recipe, objective, chosen, num_steps, progress, log, head_loss)
 
     def unseen() -> tuple[NDArray[np.float32], Labels]:
         pictures = prepare.selection_of(table, frame, ("val", "calibration"))
