@@ -194,6 +194,13 @@ def test_errors_say_where(make: Callable[[Path], None], message: str, tmp_path: 
         open_dataset(tmp_path)
 
 
+def test_paths_that_are_bytes_are_no_names(tmp_path: Path) -> None:
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.binary())])
+    column = pa.array([{"bytes": p.png, "path": b"x"} for p in one_set()], kind)
+    save(tmp_path, "a.parquet", with_column(SET, "image", column))
+    assert open_dataset(tmp_path).paths[3] == "a.parquet[3]"
+
+
 def test_several_configurations(tmp_path: Path) -> None:
     for name in ("large/train/0.parquet", "small/train/0.parquet"):
         save(tmp_path, name, SET)

@@ -167,6 +167,27 @@ def test_more_frames_than_the_file_holds_are_one_row_with_its_reason(tmp_path: P
             dataset.images.pixels(row)
 
 
+def test_damage_to_tags_and_to_rle_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by fuzzing: pydicom tells of an unknown kind of value late; a decoder of RLE in Rust ends the process."""
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.uid import RLELossless
+
+    data = dicom(film(), **WINDOW).replace(b"\x28\0\x04\0CS", b"\x28\0\x04\0CR")
+    for read in (lambda: Frames(data), lambda: count_frames(io.BytesIO(data))):
+        with pytest.raises(PictureError, match=r"damaged DICOM: its tags cannot be parsed \(NotImplementedError\)"):
+            read()
+
+    def unwanted(*args: object) -> bytearray:
+        raise AssertionError("another decoder than pydicom's")
+
+    decoder = get_decoder(RLELossless)
+    for plugin in set(decoder.available_plugins) - {"pydicom"}:
+        monkeypatch.setitem(decoder._available, plugin, unwanted)
+    assert np.array_equal(
+        Frames(packed(dicom(film(), **WINDOW), RLELossless)).pixels(1), Frames(dicom(film(), **WINDOW)).pixels(1)
+    )
+
+
 def test_memory_is_bounded_and_a_file_read_about_once_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = open_dataset(folder(tmp_path))
     size = (tmp_path / "a/0.dcm").stat().st_size

@@ -259,7 +259,8 @@ def _leaf_paths(table: Any, schema: _Schema) -> list[str | None]:
     if schema.path is None:
         return []
     column = table.column(schema.path.rpartition(".")[0])
-    return [path for chunk in column.chunks for path in chunk.flatten()[0].to_pylist()]
+    found = (path for chunk in column.chunks for path in chunk.flatten()[0].to_pylist())
+    return [path if isinstance(path, str) else None for path in found]  # a column of bytes says no names
 
 
 def _label_names(location: str, columns: Sequence[_Columns], names: Sequence[str] | None) -> list[Held]:
