@@ -91,6 +91,7 @@ class Frames:
             found = _header(self._dataset, len(data))
             for _ in self._dataset.iterall():  # pydicom parses an element when it is first asked for
                 pass
+        self._dataset.buffer = None  # the whole file, of whose pixels there is a copy by now
         self._num_frames, self.num_bytes = found.num_frames, len(data)
         self.header = replace(found, num_frames=1, num_bytes=len(data) // found.num_frames)
 
