@@ -91,6 +91,16 @@ def shard_members() -> list[Member]:
     return made
 
 
+def shards_of_several() -> list[bytes]:
+    """Lists of classes, and numbers, in the JSON."""
+    labels = [{"labels": labels} for labels in (["ant", 1], [], ["bee"], [0], ["bee"], ["ant"])]
+    numbers = [{"value_a": i / 3, "value_b": i} for i in range(6)]
+    return [
+        tar([m for i, r in enumerate(records) for m in ((f"{i}.png", png(i)), (f"{i}.json", json.dumps(r).encode()))])
+        for records in (labels, numbers)
+    ]
+
+
 def shards() -> list[bytes]:
     return [tar(shard_members()), tar(shard_members(), tarfile.GNU_FORMAT), tar(shard_members(), tarfile.PAX_FORMAT)]
 
@@ -221,6 +231,22 @@ def parquet_pictures() -> list[bytes]:
     return [_parquet(columns, "none", metadata), _parquet(columns, "zstd", metadata), _parquet(columns, "snappy")]
 
 
+def parquet_several() -> list[bytes]:
+    """Lists of classes by index and by name, and numbers."""
+    one_class = {"names": list(CLASSES), "_type": "ClassLabel"}
+    features = {"info": {"features": {"labels": {"feature": one_class, "_type": "Sequence"}}}}
+    image: list[object] = [{"bytes": data, "path": name} for name, data in pictures()]
+    lists: list[object] = [[0, 1], [], [1], [0], [1], [0]]
+    names: list[object] = [[CLASSES[k] for k in row] for row in lists]  # type: ignore[attr-defined]
+    numbers: dict[str, list[object]] = {"value_a": [0.5, 1.5, -3e-7, 4.0, 5.0, 6.0], "value_b": [1, 2, 3, 4, 5, 6]}
+    metadata = {"huggingface": json.dumps(features)}
+    return [
+        _parquet({"image": image, "labels": lists}, "none", metadata),
+        _parquet({"image": image, "labels": names}, "snappy"),
+        _parquet({"image": image, **numbers}, "none"),
+    ]
+
+
 def _parquet(columns: dict[str, list[object]], compression: str, metadata: dict[str, str] | None = None) -> bytes:
     import pyarrow
     from pyarrow import parquet
@@ -270,6 +296,35 @@ def dicoms() -> list[bytes]:
         jpeg_ls, lossless = imagecodecs.jpegls_encode, partial(imagecodecs.ljpeg_encode, bitspersample=8)
         for syntax, encode in (("1.2.840.10008.1.2.4.80", jpeg_ls), ("1.2.840.10008.1.2.4.70", lossless)):
             made.append(dicom(grey, syntax=syntax, PixelData=bytes(encode(grey))))
+    return made
+
+
+def films() -> list[bytes]:
+    """DICOM files of several frames: plain, big, deflated, RLE, JPEG, in colour, with windows of their own."""
+    import pydicom
+    from pydicom.uid import RLELossless
+
+    deep = np.random.default_rng(0).integers(0, 4096, (4, 9, 12)).astype(np.uint16)
+    grey = (deep % 256).astype(np.uint8)
+    made = [dicom(deep, BitsStored=12, HighBit=11, WindowCenter=2000, WindowWidth=900), dicom(grey)]
+    made += [dicom(grey, syntax=f"1.2.840.10008.1.2{end}") for end in ("", ".1.99")]
+    for rle in (True, False):
+        dataset = pydicom.dcmread(io.BytesIO(made[0]))
+        groups = pydicom.Sequence()
+        for centre in (500, 1000, 1500, 2000):
+            lut, transformation, group = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+            lut.WindowCenter, lut.WindowWidth = centre, 400
+            transformation.RescaleSlope, transformation.RescaleIntercept = 2, -100
+            group.FrameVOILUTSequence = pydicom.Sequence([lut])
+            group.PixelValueTransformationSequence = pydicom.Sequence([transformation])
+            groups.append(group)
+        del dataset.WindowCenter, dataset.WindowWidth
+        dataset.PerFrameFunctionalGroupsSequence = groups
+        if rle:
+            dataset.compress(RLELossless, encoding_plugin="pydicom")
+        file = io.BytesIO()
+        dataset.save_as(file)
+        made.append(file.getvalue())
     return made
 
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from sightline.data import open_dataset
 from sightline.data.dataset import ArrayImages, Dataset, encode_labels
+from sightline.data.decode import PictureError, Pixels
+from sightline.data.decoding.deep import deep_array
 from sightline.data.tasks import Labels, multi
 from sightline.decision import NumberPrediction, Prediction
 from sightline.errors import DataError, RunError
@@ -28,7 +30,8 @@ from sightline.training.progress import Progress
 from sightline.training.train import train
 
 Pictures = Input | Iterable[Input]
-Data = Input | Dataset | Sequence[NDArray[np.uint8]]
+Arrays = Sequence[NDArray[np.generic]] | NDArray[np.generic]
+Data = Input | Dataset | Sequence[NDArray[np.generic]]
 
 
 class _Estimator:
@@ -121,8 +124,9 @@ class Classifier(_Estimator):
     def fit(self, data: Data, labels: Iterable[object] | None = None) -> "Classifier":
         """Train on a path (anything `sightline train` reads), a Dataset, or arrays with their labels.
 
-        Arrays: uint8 (N, H, W) or (N, H, W, C), C = 1 or 3, or a list of (H, W[, C]) of any sizes. Labels: one a
-        picture; or several, as a list, tuple or set of names a picture, or as an array (N, K) of 0 and 1.
+        Arrays: (N, H, W) or (N, H, W, C), C = 1 or 3, or a list of (H, W[, C]) of any sizes; uint8, or deeper: uint16,
+        or floats 0..1, which are not rounded to 8 bits. Labels: one a picture; or several, as a list, tuple or set of
+        names a picture, or as an array (N, K) of 0 and 1.
         The run lies in a temporary folder until `save`.
         """
         self._fit(data if labels is None else from_arrays(data, labels))  # type: ignore[arg-type]
@@ -202,11 +206,13 @@ def load(path: str | Path) -> Classifier | Regressor:
 
 
 def from_arrays(
-    pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    pictures: Arrays,
     labels: Iterable[object],
     names: tuple[str, ...] | None = None,
 ) -> Dataset:
-    """uint8 pictures (N, H, W) or (N, H, W, C), or a list of (H, W[, C]), with their labels -> Dataset.
+    """Pictures (N, H, W) or (N, H, W, C), or a list of (H, W[, C]), with their labels -> Dataset.
+
+    Pictures: uint8; uint16 and floats 0..1 become float32 0..255, as those of deep files and of `predict` do.
 
     Labels: one each; several each, as a list, tuple or set; or an array (N, K), of 0 and 1 for classes, of float64 for
     numbers, whose columns are called by `names`, or by their index.
@@ -217,12 +223,12 @@ def from_arrays(
     if isinstance(pictures, np.ndarray):
         array = pictures[..., None] if pictures.ndim == 3 else pictures
         _check(array[:1])
-        images = ArrayImages(np.ascontiguousarray(array))
+        images = ArrayImages(_pixels(array))
     else:
         listed = [p[..., None] if p.ndim == 2 else p for p in map(np.asarray, pictures)]
         for picture in listed:
             _check(picture[None])
-        images = ArrayImages(listed)
+        images = ArrayImages([_pixels(picture[None])[0] for picture in listed])
     return Dataset("", "arrays", images, [f"images[{i}]" for i in range(len(pictures))], *found)
 
 
@@ -270,10 +276,24 @@ def _numbers(values: Iterable[object]) -> NDArray[np.float64]:
     return array[:, None] if array.ndim == 1 else array
 
 
-def _check(pictures: NDArray[np.uint8]) -> None:
-    """(N, H, W, C) of uint8, C = 1 or 3."""
-    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] not in (1, 3):
+def _check(pictures: NDArray[np.generic]) -> None:
+    """(N, H, W, C) of uint8, uint16 or floats, C = 1 or 3."""
+    known = pictures.dtype in (np.uint8, np.uint16, np.float32, np.float64)
+    if not known or pictures.ndim != 4 or pictures.shape[3] not in (1, 3):
         raise DataError(
-            f"arrays of {pictures.dtype} {pictures.shape[1:]}; expected uint8 0..255 of shape "
-            "(height, width), (height, width, 1) or (height, width, 3) a picture"
+            f"arrays of {pictures.dtype} {pictures.shape[1:]}; expected uint8 0..255, uint16 0..65535 or floats 0..1 "
+            "of shape (height, width), (height, width, 1) or (height, width, 3) a picture"
         )
+
+
+def _pixels(pictures: NDArray[np.generic]) -> Pixels:
+    """(N, H, W, C), checked -> uint8, or float32 0..255 where it is deeper. Raises DataError for floats beyond 0..1."""
+    if pictures.dtype == np.uint8:
+        return np.ascontiguousarray(pictures, np.uint8)
+    found: Pixels = np.empty(pictures.shape, np.float32)
+    for i, picture in enumerate(pictures):
+        try:
+            found[i] = deep_array(picture)
+        except PictureError as error:
+            raise DataError(f"images[{i}]: {error}") from error
+    return found

@@ -9,7 +9,7 @@ NAME = "PLANTED^PATIENT"  # in every tag of `planted` that can hold it
 
 
 def dicom(pixels: NDArray[Any], syntax: str = "1.2.840.10008.1.2.1", **tags: Any) -> bytes:
-    """A file of uint8, uint16 or int16 (H, W), (frames, H, W) or uint8 (H, W, 3); `tags` by keyword, None: without."""
+    """A file of uint8, uint16 or int16 ([frames, ]H, W) or uint8 ([frames, ]H, W, 3); `tags` of None are left out."""
     from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
     from pydicom.encaps import encapsulate
     from pydicom.uid import UID
@@ -20,13 +20,13 @@ def dicom(pixels: NDArray[Any], syntax: str = "1.2.840.10008.1.2.1", **tags: Any
     meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.7")
     meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
     dataset = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
-    colour = pixels.ndim == 3 and pixels.shape[2] == 3
-    rows, columns = pixels.shape[:2] if colour or pixels.ndim == 2 else pixels.shape[1:]
+    colour = pixels.ndim >= 3 and pixels.shape[-1] == 3
+    rows, columns = pixels.shape[-3:-1] if colour else pixels.shape[-2:]
     values = {
         "Rows": rows, "Columns": columns, "SamplesPerPixel": 3 if colour else 1,
         "PhotometricInterpretation": "RGB" if colour else "MONOCHROME2",
         "PlanarConfiguration": 0 if colour else None,
-        "NumberOfFrames": len(pixels) if pixels.ndim == 3 and not colour else None,
+        "NumberOfFrames": len(pixels) if pixels.ndim == (4 if colour else 3) else None,
         "BitsAllocated": 8 * pixels.dtype.itemsize, "BitsStored": 8 * pixels.dtype.itemsize,
         "PixelRepresentation": int(pixels.dtype.kind == "i"), "PixelData": pixels.tobytes(),
     } | tags  # fmt: skip

@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import tarfile
 import time
@@ -376,20 +377,64 @@ TABLES = {
 }
 
 
+@pytest.mark.parametrize("to", HOLD_ANY_NAME)
 @pytest.mark.parametrize("kind", TABLES)
-def test_several_labels_and_numbers_go_into_a_table_and_nowhere_else(kind: str, tmp_path: Path) -> None:
+def test_several_labels_and_numbers_read_back_equal(kind: str, to: str, tmp_path: Path) -> None:
+    source = labelled_by(TABLES[kind], tmp_path)
+    before = open_dataset(source)
+    after = open_dataset(convert(source, tmp_path / "out", to).out)
+    assert after.task == before.task and sorted(after.classes) == sorted(before.classes)
+    rows = [0, 1, 2] if after.splits is None else np.argsort([str(split) != "train" for split in after.splits])
+    order = [before.classes.index(name) for name in after.classes]
+    assert np.array_equal(after.labels[rows], before.labels[:, order])
+    for of_after, of_before in ((after.splits, before.splits), (after.groups, before.groups)):
+        assert [of_after[row] for row in rows] == list(of_before) if of_before else of_after is None
+    with pytest.raises(DataError, match="class folders cannot hold; convert it --to table, webdataset or parquet"):
+        convert(source, tmp_path / "folders", "folder")
+    assert not (tmp_path / "folders").exists()
+
+
+def labelled_by(table: str, tmp_path: Path) -> Path:
     source = tmp_path / "source"
     source.mkdir()
     for i in range(3):
         Image.new("L", (4, 5), 80 * i).save(source / f"{i}.png")
-    (source / "table.csv").write_text(TABLES[kind])
-    before = open_dataset(source)
-    after = open_dataset(convert(source, tmp_path / "out", "table").out)
-    assert after.task == before.task and sorted(after.classes) == sorted(before.classes)
-    order = [before.classes.index(name) for name in after.classes]
-    assert np.array_equal(after.labels, before.labels[:, order])
-    assert after.splits == before.splits and after.groups == before.groups
-    for to in set(WRITERS.names()) - {"table"}:
-        with pytest.raises(DataError, match="convert it --to table"):
-            convert(source, tmp_path / to, to)
-        assert not (tmp_path / to).exists()
+    (source / "table.csv").write_text(table)
+    return source
+
+
+def test_what_other_programs_find_of_several_labels_and_numbers(tmp_path: Path) -> None:
+    """The layouts that webdataset's users and `datasets` know: fields of the JSON; lists of ClassLabel, and floats."""
+    source = labelled_by(TABLES["several"], tmp_path)
+    convert(source, tmp_path / "wds", "webdataset")
+    assert names_in(tmp_path / "wds") == ["_info.json", "test-000000.tar", "train-000000.tar"]
+    with tarfile.open(tmp_path / "wds/train-000000.tar") as tar:
+        assert tar.getnames() == ["000000000.png", "000000000.json", "000000001.png", "000000001.json"]
+        found = json.loads((tar.extractfile("000000000.json") or tar).read())
+    assert found == {"path": "0.png", "labels": ["a", "b"], "split": "train"}
+    convert(source, tmp_path / "parquet", "parquet")
+    table = parquet.read_table(tmp_path / "parquet/data/train-00000-of-00001.parquet")
+    features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
+    assert features["labels"] == {"feature": {"names": ["a", "b"], "_type": "ClassLabel"}, "_type": "Sequence"}
+    assert table["labels"].to_pylist() == [[0, 1], []]
+    shutil.rmtree(source)
+    convert(labelled_by(TABLES["numbers"], tmp_path), tmp_path / "numbers", "parquet")
+    table = parquet.read_table(tmp_path / "numbers/data/pictures-00000-of-00001.parquet")
+    assert table["value_size"].to_pylist() == [-3e-07, 12345678.123456789, 0.0] and "label" not in table.column_names
+
+
+@pytest.mark.parametrize("to", HOLD_ANY_NAME)
+def test_several_labels_that_read_back_different_are_not_kept(
+    to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = labelled_by(TABLES["several"], tmp_path)
+    write = WRITERS.get(to).write
+
+    def spoil(dataset: Dataset, samples: Iterable[Sample], out: Path) -> list[str]:
+        changed = ({"labels": ["b"]}, ("b",))
+        new = (dataclasses.replace(s, several=changed[0], cells=changed[1]) if s.row == 2 else s for s in samples)
+        return write(dataset, new, out)
+
+    monkeypatch.setattr(WRITERS.get(to), "write", spoil)
+    with pytest.raises(DataError, match=r"reads back different: 1 picture \(2.png\); nothing was kept"):
+        convert(source, tmp_path / "out", to)

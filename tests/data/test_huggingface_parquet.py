@@ -65,6 +65,37 @@ def test_labels_and_pictures_of_several_types(kind: str, tmp_path: Path) -> None
     assert data.paths[7] == ("data/pictures.parquet[7]" if kind == "binary" else "7.png")
 
 
+@pytest.mark.parametrize("kind", ["Sequence", "List", "bare", "card", "text"])
+def test_several_labels_in_each_way_that_datasets_wrote_them(kind: str, tmp_path: Path) -> None:
+    lists = [[0, 2], [], None, *[[1]] * 15]
+    column = pa.array(lists, pa.list_(pa.int64()))
+    if kind == "text":
+        column = pa.array([None if names is None else [CLASSES[k] for k in names] for names in lists])
+    table = with_column(parquet_table(one_set(), None), "label", column).rename_columns(["image", "labels", "group"])
+    one_class = {"names": list(CLASSES), "_type": "ClassLabel"}
+    feature: object = [one_class] if kind == "bare" else {"feature": one_class, "_type": kind}
+    if kind in ("Sequence", "List", "bare"):
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": {"labels": feature}}})})
+    save(tmp_path, "data/pictures.parquet", table)
+    if kind == "card":
+        names = "".join(f"          '{i}': '{name}'\n" for i, name in enumerate(CLASSES))
+        head = "---\ndataset_info:\n- features:\n  - name: labels\n    list:\n      class_label:\n        names:\n"
+        (tmp_path / "README.md").write_text(f"{head}{names}---\n")
+    data = open_dataset(tmp_path)
+    assert data.classes == CLASSES and data.labels[:3].tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
+    assert data.notes == ("several labels a picture: '2', '3', '10'", "left aside 1 of 18 rows: without a label")
+
+
+def test_numbers(tmp_path: Path) -> None:
+    table = parquet_table(one_set(), None).drop_columns(["label"])
+    table = table.append_column("value_b", pa.array([None, *range(17)], pa.int32()))
+    table = table.append_column("value_a", pa.array([None, *[0.1] * 17], pa.float32()))
+    save(tmp_path, "data/pictures.parquet", table)
+    data = open_dataset(tmp_path)
+    assert data.classes == ("b", "a") and data.labels[1].tolist() == [1.0, float(np.float32(0.1))]
+    assert len(data) == 17 and data.paths[0] == "1.png"
+
+
 def test_the_card_names_the_classes(tmp_path: Path) -> None:
     table = parquet_table(one_set()).replace_schema_metadata(None)
     save(tmp_path, "data/pictures.parquet", table)
@@ -110,6 +141,17 @@ def labelled(*values: object) -> Callable[[Path], None]:
     return broken(with_column(SET, "label", pa.array([*values, *[values[-1]] * (18 - len(values))])))
 
 
+def several(*lists: list[int | None]) -> Callable[[Path], None]:
+    column = pa.array([*lists, *[[0]] * (18 - len(lists))])
+    table = with_column(SET, "label", column).rename_columns(["image", "labels", "group"])
+    metadata = SET.schema.metadata[b"huggingface"].replace(b'"label":', b'"labels":')
+    return broken(table.replace_schema_metadata({"huggingface": metadata}))
+
+
+def numbers(values: list[object]) -> Callable[[Path], None]:
+    return broken(with_column(SET, "label", pa.array(values)).rename_columns(["image", "value_x", "group"]))
+
+
 def two(first: pa.Table, second: pa.Table) -> Callable[[Path], None]:
     def make(root: Path) -> None:
         save(root, "data/train-00000-of-00002.parquet", first)
@@ -127,7 +169,12 @@ BAD_FEATURES = SET.replace_schema_metadata({"huggingface": '{"info": 3}'})
     [
         (labelled(7), r"a.parquet, row 1: label 7, but there are names for 0 to 2"),
         (labelled(0.5), "labels of type double; expected text or whole numbers"),
-        (labelled([1, 2]), r"labels of type list.*one label a picture"),
+        (labelled([1, 2]), r"labels of type list.*one label a picture; call a column of lists labels"),
+        (several([0, 3]), "a.parquet, row 1: label 3, but there are names for 0 to 2"),
+        (several([0], [1, None]), "a.parquet, row 2: 'None' among the labels"),
+        (several([0], [1, 1]), "1.png: '3' twice in"),
+        (numbers([1.0] * 17 + [float("nan")]), "a.parquet, row 18: value_x = 'nan'; expected a number"),
+        (numbers(["1"] * 18), "a.parquet, row 1: value_x = '1'; expected a number"),
         (labelled("a", "b", "", "b"), r"a.parquet, row 3: an empty label"),
         (labelled(-1), "no row has a label in the column label"),
         (broken(with_column(SET, "group", pa.array(["g", None, *["h"] * 16]))), "empty group in row 2"),
@@ -145,6 +192,13 @@ def test_errors_say_where(make: Callable[[Path], None], message: str, tmp_path: 
     make(tmp_path)
     with pytest.raises(DataError, match=message):
         open_dataset(tmp_path)
+
+
+def test_paths_that_are_bytes_are_no_names(tmp_path: Path) -> None:
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.binary())])
+    column = pa.array([{"bytes": p.png, "path": b"x"} for p in one_set()], kind)
+    save(tmp_path, "a.parquet", with_column(SET, "image", column))
+    assert open_dataset(tmp_path).paths[3] == "a.parquet[3]"
 
 
 def test_several_configurations(tmp_path: Path) -> None:

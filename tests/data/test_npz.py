@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from sightline.data import open_dataset
+from sightline.data.convert import convert
+from sightline.data.decode import decode
 from sightline.data.formats import npz
 from sightline.errors import DataError
 
@@ -62,17 +65,48 @@ def test_no_splits_text_labels_and_what_is_left_aside(tmp_path: Path) -> None:
     [
         (np.array([0, 255, 7, 8], np.int64), [0, 255, 7, 8], None),
         (np.array([0, 255, 7, 8], np.float32), [0, 255, 7, 8], None),
-        (np.array([0, 1, 0, 1], bool), [0, 255, 0, 255], "values from 0 to 1"),
-        (np.array([0, 1, 0.5, 0.1], np.float64), [0, 255, 128, 26], "values from 0 to 1"),  # 127.5 rounds to even
-        (np.array([0, 65535, 257, 128], np.uint16), [0, 255, 1, 0], r"16-bit values (up to 65535)"),
-        (np.array([0, 65535, 257, 129], ">u2"), [0, 255, 1, 1], r"16-bit values (up to 65535)"),
+        (np.array([0, 1, 0, 1], bool), [0, 255, 0, 255], "values from 0 to 1 became 0 to 255"),
+        (np.arange(4, dtype=np.float32) * np.float32(1 / 3), [0, 85, 170, 255], "values from 0 to 1 became 0 to 255"),
+        (np.array([0, 254, 127, 128], np.float16) / np.float16(255), [0, 254, 127, 128],
+         "values from 0 to 1 became 0 to 255"),
     ],
-)
+)  # fmt: skip
 def test_types_of_pixels(values: NDArray[np.generic], expected: list[int], note: str | None, tmp_path: Path) -> None:
     images = np.stack([values.reshape(2, 2)] * 2)
     data = open_dataset(save(tmp_path / "a.npz", x=images, y=np.array([0, 1])))
     assert data.images.pixels(1).dtype == np.uint8 and data.images.pixels(1).ravel().tolist() == expected
-    assert (data.notes == ()) if note is None else data.notes[0].startswith(note)
+    assert data.notes == (() if note is None else (note,))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "note"),
+    [
+        (
+            np.array([0, 1, 0.5, 0.1], np.float64),
+            [0, 255, 127.5, 25.5],
+            "values from 0 to 1 became 0 to 255, not rounded",
+        ),
+        (
+            np.array([0, 65535, 257, 1], np.uint16),
+            [0, 255, 1, 1 / 257],
+            "16-bit values (up to 65535) became v / 257, not",
+        ),
+        (np.array([0, 4095, 257, 1], ">u2"), [0, 4095 / 257, 1, 1 / 257], "16-bit values (up to 4095) became v / 257"),
+    ],
+)
+def test_deep_arrays_keep_their_depth_as_files_do(
+    values: NDArray[np.generic], expected: list[float], note: str, tmp_path: Path
+) -> None:
+    images = np.stack([values.reshape(2, 2)] * 2)
+    data = open_dataset(save(tmp_path / "a.npz", x=images, y=np.array([0, 1])))
+    found = data.images.pixels(1)
+    assert found.dtype == np.float32 and found.ravel().tolist() == np.array(expected, np.float32).tolist()
+    assert data.notes[0].startswith(note)
+    if values.dtype.kind == "u":  # two routes: the same values in a file
+        Image.fromarray(values.reshape(2, 2).astype(np.uint16)).save(tmp_path / "a.png")
+        assert np.array_equal(decode((tmp_path / "a.png").read_bytes()), found)
+        done = convert(tmp_path / "a.npz", tmp_path / "out", "table").out
+        assert np.array_equal(open_dataset(done).images.pixels(1), found)
 
 
 def test_one_rule_for_all_splits(tmp_path: Path) -> None:

@@ -92,6 +92,23 @@ def test_labels_in_all_their_forms(label: tuple[str, bytes], name: str, tmp_path
     assert names(open_dataset(shard)) == [name, "0"]
 
 
+def test_several_labels_and_numbers_in_json(tmp_path: Path) -> None:
+    """Indices and names as of one class; a label in .cls, or by `label`, comes first."""
+    several = [[0, "cat"], [], ["2"], ["bee"]]
+    shard = [m for i, v in enumerate(several) for m in ((f"{i}.png", picture(i)), (f"{i}.json", json_of(labels=v)))]
+    write_tar(tmp_path / "w" / "0.tar", shard)
+    (tmp_path / "w" / "classes.txt").write_text("ant\nbee\ncat\ndog\n")
+    data = open_dataset(tmp_path / "w")
+    assert data.classes == CLASSES and data.labels.tolist() == [[1, 0, 1], [0, 0, 0], [0, 0, 1], [0, 1, 0]]
+    assert data.labels.dtype == np.uint8 and data.notes[0] == "several labels a picture: 'ant', 'bee', 'cat'"
+    numbers = [json_of(value_b=1, value_a=2.5) if i else json_of(value_a=-1e-3, value_b=7) for i in range(2)]
+    shard = [m for i, n in enumerate(numbers) for m in ((f"{i}.png", picture(i)), (f"{i}.json", n))]
+    data = open_dataset(write_tar(tmp_path / "n.tar", shard))
+    assert data.classes == ("a", "b") and data.labels.tolist() == [[-1e-3, 7], [2.5, 1]]
+    shard = [*TWO, ("a.json", json_of(labels=["x"], value=3)), ("b.json", json_of(label=1, labels=["x"]))]
+    assert names(open_dataset(write_tar(tmp_path / "one.tar", shard))) == ["0", "1"]
+
+
 def test_groups_and_splits_from_json(tmp_path: Path) -> None:
     records = [("cat", "g1", "train"), ("dog", 2, "train"), ("cat", "g3", "Validation")]
     shard = []
@@ -211,6 +228,22 @@ BAD: dict[str, tuple[list[tuple[str, bytes]], Callable[[bytes], bytes], str]] = 
     "deep json": ([*TWO, ("c.json", b"[" * 200_000)], bytes, "w.tar: c.json: not JSON"),
     "json list": ([*TWO, ("c.json", b"[1]")], bytes, "c.json: expected an object .* not list"),
     "json label": ([*TWO, ("c.json", json_of(label=[1, 2]))], bytes, r"c.json: label = '\[1, 2\]'"),
+    "labels as text": ([("a.png", picture(0)), ("a.json", json_of(labels="x;y"))], bytes, r"a.json: labels = 'x;y'"),
+    "labels in lists": ([("a.png", picture(0)), ("a.json", json_of(labels=[["x"]]))], bytes, r"labels = \"\['x'\]\""),
+    "label twice": ([("a.png", picture(0)), ("a.json", json_of(labels=[3, "3"]))], bytes, "a.png: '3' twice in"),
+    "no number": ([("a.png", picture(0)), ("a.json", b'{"value": NaN}')], bytes, "a.json: value = 'nan'; expected"),
+    "a huge number": (
+        [("a.png", picture(0)), ("a.json", b'{"value": 1' + b"0" * 400 + b"}")], bytes, "value = '10*'; expected a num",
+    ),
+    "other numbers": (
+        [("a.png", picture(0)), ("a.json", json_of(value=1)), ("b.png", picture(1)), ("b.json", json_of(value_b=1))],
+        bytes, "w.tar/b.png has the numbers b, others value",
+    ),
+    "numbers alike": (
+        [("a.png", picture(0)), ("a.json", json_of(value=1, value_value=2))], bytes, "give the names value, value",
+    ),
+    "of two kinds": ([*TWO[:2], ("b.png", picture(1)), ("b.json", json_of(labels=[]))], bytes,
+                     "w.tar/a.png has one class and w.tar/b.png several labels; label all alike"),
     "two labels": ([*TWO, ("b.json", json_of(label=2))], bytes, r"b.json: says class 2, the sample's .cls says 1"),
     "some groups": ([*TWO, ("b.json", json_of(group="g"))], bytes, r"1 sample \(w.tar/a.png\) without group"),
     "split": (

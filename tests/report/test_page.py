@@ -98,6 +98,12 @@ def test_all_facts_are_told(make_facts: MakeFacts) -> None:
         assert figure in text, figure
 
 
+def test_backticks_in_notes_are_code_where_they_pair(make_facts: MakeFacts) -> None:
+    source = render_report(make_facts(notes=("Run `sightline check` <b>`now`.", "a`b was left out")))
+    assert "<bdi>Run <code>sightline check</code> &lt;b&gt;<code>now</code>.</bdi>" in source
+    assert "<bdi>a`b was left out</bdi>" in source
+
+
 def test_weakest_class_stands_first(make_facts: MakeFacts) -> None:
     rows = (
         ClassRow("untested", 0, 0.0, None, None, 0.0),

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sightline import Classifier
+from sightline.classifier import from_arrays
 from sightline.data import open_dataset
 from sightline.data.batches import Batches
 from sightline.data.medical.greys import for_display
 from sightline.data.preprocess import Preprocessing
 from sightline.data.reading.scan import scan, survey
+from sightline.errors import DataError
 from sightline.predictor import Predictor
 from sightline.training.options import Options
 from sightline.training.train import train
@@ -121,3 +124,31 @@ def test_what_a_report_shows_of_an_xray_is_not_black() -> None:
     assert (for_display(np.full((2, 2, 1), 7.0, np.float32)) == 0).all()
     plain = np.full((2, 2, 3), 9, np.uint8)
     assert for_display(plain) is plain
+
+
+def test_deep_arrays_are_fitted_as_deep_files_are(xrays: Path, tmp_path: Path) -> None:
+    """The same pictures as files and as arrays of uint16: the same statistics; and both routes give one answer."""
+    dataset = open_dataset(xrays)
+    stored = np.stack([np.asarray(Image.open(xrays / path)) for path in dataset.paths])
+    names = [dataset.classes[label] for label in dataset.labels]
+    as_array, as_list = from_arrays(stored, names), from_arrays([*stored], names)
+    for row in (0, 100, 239):
+        for arrays in (as_array, as_list):
+            assert np.array_equal(arrays.images.pixels(row), dataset.images.pixels(row))
+    rows = np.arange(len(dataset))
+    assert survey(as_array, rows) == survey(dataset, rows)
+    classifier = Classifier(epochs=4, batch_size=16, learning_rate=0.1, model_options={"width": 8}).fit(stored, names)
+    assert classifier.score([*stored[:100]], names[:100]) > 0.9
+    from_files = classifier.predict_proba([xrays / path for path in dataset.paths[:20]])
+    assert np.array_equal(classifier.predict_proba([*stored[:20]]), from_files)
+    floats = from_arrays((stored / 65535).astype(np.float32)[..., None], names)
+    np.testing.assert_allclose(floats.images.pixels(3), dataset.images.pixels(3), rtol=1e-6)
+
+
+def test_floats_beyond_their_range_and_other_types_are_errors() -> None:
+    pictures = np.full((4, 8, 8), 0.5)
+    pictures[2, 3, 3] = 1.5
+    with pytest.raises(DataError, match=r"images\[2\]: floating-point pixels from 0.5 to 1.5, not 0 to 1"):
+        from_arrays(pictures, list("abab"))
+    with pytest.raises(DataError, match=r"arrays of int64 \(8, 8, 1\); expected uint8 0..255, uint16 0..65535 or fl"):
+        from_arrays(np.zeros((4, 8, 8), np.int64), list("abab"))

@@ -1,6 +1,7 @@
 """The main job on small made pictures: it learns, repeats, stops on NaN, keeps to its budget."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -108,6 +109,24 @@ def test_eight_pictures_can_be_learned_by_heart(tmp_path: Path) -> None:
     run = train(from_arrays(pictures, labels), settings, Options(out=tmp_path / "run"))
     lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["train_loss"] < 0.02 < lines[0]["train_loss"]
+
+
+def test_a_fitted_head_is_epoch_0_and_its_weights_a_name(tmp_path: Path) -> None:
+    """By itself, and before epochs of fine-tuning. Only the last part of the weights' path is told of."""
+    pictures, labels = bars(200)
+    first = train(from_arrays(pictures, labels), FAST, Options(out=tmp_path / "secret" / "first")).path
+    for epochs in (0, 2):
+        settings = {"weights": str(first), "epochs": epochs}
+        run = train(from_arrays(pictures, labels), settings, Options(out=tmp_path / f"head{epochs}"))
+        lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+        assert [line["epoch"] for line in lines] == [*range(epochs + 1)] and lines[0]["step"] == 0
+        assert 0 < lines[0]["train_loss"] < 0.7 and (lines[0]["val_loss"] is None) == (epochs == 0)
+        for name in ("README.md", "report.html"):
+            text = (run.path / name).read_text(encoding="utf-8")
+            assert "loaded from first" in text or name == "README.md"
+            assert "secret" not in text.replace("".join(re.findall("<pre.*?</pre>", text, re.DOTALL)), "")
+    report = (tmp_path / "head0" / "report.html").read_text(encoding="utf-8")
+    assert "Only the head was fitted, so there is nothing to draw." in report
 
 
 def test_a_budget_is_kept(tmp_path: Path) -> None:

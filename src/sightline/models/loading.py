@@ -6,6 +6,7 @@ torchvision's and timm's own rules resize.
 """
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from torch import Tensor, nn
@@ -45,8 +46,8 @@ class LoadReport:
     resized: tuple[str, ...] = ()
 
     def sentence(self) -> str:
-        """One line for the user."""
-        parts = [f"{self.loaded} tensors loaded from {self.origin}"]
+        """One line for the user, which a report and a model card repeat: of a path the last part alone."""
+        parts = [f"{self.loaded} tensors loaded from {PurePath(self.origin).name}"]
         for names, what in (
             (self.replaced, "starts anew"),
             (self.resized, "resized to the image"),

@@ -65,7 +65,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Card:
-    """One tested picture; `lines`: a term, what is said of it, and how (`right`, `wrong` or plain)."""
+    """One tested picture; `lines`: a term, what is said of it, and how: `right`, `wrong`, `plain`, or "": no name."""
 
     path: str
     image: bytes

@@ -31,6 +31,7 @@ def render_report(facts: Common) -> str:
         .render(
             facts=facts,
             **_script(),
+            brand="Sightline report",
             many=len(facts.classes) > MANY,
             title=result.title(facts),
             meaning=result.meaning(facts),
@@ -48,7 +49,9 @@ def render_check(facts: CheckFacts) -> str:
     """What a check found, as one self-contained page."""
     largest = max(sum(of_part.values()) for of_part in facts.counts.values())
     template = _environment().get_template("check.html")
-    return template.render(facts=facts, headline=facts.headline, largest=max(largest, 1), **_script())
+    return template.render(
+        facts=facts, brand="Sightline check", title=facts.headline, largest=max(largest, 1), **_script()
+    )
 
 
 def _script() -> dict[str, str]:

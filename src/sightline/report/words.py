@@ -183,6 +183,8 @@ def learning(history: Sequence[Epoch], figure: str = "Accuracy") -> str:
     """How the training went, in a sentence or two; `figure`: what the task's is called."""
     if not history:
         return "No epoch was recorded, so there is nothing to draw."
+    if history[-1].epoch == 0:
+        return "Only the head was fitted, so there is nothing to draw."
     noun = "1 epoch" if len(history) == 1 else f"{len(history):,} epochs"
     text = f"{noun} in {duration(sum(epoch.seconds for epoch in history))}."
     scored = [(epoch.val_figure, -epoch.epoch) for epoch in history if epoch.val_figure is not None]

@@ -63,12 +63,13 @@ def fit(
     log: Callable[[Epoch], None],
     checkpoints: Checkpoints,
     with_head: bool = False,
+    head_loss: float = math.nan,
     goes_on: bool = True,
 ) -> Outcome:
     """Train the engine's network for `num_steps`, in place, from the last checkpoint on where there is one.
 
-    `with_head`: the head was fitted before; the network as it is competes as epoch 0 for being kept. `goes_on`: False
-    takes what the checkpoint holds. Ctrl-C and SIGTERM raise once a checkpoint is written. Where the loss is no finite
+    `with_head`: the head was fitted before, to `head_loss` on the pictures that train; the network as it is competes as
+    epoch 0 for being kept. `goes_on`: False takes what the checkpoint holds. Ctrl-C and SIGTERM raise once a checkpoint is written. Where the loss is no finite
     number, training goes back to the last checkpoint, and on at a lower rate; the second time TrainingError is raised.
     """
     network, waiting = engine.network, Waiting()
@@ -96,7 +97,8 @@ def fit(
             for record in state.history:
                 log(record)
         else:
-            if with_head and len(selection.labels):
+            if with_head:
+                state.at.batch, state.at.loss_sum = 1, head_loss
                 close_epoch(0.0)
             state.at.epoch = 1
             save()

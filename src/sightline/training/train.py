@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -191,8 +192,9 @@ def _fit(
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
     checkpoints = Checkpoints(work.checkpoints_path, options.checkpoint_s, progress.say)
     with_head = recipe.weights is not None and network.has_linear_head
+    head_loss = nan
     if with_head and not checkpoints.exist:
-        transfer.fit_head(engine, batches, objective, progress)
+        head_loss = transfer.fit_head(engine, batches, objective, progress)
     if "num_steps" not in settled:
         settled = work.settle(
             num_steps=_num_steps(recipe, batches, selection, table, options, chosen, started, progress)
@@ -200,8 +202,9 @@ def _fit(
     num_steps = settled["num_steps"]
     torch.manual_seed(options.seed)  # the trials drew from it, dropout's masks among others
     outcome = loop.fit(
-        engine, batches, selection, recipe, objective, chosen, num_steps, progress, log, checkpoints, with_head, goes_on
-    )
+        engine, batches, selection, recipe, objective, chosen, num_steps, progress, log, checkpoints,
+        with_head, head_loss, goes_on,
+    )  # fmt: skip
 
     def unseen() -> tuple[NDArray[np.float32], Labels]:
         pictures = prepare.selection_of(table, frame, ("val", "calibration"))

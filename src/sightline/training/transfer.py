@@ -30,8 +30,11 @@ class Features:
         return Features(self.x[rows], self.y[rows])
 
 
-def fit_head(engine: TorchEngine, batches: Batches, objective: Objective, progress: Progress) -> None:
-    """Fit the linear head of the engine's network, in place, on its features of the unaugmented pictures."""
+def fit_head(engine: TorchEngine, batches: Batches, objective: Objective, progress: Progress) -> float:
+    """Fit the linear head of the engine's network, in place, on its features of the unaugmented pictures.
+
+    Goes out: the loss on these pictures, without the penalty.
+    """
     raw = _features(engine, replace(batches, augmentations=()), progress)
     mean, std = raw.x.mean(0), raw.x.std(0).clamp_min(1e-3 * float(raw.x.std()) + 1e-12)
     train = Features((raw.x - mean) / std, raw.y)
@@ -43,6 +46,7 @@ def fit_head(engine: TorchEngine, batches: Batches, objective: Objective, progre
         assert head.bias is not None
         head.bias.copy_(b - (w / std) @ mean)
     progress.say(f"Head: fitted on the features of {len(train.y):,} pictures, penalty {penalty:g} by cross-validation")
+    return float(objective.loss(train.x @ w.T + b, train.y))
 
 
 def _features(engine: TorchEngine, batches: Batches, progress: Progress) -> Features:

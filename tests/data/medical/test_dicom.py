@@ -247,21 +247,6 @@ def test_a_folder_of_dicom(tmp_path: Path) -> None:
     assert [data.images.pixels(row).max() for row in (0, 5)] == approx([0.9005 * 255, 0.1005 * 255])
 
 
-def test_files_of_several_frames_are_counted(tmp_path: Path) -> None:
-    from sightline.data.preprocess import Preprocessing
-    from sightline.training import prepare
-    from sightline.training.progress import Silent
-
-    for label, frames in (("a", 1), ("b", 3)):
-        for i in range(4):
-            path = tmp_path / label / f"{i}.dcm"
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(dicom(np.stack([RAMP] * frames)))
-    table = prepare.open_table(tmp_path, None, None, Silent())
-    table = prepare.decode(table, Preprocessing(32, 32), False, 1, Silent(), None)
-    assert "4 files have several frames or pages; the first of each is used" in table.notes
-
-
 def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydicom", None)
     with pytest.raises(MissingExtraError, match=r'pydicom: pip install "sightline\[medical\]"'):

@@ -192,7 +192,7 @@ def test_each_volume_is_unpacked_about_once_an_epoch(tmp_path: Path, monkeypatch
     monkeypatch.setattr(slices, "CACHE_BYTES", 3 * volume().nbytes)
     monkeypatch.setattr(slices, "WINDOW_BYTES", volume().nbytes)
     reads: list[int] = []
-    monkeypatch.setattr(slices, "read_volume", lambda data: reads.append(1) or read_volume(data))
+    monkeypatch.setattr(nifti, "read_volume", lambda data: reads.append(1) or read_volume(data))
     data = open_dataset(folder(tmp_path))
     order = data.order(0, 1, np.arange(60))
     assert sorted(order.tolist()) == list(range(60)) and (np.diff(order) != 1).mean() > 0.3

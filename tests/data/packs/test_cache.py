@@ -44,7 +44,7 @@ class Reads:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
-    from sightline.data.storage.archive import ZipStore
+    from sightline.data.storage.zip_store import ZipStore
 
     seen = Reads()
     for cls in (FolderStore, ZipStore):

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from sightline.data.storage.archive import TarStore, ZipStore, _full_index, _plain_index, _uncompressed
 from sightline.data.storage.names import natural_key
 from sightline.data.storage.store import FolderStore, Store, SubStore, is_archive, open_store
+from sightline.data.storage.tar_store import TarStore, _full_index, _plain_index, _uncompressed
+from sightline.data.storage.zip_store import ZipStore
 from sightline.errors import DataError
 
 FILES = {

@@ -1,4 +1,4 @@
-"""Arrays as pictures. Comes in: numbers of any type and layout; goes out: uint8 (N, H, W, C), or a DataError.
+"""Arrays as pictures. Comes in: numbers of any type and layout; goes out: Pixels (N, H, W, C), or a DataError.
 
 Must not know which file an array comes from.
 """
@@ -6,7 +6,8 @@ Must not know which file an array comes from.
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import MAX_PIXELS
+from sightline.data.decode import MAX_PIXELS, Pixels
+from sightline.data.decoding.deep import in_units
 from sightline.errors import DataError
 
 CHUNK = 1024  # pictures converted at a time, so that no second copy in a wide type is held
@@ -32,26 +33,30 @@ def _volumes(array: NDArray[np.generic]) -> str:
     )
 
 
-def to_uint8(parts: list[NDArray[np.generic]], where: str) -> tuple[list[NDArray[np.uint8]], str]:
-    """Arrays that belong together -> uint8 by one rule, and a sentence on it ("" where the values stay as they are).
+def to_pixels(parts: list[NDArray[np.generic]], where: str) -> tuple[list[Pixels], str]:
+    """Arrays that belong together -> pixels by one rule, and a sentence on it ("" where the values stay as they are).
 
-    Whole numbers from 0 to 255 stay, as floats too; uint16 by round(v / 257), to 8 bits; booleans and floats
-    from 0 to 1 times 255. Anything else raises DataError: what it means is not known.
+    Whole numbers from 0 to 255 stay, as floats too, uint8; so do booleans and floats from 0 to 1 times 255, where
+    that is whole. Other floats from 0 to 1 times 255, and uint16 divided by 257, are float32, as those of files.
+    Anything else raises DataError: what it means is not known.
     """
     kinds = {part.dtype.str for part in parts}
     if len({part.dtype.kind for part in parts}) > 1:
         raise DataError(f"{where}: pictures of different types: {', '.join(sorted(kinds))}; save them alike")
     if all(part.dtype == np.uint8 for part in parts):
-        return [np.asarray(part, np.uint8) for part in parts], ""
+        return list(parts), ""  # type: ignore[arg-type]  # uint8 all of them
     kind = parts[0].dtype.kind
     if kind not in "buif":
         raise DataError(f"{where}: pictures of type {parts[0].dtype}; expected uint8, uint16, bool or float")
     low, high = min(float(part.min()) for part in parts), max(float(part.max()) for part in parts)
     whole = kind != "f" or all(_is_whole(part) for part in parts)
     if kind == "b" or (kind == "f" and low >= 0 and high <= 1):
-        return [_scaled(part, 255.0) for part in parts], "values from 0 to 1 became 0 to 255, rounded"
+        if kind == "b" or all(_is_whole(part, 255.0) for part in parts):
+            return [_rounded(part, 255.0) for part in parts], "values from 0 to 1 became 0 to 255"
+        return [_deep(part, 1) for part in parts], "values from 0 to 1 became 0 to 255, not rounded"
     if parts[0].dtype == np.uint16 and high > 255:
-        return [_scaled(part, 1 / 257) for part in parts], f"16-bit values (up to {high:.0f}) became round(v / 257)"
+        said = f"16-bit values (up to {high:.0f}) became v / 257, not rounded"
+        return [_deep(part, 65535) for part in parts], said
     if parts[0].dtype != np.uint16 and whole and low >= 0 and high <= 255:
         return [part.astype(np.uint8) for part in parts], ""
     hint = " No value needs 16 bits: save them as uint8." if parts[0].dtype == np.uint16 else ""
@@ -69,14 +74,23 @@ def check_picture_size(shape: tuple[int, ...], where: str) -> None:
         raise DataError(f"{where}: {shape[2]}x{shape[1]} pixels a picture, above the limit of {MAX_PIXELS:,}")
 
 
-def _is_whole(array: NDArray[np.generic]) -> bool:
-    """NaN and infinities are no whole numbers."""
-    chunks = (array[i : i + CHUNK].astype(np.float64) for i in range(0, len(array), CHUNK))
-    return all(bool((np.mod(chunk, 1) == 0).all()) for chunk in chunks)
+def _is_whole(array: NDArray[np.generic], factor: float = 1.0) -> bool:
+    """Whether all values times `factor` are, as nearly as their type can say; NaN and infinities are not."""
+    slack = 0.0 if factor == 1.0 or array.dtype.kind != "f" else factor * float(np.finfo(array.dtype.name).eps)
+    chunks = (array[i : i + CHUNK].astype(np.float64) * factor for i in range(0, len(array), CHUNK))
+    return all(bool((np.abs(chunk - np.rint(chunk)) <= slack).all()) for chunk in chunks)
 
 
-def _scaled(array: NDArray[np.generic], factor: float) -> NDArray[np.uint8]:
+def _rounded(array: NDArray[np.generic], factor: float) -> NDArray[np.uint8]:
     scaled = np.empty(array.shape, np.uint8)
     for i in range(0, len(array), CHUNK):
         scaled[i : i + CHUNK] = np.rint(array[i : i + CHUNK].astype(np.float64) * factor)
+    return scaled
+
+
+def _deep(array: NDArray[np.generic], white: float) -> NDArray[np.float32]:
+    """As the pixels of deep files."""
+    scaled = np.empty(array.shape, np.float32)
+    for i in range(0, len(array), CHUNK):
+        scaled[i : i + CHUNK] = in_units(array[i : i + CHUNK], 0, white)
     return scaled

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from sightline.data.dataset import SPLIT_NAMES
+from sightline.data.dataset import SPLIT_NAMES, Dataset, FileImages, encode_labels
 from sightline.data.decode import EXTENSIONS
 from sightline.data.medical import nifti
 from sightline.data.storage.names import Names
@@ -73,6 +73,31 @@ def count(items: Sequence[str], noun: str) -> str:
     """`1 file (a.txt)`, `5 files (a.txt, b.txt, c.txt and 2 more)`, `2 classes (a, b)`"""
     plural = "" if len(items) == 1 else "es" if noun.endswith("s") else "s"
     return f"{len(items)} {noun}{plural} ({few(items)})"
+
+
+def of_files(
+    store: Store,
+    format: str,
+    names: Sequence[str],
+    labels: Sequence[str],
+    splits: Sequence[str] | None,
+    groups: Sequence[str] | None,
+    notes: tuple[str, ...],
+) -> Dataset:
+    """Files with one class each, by its name -> Dataset. Raises DataError as `check_classes` does."""
+    check_classes(store.location, labels, splits)
+    indices, classes = encode_labels(labels)
+    return Dataset(
+        location=store.location,
+        format=format,
+        images=FileImages(store, names),
+        paths=names,
+        labels=indices,
+        classes=classes,
+        groups=groups,
+        splits=splits,
+        notes=notes,
+    )
 
 
 def check_classes(location: str, labels: Sequence[str], splits: Sequence[str] | None) -> None:

@@ -57,13 +57,23 @@ def class_names_in_card(store: Store, column: str) -> list[str] | None:
 
 
 def class_names_in_features(text: bytes, where: str) -> dict[str, list[str]]:
-    """Column -> class names, of the ClassLabel columns in a Parquet file's metadata `huggingface`."""
+    """Column -> class names, of the ClassLabel columns in a Parquet file's metadata `huggingface`, or lists of it."""
     try:
         features = json.loads(text)["info"]["features"]
-        columns = {n: f for n, f in features.items() if isinstance(f, dict) and f.get("_type") == "ClassLabel"}
+        inner = {name: _element(feature) for name, feature in features.items()}
+        columns = {n: f for n, f in inner.items() if isinstance(f, dict) and f.get("_type") == "ClassLabel"}
         return {name: _checked(feature["names"], where, name) for name, feature in columns.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{where}: its metadata `huggingface` cannot be understood ({error!r})") from error
+
+
+def _element(feature: object) -> object:
+    """What a list holds, in each way that `datasets` has written lists; anything else as it is."""
+    if isinstance(feature, list):
+        return feature[0] if len(feature) == 1 else feature
+    if isinstance(feature, dict) and feature.get("_type") in ("Sequence", "List", "LargeList"):
+        return feature.get("feature")
+    return feature
 
 
 def _infos(card: object) -> list[Mapping[str, object]]:
@@ -75,7 +85,8 @@ def _infos(card: object) -> list[Mapping[str, object]]:
 def _names_of(info: Mapping[str, object], column: str, where: str) -> list[str] | None:
     features = info.get("features")
     for feature in features if isinstance(features, list) else []:
-        dtype = feature.get("dtype") if isinstance(feature, dict) and feature.get("name") == column else None
+        mine = feature if isinstance(feature, dict) and feature.get("name") == column else {}
+        dtype = next((mine[key] for key in ("dtype", "list", "sequence") if key in mine), None)
         label = dtype.get("class_label") if isinstance(dtype, dict) else None
         if isinstance(label, dict) and "names" in label:
             return _checked(label["names"], where, column)

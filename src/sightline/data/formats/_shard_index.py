@@ -11,22 +11,28 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from sightline.data.formats._common import count, is_picture
+from sightline.data.formats._held_labels import VALUE, number, value_names
 from sightline.data.storage.names import as_text, is_text, is_visible
 from sightline.data.storage.tar import FILE, FOLDER, Member, Read, members
 from sightline.errors import DataError
 
-LABEL_FIELD, JSON_FIELD, JSON_LABELS = "cls", "json", ("label", "class", "cls")
+LABEL_FIELD, JSON_FIELD, JSON_LABELS, JSON_LISTS = "cls", "json", ("label", "class", "cls"), "labels"
 MAX_LABEL_BYTES = 1 << 20  # a label member larger than this is no label
+
+Label = int | str | list[int | str] | dict[str, float]
 
 
 @dataclass(frozen=True)
 class ShardIndex:
-    """All lists are (n,), in the order of the shard. labels: an index or a name; groups, splits: "" for none."""
+    """All lists are (n,), in the order of the shard. groups, splits: "" for none.
+
+    labels  an index or a name; several of them, a list; or name -> number
+    """
 
     names: list[str] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
-    labels: list[int | str] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
     left_aside: dict[str, int] = field(default_factory=dict)  # field -> how many
@@ -46,7 +52,7 @@ class _Sample:
     """What has been found of one key so far."""
 
     picture: Member | None = None
-    label: int | str | None = None
+    label: Label | None = None
     record: dict[str, object] = field(default_factory=dict)
     labelled_by: str = ""
 
@@ -93,7 +99,7 @@ def _index(samples: dict[str, _Sample], left_aside: dict[str, int], has_end_mark
     if unlabelled:
         raise DataError(
             f"{where}: {count(unlabelled, 'picture')} without a label; each needs KEY.cls, or KEY.json with "
-            f"{' or '.join(JSON_LABELS)}, beside it"
+            f"{', '.join(JSON_LABELS)}, {JSON_LISTS} or {VALUE}, beside it"
         )
     if lonely:
         raise DataError(
@@ -123,7 +129,7 @@ def _text(read: Read, member: Member, where: str) -> str:
 def _take_label(sample: _Sample, what: str, text: str, where: str) -> None:
     """Put a label member into the sample; .cls comes before .json, and two indices must agree."""
     if what == LABEL_FIELD:
-        label: int | str | None = _index_or_name(text.strip())
+        label: Label | None = _index_or_name(text.strip())
         if label == "":
             raise DataError(f"{where}: empty; write an index or a name")
     else:
@@ -148,13 +154,25 @@ def _object(text: str, where: str) -> dict[str, object]:
     return record
 
 
-def _label_of(record: dict[str, object], where: str) -> int | str | None:
+def _label_of(record: dict[str, object], where: str) -> Label | None:
+    """One class comes before several, those before numbers."""
     named = [name for name in JSON_LABELS if name in record]
-    if not named:
-        return None
-    label = record[named[0]]
+    if named:
+        return _index_or_text(record[named[0]], f"{where}: {named[0]}", "an index or a name")
+    if JSON_LISTS in record:
+        labels, expected = record[JSON_LISTS], "a list of names or indices"
+        if not isinstance(labels, list):
+            raise DataError(f"{where}: {JSON_LISTS} = {str(labels)[:80]!a}; expected {expected}")
+        return [_index_or_text(label, f"{where}: {JSON_LISTS}", expected) for label in labels]
+    names = value_names(list(record), where)
+    if not all(map(is_text, names)):
+        raise DataError(f"{where}: the name of a number holds a lone surrogate, which is no character")
+    return {name: number(record[key], f"{where}: {key}") for key, name in names.items()} or None
+
+
+def _index_or_text(label: object, where: str, expected: str) -> int | str:
     if isinstance(label, bool) or not isinstance(label, int | str) or label == "" or not is_text(str(label)):
-        raise DataError(f"{where}: {named[0]} = {str(label)[:80]!a}; expected an index or a name")
+        raise DataError(f"{where} = {str(label)[:80]!a}; expected {expected}")
     return _index_or_name(label.strip()) if isinstance(label, str) else label
 
 

@@ -6,8 +6,8 @@ left aside is said in its notes. Must not open a picture.
 
 from collections.abc import Sequence
 
-from sightline.data.dataset import SPLIT_NAMES, Dataset, FileImages, encode_labels
-from sightline.data.formats._common import EXPECTED, check_classes, count, few, is_picture, parted
+from sightline.data.dataset import SPLIT_NAMES, Dataset
+from sightline.data.formats._common import EXPECTED, count, few, is_picture, of_files, parted
 from sightline.data.storage.names import Repeated
 from sightline.data.storage.store import Store
 from sightline.errors import DataError
@@ -32,18 +32,7 @@ def read(store: Store, entry: str | None) -> Dataset:
     _check_filled(store, depth)
     labels = Repeated(name.split("/")[depth - 1] for name in rows)
     splits = Repeated(SPLIT_NAMES[_top(name).lower()] for name in rows) if depth == 2 else None
-    check_classes(store.location, labels, splits)
-    indices, classes = encode_labels(labels)
-    return Dataset(
-        location=store.location,
-        format="folder",
-        images=FileImages(store, rows),
-        paths=rows,
-        labels=indices,
-        classes=classes,
-        splits=splits,
-        notes=_notes(others, beside, depth),
-    )
+    return of_files(store, "folder", rows, labels, splits, None, _notes(others, beside, depth))
 
 
 def _top(name: str) -> str:

@@ -8,8 +8,8 @@ https://huggingface.co/docs/datasets/image_dataset. Must not open a picture.
 import posixpath
 from collections.abc import Sequence
 
-from sightline.data.dataset import Dataset, FileImages, encode_labels
-from sightline.data.formats._common import check_classes, count, few, is_picture, split_of
+from sightline.data.dataset import Dataset
+from sightline.data.formats._common import count, few, is_picture, of_files, split_of
 from sightline.data.formats._hugging_face import class_names_in_card, unless_only_train
 from sightline.data.formats._table import Table, check_unique, header, read_table, splits_of
 from sightline.data.formats.table import resolve_paths, unused_columns
@@ -35,19 +35,8 @@ def read(store: Store, entry: str | None) -> Dataset:
     written = [label for table in tables for label in table.columns["label"]]
     labels = _named(store, written)
     splits, split_notes = _splits(store.location, tables, files, paths)
-    check_classes(store.location, labels, splits)
-    indices, classes = encode_labels(labels)
-    return Dataset(
-        location=store.location,
-        format="huggingface",
-        images=FileImages(store, paths),
-        paths=paths,
-        labels=indices,
-        classes=classes,
-        groups=_groups(store.location, tables, files),
-        splits=splits,
-        notes=(*split_notes, *_notes(tables, metadata, files, paths, names if entry is None else ())),
-    )
+    notes = (*split_notes, *_notes(tables, metadata, files, paths, names if entry is None else ()))
+    return of_files(store, "huggingface", paths, labels, splits, _groups(store.location, tables, files), notes)
 
 
 def _metadata(names: Sequence[str]) -> list[str]:

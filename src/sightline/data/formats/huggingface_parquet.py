@@ -2,7 +2,8 @@
 
 Comes in: a store with such files, or one of them; goes out: a Dataset. A column holds `struct<bytes, path>` (or, if
 it is called `image`, plain bytes), another the label: an index of the classes that the file's metadata `huggingface` or
-README.md name, a number, or text; `group` where there is one. Splits by file names. The layout is that of
+README.md name, a number, or text; `labels` a list of such, several a picture; or, where there is neither, `value` or
+`value_NAME` numbers; `group` where there is one. Splits by file names. The layout is that of
 https://huggingface.co/docs/hub/datasets-image. Only labels are read here, pictures when asked: see `_parquet_images`.
 """
 
@@ -14,8 +15,9 @@ from typing import Any  # Any: pyarrow has no types
 
 import numpy as np
 
-from sightline.data.dataset import Dataset, encode_labels
-from sightline.data.formats._common import SHARD, SPLIT_WORDS, check_classes, count, few, split_of
+from sightline.data.dataset import Dataset
+from sightline.data.formats._common import SHARD, SPLIT_WORDS, count, few, split_of
+from sightline.data.formats._held_labels import Held, encode, value_names
 from sightline.data.formats._hugging_face import (
     CARD,
     class_names_in_card,
@@ -23,6 +25,7 @@ from sightline.data.formats._hugging_face import (
     unless_only_train,
 )
 from sightline.data.formats._parquet_images import ParquetFile, ParquetImages
+from sightline.data.formats._parquet_labels import Label, named, read_labels
 from sightline.data.formats._table import parquet_errors, parquet_file
 from sightline.data.storage.store import Store
 from sightline.errors import DataError, MissingExtraError
@@ -30,16 +33,18 @@ from sightline.errors import DataError, MissingExtraError
 FEATURES = b"huggingface"  # the key of a Parquet file's metadata
 IMAGES = ("image", "img")  # by preference, where several columns hold pictures
 LABELS = ("label", "labels", "fine_label")  # by preference
-NO_LABEL = -1  # Hugging Face's index of a label that is not told, as in test splits of competitions
 
 
 @dataclass(frozen=True)
 class _Schema:
-    """What must be the same in all files. `image`: the leaf with the bytes; `names`: those of label's classes."""
+    """What must be the same in all files. `image`: the leaf with the bytes; `names`: those of label's classes.
+
+    labels  the column, or those of the numbers
+    """
 
     image: str
     path: str | None
-    label: str
+    labels: tuple[str, ...]
     group: str | None
     names: list[str] | None
     unused: tuple[str, ...]
@@ -50,7 +55,7 @@ class _Columns:
     """What is read of all rows of a file; None: no label."""
 
     file: ParquetFile
-    labels: list[str | int | None]
+    labels: list[Label | None]
     groups: list[str | None] = field(default_factory=list)
     paths: list[str | None] = field(default_factory=list)
 
@@ -75,13 +80,14 @@ def read(store: Store, entry: str | None) -> Dataset:
     columns = [_read_columns(store, name, schema) for name in files]
     kept = [row for row, label in enumerate(label for c in columns for label in c.labels) if label is not None]
     if not kept:
-        raise DataError(f"{store.location}: no row has a label in the column {schema.label}")
+        raise DataError(f"{store.location}: no row has a label in the column {', '.join(schema.labels)}")
     written = _label_names(store.location, columns, schema.names)
     row_splits = [split for c, split in zip(columns, splits, strict=True) for _ in c.labels]
     given = None if None in splits else [str(row_splits[row]) for row in kept]
     given_splits, split_notes = unless_only_train(given)
-    check_classes(store.location, written, given_splits)
-    labels, classes = encode_labels(written)
+    paths = _paths(columns, kept)
+    labels, classes, label_notes = encode(store.location, written, paths, given_splits)
+    notes += label_notes
     empty = (
         [name for name in schema.names or () if name not in classes] if len(classes) < len(schema.names or ()) else []
     )
@@ -96,7 +102,7 @@ def read(store: Store, entry: str | None) -> Dataset:
         location=store.location,
         format="huggingface_parquet",
         images=ParquetImages(store, [c.file for c in columns], schema.image, np.array(kept, np.int64)),
-        paths=_paths(columns, kept),
+        paths=paths,
         labels=labels,
         classes=classes,
         groups=_groups(store.location, columns, kept) if schema.group else None,
@@ -179,33 +185,36 @@ def _schema(store: Store, name: str) -> _Schema:
     ((image, (bytes_leaf, path_leaf)),) = images.items()
     text = (arrow.metadata or {}).get(FEATURES)
     class_labels = class_names_in_features(text, where) if text else {}
-    label = _label_column(where, arrow.names, class_labels)
+    labels = _label_columns(where, arrow.names, class_labels)
     group = "group" if "group" in arrow.names else None
     return _Schema(
         image=bytes_leaf,
         path=path_leaf,
-        label=label,
+        labels=labels,
         group=group,
-        names=class_labels.get(label) or class_names_in_card(store, label),
-        unused=tuple(column for column in arrow.names if column not in (image, label, group)),
+        names=class_labels.get(labels[0]) or class_names_in_card(store, labels[0]),
+        unused=tuple(column for column in arrow.names if column not in (image, *labels, group)),
     )
 
 
-def _label_column(where: str, columns: Sequence[str], class_labels: Mapping[str, Sequence[str]]) -> str:
+def _label_columns(where: str, columns: Sequence[str], class_labels: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The one with the label or the labels, or all with numbers."""
     found = next((name for name in LABELS if name in columns), None)
-    if found is None and len(class_labels) == 1:
-        (found,) = class_labels
-    if found is None:
-        raise DataError(
-            f"{where}: which column is the label? Found {few(columns, 20)}; rename the one that is meant to label"
-        )
-    return found
+    if found is not None:
+        return (found,)
+    if values := value_names(columns, where):
+        return tuple(values)
+    if len(class_labels) == 1:
+        return tuple(class_labels)
+    raise DataError(
+        f"{where}: which column is the label? Found {few(columns, 20)}; rename the one that is meant to label"
+    )
 
 
 def _read_columns(store: Store, name: str, schema: _Schema) -> _Columns:
     """Labels, groups and paths of one file, no pictures."""
     where = f"{store.location}/{name}"
-    wanted = [c for c in (schema.label, schema.group, schema.path) if c]
+    wanted = [c for c in (*schema.labels, schema.group, schema.path) if c]
     try:
         opened = store.open(name)
     except OSError as error:
@@ -214,15 +223,15 @@ def _read_columns(store: Store, name: str, schema: _Schema) -> _Columns:
         parquet = parquet_file(file, where)
         arrow = parquet.schema_arrow
         lacking = [
-            c for c in (schema.label, schema.group, schema.image.partition(".")[0]) if c and c not in arrow.names
+            c for c in (*schema.labels, schema.group, schema.image.partition(".")[0]) if c and c not in arrow.names
         ]
         if lacking or schema.image not in (leaf for leaf, _ in _image_columns(arrow).values()):
             raise DataError(
                 f"{where}: columns {few(arrow.names, 20)}; others of this data set have {schema.image}, "
-                f"{schema.label}{', ' + schema.group if schema.group else ''}"
+                f"{', '.join(schema.labels)}{', ' + schema.group if schema.group else ''}"
             )
         own = class_names_in_features(arrow.metadata[FEATURES], where) if FEATURES in (arrow.metadata or {}) else {}
-        if schema.label in own and own[schema.label] != schema.names:
+        if own.get(schema.labels[0], schema.names) != schema.names:
             raise DataError(
                 f"{where}: other class names, or in another order, than the first file has; write them alike"
             )
@@ -238,7 +247,7 @@ def _read_columns(store: Store, name: str, schema: _Schema) -> _Columns:
     with parquet_errors(where):  # text that is not UTF-8 is found when it is read
         return _Columns(
             file=ParquetFile(name, file_rows, tuple(g.total_byte_size for g in metadata)),
-            labels=_labels(table.column(schema.label), where, schema.names),
+            labels=read_labels(table, schema.labels, where, schema.names),
             groups=[None if v is None else str(v) for v in table.column(schema.group).to_pylist()]
             if schema.group
             else [],
@@ -250,34 +259,17 @@ def _leaf_paths(table: Any, schema: _Schema) -> list[str | None]:
     if schema.path is None:
         return []
     column = table.column(schema.path.rpartition(".")[0])
-    return [path for chunk in column.chunks for path in chunk.flatten()[0].to_pylist()]
+    found = (path for chunk in column.chunks for path in chunk.flatten()[0].to_pylist())
+    return [path if isinstance(path, str) else None for path in found]  # a column of bytes says no names
 
 
-def _labels(column: Any, where: str, names: Sequence[str] | None) -> list[str | int | None]:
-    """Text, or indices; None for no label. Raises DataError for other types and for indices without a name."""
-    from pyarrow import types
-
-    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-    if types.is_string(kind) or types.is_large_string(kind):
-        texts: list[str | int | None] = column.to_pylist()
-        if "" in texts:
-            raise DataError(f"{where}, row {texts.index('') + 1}: an empty label; fill it in or remove the row")
-        return texts
-    if not (types.is_integer(kind) or types.is_boolean(kind)):
-        raise DataError(f"{where}: labels of type {kind}; expected text or whole numbers, one label a picture")
-    indices = [None if v is None or v == NO_LABEL else int(v) for v in column.to_pylist()]
-    for row, index in enumerate(indices, 1) if names is not None else ():
-        if index is not None and not 0 <= index < len(names or ()):
-            raise DataError(f"{where}, row {row}: label {index}, but there are names for 0 to {len(names or ()) - 1}")
-    return list(indices)
-
-
-def _label_names(location: str, columns: Sequence[_Columns], names: Sequence[str] | None) -> list[str]:
-    """The label of each row that has one, as text."""
+def _label_names(location: str, columns: Sequence[_Columns], names: Sequence[str] | None) -> list[Held]:
+    """What each row says that has a label, by names."""
     found = [label for c in columns for label in c.labels if label is not None]
-    if len({type(label) for label in found}) > 1:
+    kinds = {type(one) for label in found for one in (label if isinstance(label, list) else [label])}
+    if len(kinds & {str, int}) > 1:
         raise DataError(f"{location}: labels are text in some files and numbers in others; write them alike")
-    return [names[label] if names is not None and isinstance(label, int) else str(label) for label in found]
+    return [named(label, names) for label in found]
 
 
 def _groups(location: str, columns: Sequence[_Columns], kept: Sequence[int]) -> list[str]:

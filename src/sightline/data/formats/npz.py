@@ -19,7 +19,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from sightline.data.dataset import SPLIT_NAMES, ArrayImages, Dataset, encode_labels
-from sightline.data.formats._arrays import check_picture_size, to_uint8, with_channels
+from sightline.data.formats._arrays import check_picture_size, to_pixels, with_channels
 from sightline.data.formats._common import check_classes, count, few
 from sightline.data.reading.scan import free_memory
 from sightline.data.storage.archive import MAX_DEFLATE_RATIO, reason_of
@@ -36,7 +36,7 @@ PAIRS = (
 )
 CLASS_NAMES = ("class_names", "classes", "label_names")
 MAX_HEADER = 10_000  # numpy's own limit against headers made to exhaust its parser
-MEMORY_SHARE = 0.8  # of the free memory; the arrays and one copy as uint8 must fit
+MEMORY_SHARE = 0.8  # of the free memory; the arrays and one copy as pixels must fit
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def read(store: Store, entry: str | None) -> Dataset:
         raise DataError(f"{where}: not a readable NumPy archive ({reason_of(error)}); fetch it again") from error
     parts = [with_channels(arrays[images], f"{where}: {images}") for images, _, _ in pairs]
     _check_parts(parts, arrays, pairs, where)
-    pixels, rule = to_uint8(parts, where)
+    pixels, rule = to_pixels(parts, where)
     labels = _label_names([(labels, arrays[labels]) for _, labels, _ in pairs], names, where)
     splits = [split for (_, _, split), part in zip(pairs, parts, strict=True) if split for _ in range(len(part))]
     used = {key for pair in pairs for key in pair[:2]} | set(CLASS_NAMES)
@@ -176,12 +176,18 @@ def _check(members: dict[str, _Member], pairs: Sequence[tuple[str, str, str | No
             )
         if not members[key].shape:
             raise DataError(f"{where}: {key} is a single number, no array")
-        needed += members[key].num_bytes + math.prod(members[key].shape)
+        needed += members[key].num_bytes + math.prod(members[key].shape) * (
+            4 if _may_be_deep(members[key].dtype) else 1
+        )
     if needed > MEMORY_SHARE * free_memory():
         raise DataError(
             f"{where}: {needed / 2**30:.1f} GiB when unpacked, but {free_memory() / 2**30:.1f} GiB of memory are free; "
             "write the pictures as files, or as several archives"
         )
+
+
+def _may_be_deep(dtype: np.dtype[np.generic]) -> bool:
+    return dtype.kind == "f" or (dtype.kind == "u" and dtype.itemsize == 2)
 
 
 def _array(archive: zipfile.ZipFile, member: _Member, where: str) -> NDArray[np.generic]:

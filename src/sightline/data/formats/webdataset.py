@@ -9,8 +9,9 @@ key; what follows the dot is the field. Members of a sample usually stand togeth
 
     KEY.jpg   the picture: .jpg .jpeg .png .webp or any other extension of a picture; one a sample
     KEY.cls   the label, UTF-8: an index (`7`) or a name (`cat`)
-    KEY.json  or in its stead an object with `label`, `class` or `cls`, an index or a name;
-              with or without .cls, `group` and `split` where wanted, in all samples or in none
+    KEY.json  or in its stead an object with `label`, `class` or `cls`, an index or a name; with `labels`, a list of
+              them, for several labels a picture; or with `value`, or `value_NAME` each, for numbers.
+              With or without .cls, `group` and `split` where wanted, in all samples or in none
 
 A key occurs once in a shard, and may occur again in another: a row's path is `SHARD/KEY.jpg`. Other fields
 (`seg.png`, `txt`) are left aside and counted. A picture without a label, a label without a picture, a second picture
@@ -28,7 +29,6 @@ Only headers and labels are read here; of a shard on a server no picture is fetc
 """
 
 import contextlib
-import json
 import os
 import posixpath
 from collections import Counter
@@ -40,8 +40,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sightline.data.dataset import SPLIT_NAMES, Dataset, encode_labels
-from sightline.data.formats._common import check_classes, count, few, is_picture
+from sightline.data.dataset import SPLIT_NAMES, Dataset
+from sightline.data.formats._common import count, few, is_picture
+from sightline.data.formats._held_labels import encode
+from sightline.data.formats._shard_classes import CLASS_FILES, ClassNames, class_names_beside, has_index, named
 from sightline.data.formats._shard_index import (
     JSON_FIELD,
     LABEL_FIELD,
@@ -50,19 +52,16 @@ from sightline.data.formats._shard_index import (
     key_and_field,
 )
 from sightline.data.formats._shard_names import common_folder, expand, is_pattern, is_url, local_files, split_of
-from sightline.data.storage.archive import TarStore
-from sightline.data.storage.names import as_text
 from sightline.data.storage.shards import LocalShards, ShardImages, Shards
 from sightline.data.storage.store import FolderStore, Store, SubStore
 from sightline.data.storage.tar import BlockReader
+from sightline.data.storage.tar_store import TarStore
 from sightline.errors import DataError, nearest
 
 if TYPE_CHECKING:
     from sightline.data.storage.shard_cache import RemoteShards
 
-CLASS_FILES = ("classnames.txt", "classes.txt", "classnames.json", "classes.json")
 INFO_FILES = ("_info.json", "info.json")  # counts of samples, for timm; what `convert` writes too
-MAX_CLASS_BYTES = 16 << 20
 LOCAL_BLOCK = 4 << 10  # small members next to each other are one read
 REMOTE_BLOCK = 4 << 10  # of a shard on a server, one request: a label and the next header; pictures are passed over
 NUM_THREADS = 16  # shards indexed at a time; the threads wait for the disk or the network
@@ -125,9 +124,8 @@ def _is_tar(name: str) -> bool:
 
 def _is_shard(names: Sequence[str]) -> bool:
     """Whether the members of a tar are samples: a picture with a label of the same key."""
-    divided = [key_and_field(name) for name in names]
-    labelled = {key for key, what in divided if what in (LABEL_FIELD, JSON_FIELD)}
-    return any(key in labelled for name, (key, _) in zip(names, divided, strict=True) if is_picture(name))
+    labelled = {key for key, what in map(key_and_field, names) if what in (LABEL_FIELD, JSON_FIELD)}
+    return bool(labelled) and any(is_picture(name) and key_and_field(name)[0] in labelled for name in names)
 
 
 def _folder_of(store: Store) -> Path | None:
@@ -151,8 +149,8 @@ def _dataset(location: str, shards: Sequence[str], folder: str, notes: Sequence[
     if num_remote not in (0, len(shards)):
         raise DataError(f"{location}: {num_remote} of {len(shards)} shards are URLs; give local ones or URLs, not both")
     source, indices = _remote(shards) if num_remote else _local(shards)
-    is_indexed = any(isinstance(label, int) for index in indices for label in index.labels)
-    class_names = _class_names(folder) if is_indexed and is_url(folder) == bool(num_remote) else None
+    is_indexed = any(map(has_index, chain.from_iterable(index.labels for index in indices)))
+    class_names = class_names_beside(folder) if is_indexed and is_url(folder) == bool(num_remote) else None
     return _joined(location, shown, source, indices, class_names, notes)
 
 
@@ -211,7 +209,7 @@ def _joined(
     shards: Sequence[str],
     source: Shards,
     indices: Sequence[ShardIndex],
-    class_names: tuple[str, dict[int, str]] | None,
+    class_names: ClassNames | None,
     notes: Sequence[str],
 ) -> Dataset:
     """One table of all shards; `shards` are their names below the folder."""
@@ -220,11 +218,9 @@ def _joined(
         raise DataError(f"{location}: no samples in {count(shards, 'shard')}")
     lengths = [len(index.names) for index in indices]
     written = list(chain.from_iterable(index.labels for index in indices))
-    labels = _named_labels(written, paths, class_names)
     splits, split_notes = _splits(location, shards, indices)
     groups = _all_or_none([g for index in indices for g in index.groups], paths, "group")
-    check_classes(location, labels, splits)
-    label_indices, classes = encode_labels(labels)
+    labels, classes, label_notes = encode(location, named(written, paths, class_names), paths, splits)
     images = ShardImages(
         source,
         np.repeat(np.arange(len(shards), dtype=np.int32), lengths),
@@ -236,32 +232,12 @@ def _joined(
         format="webdataset",
         images=images,
         paths=paths,
-        labels=label_indices,
+        labels=labels,
         classes=classes,
         groups=groups,
         splits=splits,
-        notes=(*notes, *split_notes, *_notes(shards, indices, classes, class_names)),
+        notes=(*notes, *label_notes, *split_notes, *_notes(shards, indices, classes, class_names)),
     )
-
-
-def _named_labels(
-    written: Sequence[int | str], paths: Sequence[str], class_names: tuple[str, dict[int, str]] | None
-) -> list[str]:
-    """Label names a row: an index through the class names where there are any, else as written."""
-    if class_names is None:
-        return [str(label) for label in written]
-    file, names = class_names
-    known, labels = set(names.values()), list[str]()
-    for label, path in zip(written, paths, strict=True):
-        if isinstance(label, int) and label in names:
-            labels.append(names[label])
-        elif str(label) in known:
-            labels.append(str(label))
-        elif isinstance(label, int):
-            raise DataError(f"{path}: class {label}, but {file} names {len(names)}, {min(names)} to {max(names)}")
-        else:
-            raise DataError(f"{path}: {nearest(label, sorted(known), f'class (by {file})')}")
-    return labels
 
 
 def _splits(
@@ -305,7 +281,7 @@ def _notes(
     shards: Sequence[str],
     indices: Sequence[ShardIndex],
     classes: Sequence[str],
-    class_names: tuple[str, dict[int, str]] | None,
+    class_names: ClassNames | None,
 ) -> list[str]:
     notes, fields = [], Counter[str]()
     for index in indices:
@@ -324,39 +300,3 @@ def _notes(
     if unused and class_names:
         notes.append(f"{count(unused, 'class name')} of {class_names[0]} without a picture")
     return notes
-
-
-def _class_names(folder: str) -> tuple[str, dict[int, str]] | None:
-    """The file that names the classes, and index -> name; None where there is no such file. Raises DataError."""
-    if is_url(folder):
-        from sightline.data.storage.remote import read_if_there
-
-        files = ((name, read_if_there(f"{folder}/{name}", MAX_CLASS_BYTES)) for name in CLASS_FILES)
-        return next(((name, _read_class_names(name, data)) for name, data in files if data is not None), None)
-    for place in (folder, posixpath.dirname(folder)):
-        for name in CLASS_FILES:
-            path = Path(place, name)
-            if path.is_file():
-                return name, _read_class_names(str(path), path.read_bytes())
-    return None
-
-
-def _read_class_names(where: str, data: bytes) -> dict[int, str]:
-    try:
-        text = data.decode("utf-8-sig")
-        found = json.loads(text) if where.endswith(".json") else text.rstrip().splitlines()
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: not readable as class names: {error}") from error
-    if isinstance(found, list):
-        found = dict(enumerate(found))
-    elif isinstance(found, dict) and all(isinstance(v, int) for v in found.values()):
-        found = {index: name for name, index in found.items()}
-    try:
-        names = {int(index): as_text(name.strip()) for index, name in found.items()}
-    except (AttributeError, ValueError, TypeError) as error:
-        raise DataError(f"{where}: expected a list of names, or an object of index: name or name: index") from error
-    twice = [name for name, times in Counter(names.values()).items() if times > 1]
-    if twice or "" in names.values() or not names:
-        what = f"the same name for two classes: {few(twice, 20)}" if twice else "an empty name"
-        raise DataError(f"{where}: {what}; classes are told apart by their names")
-    return names

@@ -3,7 +3,7 @@
 What a workstation shows: modality LUT or rescale, then the VOI LUT or the first window, then MONOCHROME1 inverted
 (PS3.3, C.7.6.3, C.11.1, C.11.2, C.7.6.16.2.9 for enhanced objects). Without a window, up to 8 bits are shown over
 their whole range, deeper ones from the smallest to the largest value of the picture, padding aside. Of several
-frames the first is read.
+frames each has its own window; `read_picture` gives the first, `Frames` any.
 
 **Only tags that describe pixels are parsed.** Names, dates and numbers of patients are skipped over, so they cannot
 reach a run, a report, a cache or a message; for the same reason no message of pydicom's is repeated, which may quote
@@ -12,18 +12,21 @@ values. Must not know paths, labels or torch. pydicom and its decoders are the e
 
 import contextlib
 import io
+import os
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import Header, PictureError, Pixels, check_size
+from sightline.data.decode import Header, PictureError, Pixels, check_size, is_dicom
 from sightline.data.medical import dicom_jpeg
-from sightline.data.medical.greys import as_pixels, stretched
+from sightline.data.medical.dicom_greys import grey_values, whole
+from sightline.data.medical.greys import as_pixels
 from sightline.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -46,7 +49,13 @@ TAGS = (
 )  # fmt: skip
 PIXEL_TAGS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 DEFLATED, META_BYTES = b"1.2.840.10008.1.2.1.99", 1 << 16
+RLE = "1.2.840.10008.1.2.5"
 GROUP_LENGTH = b"\x02\0\0\0UL\4\0"  # the first element of the meta header; four bytes of length follow
+START_BYTES = 1 << 14  # of a file, in which the pixels nearly always begin
+# (0028,0008) and (7FE0,0010), of either byte order.
+NUMBER_OF_FRAMES, PIXEL_DATA = (b"\x28\0\x08\0", b"\0\x28\0\x08"), (b"\xe0\x7f\x10\0", b"\x7f\xe0\0\x10")
+MAX_FRAMES = 32_767  # each is a row before any is read
+ITEM_BYTES = 8  # of a compressed frame, before its own
 MAX_INFLATED = 1 << 30  # bytes of a deflated file; more than the largest picture that is read
 GREY = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
@@ -58,17 +67,87 @@ _lock = threading.Lock()
 
 def read_header(data: bytes) -> Header:
     """What the file says of its picture. Raises PictureError."""
-    return _header(_dataset(data, with_pixels=False), data)
+    return _header(_dataset(data, with_pixels=False), len(data))
 
 
 def read_picture(data: bytes) -> tuple[Header, Pixels]:
     """Header and pixels, grey (H, W, 1) or RGB (H, W, 3). Raises PictureError, or MissingExtraError."""
     dataset = _dataset(data, with_pixels=True)
-    header = _header(dataset, data)
-    stored, photometric = _stored(dataset, header)
+    header = _header(dataset, len(data))
+    return header, _frame(dataset, header, 0)
+
+
+class Frames:
+    """A file whose frames are decoded one at a time, when asked; the file stays in memory as it is. Safe from threads.
+
+    header     of each frame
+    num_bytes  of the file
+    """
+
+    def __init__(self, data: bytes) -> None:
+        """Raises PictureError, or MissingExtraError."""
+        with _reasons():
+            self._dataset = _dataset(data, with_pixels=True)
+            found = _header(self._dataset, len(data))
+            for _ in self._dataset.iterall():  # pydicom parses an element when it is first asked for
+                pass
+        self._dataset.buffer = None  # the whole file, of whose pixels there is a copy by now
+        self._num_frames, self.num_bytes = found.num_frames, len(data)
+        self.header = replace(found, num_frames=1, num_bytes=len(data) // found.num_frames)
+
+    def __len__(self) -> int:
+        return self._num_frames
+
+    def pixels(self, index: int) -> Pixels:
+        """One frame, grey (H, W, 1) or RGB (H, W, 3). Raises PictureError, or MissingExtraError."""
+        with _reasons():
+            return _frame(self._dataset, self.header, index)
+
+
+def count_frames(file: IO[bytes]) -> int:
+    """How many frames the file open at its start has; 1 where it is no DICOM, or its frames are not read.
+
+    Raises PictureError for a damaged one, MissingExtraError without pydicom, OSError.
+    """
+    start = file.read(START_BYTES)
+    is_packed = DEFLATED in start[:META_BYTES]
+    ends_here = len(start) < START_BYTES or any(tag in start for tag in PIXEL_DATA)
+    if not is_dicom(start) or (ends_here and not is_packed and not any(tag in start for tag in NUMBER_OF_FRAMES)):
+        return 1  # nearly every file, in a tenth of pydicom's time
+    with _reasons():
+        if is_packed:
+            data = start + file.read()
+            dataset, num_bytes = _dataset(data, with_pixels=False), len(data)
+        else:
+            num_bytes = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            dataset = _parsed(file, with_pixels=False)
+        header = _header(dataset, num_bytes)
+        try:
+            _decoder(dataset)
+        except PictureError:  # such as of video: one reason, not one a frame
+            return 1
+        return header.num_frames
+
+
+@contextlib.contextmanager
+def _reasons() -> Iterator[None]:
+    """Any error of pydicom's, which raises nearly every type when an element is first asked for, as a PictureError."""
+    try:
+        yield
+    except (PictureError, MissingExtraError, OSError):
+        raise
+    except MemoryError as error:
+        raise PictureError("not enough memory to read it") from error
+    except Exception as error:
+        raise PictureError(f"damaged DICOM: its tags cannot be parsed ({type(error).__name__})") from None
+
+
+def _frame(dataset: "Dataset", header: Header, index: int) -> Pixels:
+    stored, photometric = _stored(dataset, header, index)
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # damaged scales may be anything; the result is checked
-            return header, _pixels(dataset, stored, photometric)
+            return _pixels(dataset, stored, photometric, index)
     except PictureError:
         raise
     except Exception as error:  # tables and windows hold anything in damaged files
@@ -77,15 +156,19 @@ def read_picture(data: bytes) -> tuple[Header, Pixels]:
 
 def _dataset(data: bytes, with_pixels: bool) -> "Dataset":
     """The tags in TAGS alone."""
+    if DEFLATED in data[:META_BYTES]:
+        _check_inflated(data)
+    return _parsed(io.BytesIO(data), with_pixels)
+
+
+def _parsed(file: IO[bytes], with_pixels: bool) -> "Dataset":
     try:
         import pydicom
     except ImportError as error:
         raise MissingExtraError("reading DICOM", "pydicom", "medical") from error
     _hush()
-    if DEFLATED in data[:META_BYTES]:
-        _check_inflated(data)
     try:
-        return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not with_pixels, specific_tags=list(TAGS))
+        return pydicom.dcmread(file, stop_before_pixels=not with_pixels, specific_tags=list(TAGS))
     except Exception as error:  # pydicom raises nearly every type on damaged files
         raise PictureError(f"damaged DICOM: its tags cannot be parsed ({type(error).__name__})") from None
 
@@ -112,33 +195,36 @@ def _check_inflated(data: bytes) -> None:
         raise PictureError("damaged DICOM: it cannot be unpacked") from None
 
 
-def _header(dataset: "Dataset", data: bytes) -> Header:
-    rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
+def _header(dataset: "Dataset", num_bytes: int) -> Header:
+    """`num_bytes`: of the file."""
+    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
     check_size(columns, rows)
     grey = dataset.get("PhotometricInterpretation") in GREY
     is_float = not grey or "BitsStored" not in dataset
-    bits = _whole(dataset, "BitsStored", 32)
+    bits = whole(dataset, "BitsStored", 32)
     mode = "RGB" if not grey else "F" if is_float else "I;16" if bits > 8 else "L"
-    frames = _whole(dataset, "NumberOfFrames", 1)
-    return Header(columns, rows, mode, "DICOM", grey, bits=bits, num_frames=frames, num_bytes=len(data))
+    frames = whole(dataset, "NumberOfFrames", 1)
+    if frames > MAX_FRAMES:
+        raise PictureError(f"a DICOM file of {frames:,} frames, above the limit of {MAX_FRAMES:,}")
+    if frames > 1 and frames * _frame_bytes(dataset, rows * columns) > num_bytes:
+        raise PictureError(f"damaged DICOM: {frames:,} frames of {columns}x{rows} are not in {num_bytes:,} bytes")
+    return Header(columns, rows, mode, "DICOM", grey, bits=bits, num_frames=frames, num_bytes=num_bytes)
 
 
-def _whole(dataset: "Dataset", name: str, default: int | None = None) -> int:
-    """A count that must be positive."""
+def _frame_bytes(dataset: "Dataset", num_pixels: int) -> int:
+    """The least that a frame takes of the file; colours may be stored at half their number."""
     try:
-        value = dataset.get(name)
-        number = default if value is None else int(value)
-    except Exception:  # of pydicom's, on values that are no numbers
-        number = -1
-    if number is None:
-        raise PictureError(f"a DICOM file without {name}: it holds no picture (a report, a plan or a film order?)")
-    if number < 1:
-        raise PictureError(f"damaged DICOM: {name} is no positive number")
-    return number
+        syntax = dataset.file_meta.TransferSyntaxUID
+        if syntax.is_deflated or syntax.is_encapsulated:
+            return 0 if syntax.is_deflated else ITEM_BYTES
+    except Exception:  # missing, or no UID: said when pixels are decoded
+        return 0
+    samples, bits = whole(dataset, "SamplesPerPixel", 1), whole(dataset, "BitsAllocated", 1)
+    return num_pixels * samples * bits // (16 if samples > 1 else 8)
 
 
-def _stored(dataset: "Dataset", header: Header) -> tuple[NDArray[np.generic], str]:
-    """The first frame as stored, (H, W) or (H, W, 3), and its photometric interpretation then."""
+def _stored(dataset: "Dataset", header: Header, index: int) -> tuple[NDArray[np.generic], str]:
+    """A frame as stored, (H, W) or (H, W, 3), and its photometric interpretation then."""
     if not any(name in dataset for name in PIXEL_TAGS):
         raise PictureError("a DICOM file without pixels: it is cut off before them, or holds a report or a plan")
     photometric = dataset.get("PhotometricInterpretation")
@@ -147,7 +233,9 @@ def _stored(dataset: "Dataset", header: Header) -> tuple[NDArray[np.generic], st
         raise PictureError(f"a DICOM file whose colour space is {known}, which is not read")
     decoder, syntax = _decoder(dataset)
     try:
-        array, facts = decoder.as_array(dataset, index=0)
+        # RLE by pydicom itself: a decoder in Rust, where it is installed, ends the process on damage.
+        plugin = "pydicom" if dataset.file_meta.TransferSyntaxUID == RLE else ""
+        array, facts = decoder.as_array(dataset, index=index, decoding_plugin=plugin)
     except Exception as error:  # of decoders written in C, of pydicom, of numpy
         kind = type(error).__name__
         raise PictureError(
@@ -182,9 +270,9 @@ def _decoder(dataset: "Dataset") -> "tuple[Decoder, str]":
     return decoder, name
 
 
-def _pixels(dataset: "Dataset", stored: NDArray[np.generic], photometric: str) -> Pixels:
+def _pixels(dataset: "Dataset", stored: NDArray[np.generic], photometric: str, index: int) -> Pixels:
     if photometric in GREY:
-        grey = _grey(dataset, stored.astype(np.float64))
+        grey = grey_values(dataset, stored.astype(np.float64), index)
         if not np.isfinite(grey).all():
             raise PictureError("DICOM pixels that are no numbers, or that are scaled to none (NaN or infinite)")
         return as_pixels(255.0 - grey if photometric == "MONOCHROME1" else grey)
@@ -194,7 +282,7 @@ def _pixels(dataset: "Dataset", stored: NDArray[np.generic], photometric: str) -
         colours = apply_color_lut(stored, dataset)[:, :, :3]
         return _eight_bits(colours, 8 * colours.dtype.itemsize)
     if photometric == "RGB" and stored.ndim == 3:
-        return _eight_bits(stored, _whole(dataset, "BitsStored"))
+        return _eight_bits(stored, whole(dataset, "BitsStored"))
     raise PictureError("damaged DICOM: its colour space and its channels do not fit")
 
 
@@ -206,99 +294,3 @@ def _eight_bits(colours: NDArray[np.generic], bits: int) -> NDArray[np.uint8]:
         np.uint8
     )
     return eight
-
-
-def _grey(dataset: "Dataset", stored: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Stored values (H, W) -> greys 0..255, before MONOCHROME1 is inverted."""
-    rescaled = _modality(dataset, stored)
-    voi = _group(dataset, "FrameVOILUTSequence", "WindowCenter")
-    if "VOILUTSequence" in voi and len(voi.VOILUTSequence):
-        table, bits = _table(voi.VOILUTSequence[0], _is_signed(dataset))
-        return np.asarray(table(rescaled) * (255.0 / (2**bits - 1)), np.float64)
-    centre, width = _first(voi, "WindowCenter"), _first(voi, "WindowWidth")
-    if centre is not None and width is not None:
-        return 255.0 * window(rescaled, centre, width, str(voi.get("VOILUTFunction") or "LINEAR"))
-    bits = 64 if "BitsStored" not in dataset else _whole(dataset, "BitsStored")
-    if bits <= 8:
-        span = np.array([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] if _is_signed(dataset) else [0, 2**bits - 1])
-        shown = _modality(dataset, span.astype(np.float64))
-    else:
-        shown = rescaled[~_padding(dataset, stored)]
-    low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.0, 0.0)
-    return stretched(rescaled, low, high)
-
-
-def window(values: NDArray[np.float64], centre: float, width: float, function: str) -> NDArray[np.float64]:
-    """Values -> 0..1 by a window (PS3.3, C.11.2.1.2 and C.11.2.1.3). Raises PictureError for one without width."""
-    function = function.strip().upper()
-    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
-        raise PictureError("a DICOM window of an unknown function; LINEAR, LINEAR_EXACT and SIGMOID are read")
-    if not np.isfinite([centre, width]).all() or width < (1 if function == "LINEAR" else np.finfo(float).tiny):
-        raise PictureError(f"damaged DICOM: a window of width {width:g}")
-    if function == "SIGMOID":
-        return np.asarray(1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -700, 700))), np.float64)
-    if function == "LINEAR":
-        centre, width = centre - 0.5, width - 1.0
-    if width == 0:
-        return np.asarray(values > centre, np.float64)
-    return np.asarray(np.clip((values - centre) / width + 0.5, 0.0, 1.0), np.float64)
-
-
-def _modality(dataset: "Dataset", stored: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Stored values -> the modality's, such as Hounsfield units."""
-    if "ModalityLUTSequence" in dataset and len(dataset.ModalityLUTSequence):
-        return _table(dataset.ModalityLUTSequence[0], _is_signed(dataset))[0](stored)
-    group = _group(dataset, "PixelValueTransformationSequence", "RescaleSlope")
-    slope, intercept = _first(group, "RescaleSlope"), _first(group, "RescaleIntercept")
-    return stored * (1.0 if slope is None else slope) + (0.0 if intercept is None else intercept)
-
-
-def _table(item: "Dataset", is_signed: bool) -> tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], int]:
-    """A lookup table (PS3.3, C.11.1.1) as a function of values, and its bits an entry."""
-    descriptor = [int(v) for v in item.LUTDescriptor]
-    num_entries, first, bits = descriptor[0] % 65536 or 65536, descriptor[1], descriptor[2]
-    if is_signed and first > 32767:
-        first -= 65536
-    data = item.LUTData
-    entries = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.atleast_1d(np.array(data, np.int64))
-    if bits == 8 and len(entries) * 2 in (num_entries, num_entries + 1) and isinstance(data, bytes):
-        entries = np.frombuffer(data, np.uint8)
-    entries = entries[:num_entries].astype(np.float64)
-    if len(entries) < num_entries or not 8 <= bits <= 16:
-        raise PictureError("damaged DICOM: a lookup table shorter than it says")
-    return lambda values: entries[np.clip(values - first, 0, num_entries - 1).astype(np.int64)], bits
-
-
-def _is_signed(dataset: "Dataset") -> bool:
-    return int(dataset.get("PixelRepresentation") or 0) == 1
-
-
-def _padding(dataset: "Dataset", stored: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Where stored values are padding around the picture, (H, W)."""
-    value, limit = _first(dataset, "PixelPaddingValue"), _first(dataset, "PixelPaddingRangeLimit")
-    if value is None:
-        return np.zeros(stored.shape, bool)
-    low, high = sorted((value, value if limit is None else limit))
-    return (stored >= low) & (stored <= high)
-
-
-def _group(dataset: "Dataset", sequence: str, name: str) -> "Dataset":
-    """The dataset that holds the tag `name`: the file itself, or the functional group of its first frame."""
-    if name in dataset:
-        return dataset
-    for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
-        items = dataset.get(groups)
-        inner = items[0].get(sequence) if items else None
-        if inner:
-            found: Dataset = inner[0]
-            return found
-    return dataset
-
-
-def _first(dataset: "Dataset", name: str) -> float | None:
-    """A number, the first of several; None where there is none."""
-    value = dataset.get(name)
-    if value is None or value == "":
-        return None
-    several = isinstance(value, Sequence) and not isinstance(value, str)
-    return float(value[0] if several else value) if not several or len(value) else None

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import PictureError, Pixels, check_size
+from sightline.data.decode import Header, PictureError, Pixels, check_size
 from sightline.data.medical.greys import as_pixels, stretched
 from sightline.errors import MissingExtraError
 
@@ -54,6 +54,21 @@ class Volume:
     intercept: float
     low: float
     high: float
+
+    def __len__(self) -> int:
+        return len(self.voxels)
+
+    @property
+    def num_bytes(self) -> int:
+        """Of memory."""
+        return self.voxels.nbytes
+
+    @property
+    def header(self) -> Header:
+        """Of each slice."""
+        height, width = self.voxels.shape[1:]
+        bits, num_bytes = 8 * self.voxels.dtype.itemsize, self.voxels[0].nbytes
+        return Header(width, height, "F", "NIFTI", True, bits, num_bytes=num_bytes)
 
     def pixels(self, index: int) -> Pixels:
         """One slice, (H, W, 1)."""

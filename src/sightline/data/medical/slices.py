@@ -1,95 +1,145 @@
 """Volumes among the files of a data set -> a row for each slice. Comes in: a Dataset of files, as the folder or table
-format read it; goes out: the same with the axial slices of each NIfTI volume in the place of its row.
+format read it; goes out: the same with the axial slices of each NIfTI volume, and the frames of each DICOM file that
+has several, in the place of its row.
 
-A slice is `scan.nii.gz#17` (from 0, lowest first). Its label is that of its volume; its group is the volume, so that
-no volume parts between splits, or the table's own `group`, such as the patient. How slices look is settled in `nifti`.
-A picture to be answered is named likewise.
-Only headers are read here: a volume whose header cannot be read is one row, reported with its reason when pictures
+A slice is `scan.nii.gz#17` (from 0, lowest first), a frame `film.dcm#17`. Its label is that of its file; its group is
+the file, so that none parts between splits, or the table's own `group`, such as the patient. How slices look is settled
+in `nifti`, frames in `dicom`. A picture to be answered is named likewise.
+Only headers are read here: a file whose header cannot be read is one row, reported with its reason when pictures
 are read. Must not know formats, networks or torch.
 """
 
 import dataclasses
+import io
+import os
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.dataset import Dataset, FileImages
-from sightline.data.decode import Header, PictureError, Pixels
-from sightline.data.medical.nifti import EXTENSIONS, PACKED_HEAD_BYTES, Shape, Volume, read_shape, read_volume
+from sightline.data.decode import Header, PictureError, Pixels, decode
+from sightline.data.decoding.opening import MEDICAL
+from sightline.data.medical import dicom, nifti
 from sightline.data.storage.names import Names, Repeated
 from sightline.data.storage.order import Layout
-from sightline.data.storage.store import Store
+from sightline.errors import MissingExtraError
 
-CACHE_BYTES = 1 << 30  # of volumes that stay unpacked, the last one read at least
+CACHE_BYTES = 1 << 30  # of files that stay in memory, volumes unpacked; the last one read at least
 WINDOW_BYTES = 256 << 20  # how far a slice moves in the shuffle: with volumes at its ends, well within the cache
 NUM_THREADS = 16
-_SLICE = re.compile(r"(?P<volume>.*\.nii(\.gz)?)#(?P<index>\d+)", re.IGNORECASE | re.DOTALL)
+_SLICE = re.compile(r"(?P<file>.*\.(nii|nii\.gz|dcm|dicom))#(?P<index>\d+)", re.IGNORECASE | re.DOTALL)
+
+
+class Stack(Protocol):
+    """A file of several pictures, each decoded when asked. header: of each of them; num_bytes: of memory."""
+
+    @property
+    def header(self) -> Header: ...
+
+    @property
+    def num_bytes(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def pixels(self, index: int) -> Pixels: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """What the header of a file says. num_slices: 0 of a picture; num_bytes: of each slice, about."""
+
+    num_slices: int = 0
+    num_bytes: int = 0
+    has_orientation: bool = True
 
 
 def with_slices(dataset: Dataset) -> Dataset:
-    """A data set with the slices of each volume in the place of its row; any other as it is."""
+    """A data set with the slices or frames of a file in the place of its row; one without such files as it is."""
     files = dataset.images
-    if not isinstance(files, FileImages) or not any(map(is_volume, files.names)):
+    if not isinstance(files, FileImages) or not any(is_volume(name) or may_have_frames(name) for name in files.names):
         return dataset
     with ThreadPoolExecutor(NUM_THREADS) as pool:
-        shapes = list(pool.map(lambda name: _shape(files.store, name), files.names))
-    counts = np.array([1 if shape is None else shape.num_slices for shape in shapes])
-    sizes = np.array([0 if s is None else s.height * s.width * s.bits // 8 for s in shapes], np.int64)
+        read = pool.map(lambda name: _file(files.store.open, name), files.names)
+        found = [file or _File(int(is_volume(name))) for name, file in zip(files.names, read, strict=True)]
+    if not any(file.num_slices for file in found):
+        return dataset
+    counts = np.array([max(1, file.num_slices) for file in found])
+    sizes = np.array([file.num_bytes for file in found], np.int64)
     row = np.repeat(np.arange(len(counts)), counts)
     index = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     names = Names(
-        f"{dataset.paths[r]}#{i}" if is_volume(files.names[r]) else dataset.paths[r]
+        f"{dataset.paths[r]}#{i}" if found[r].num_slices else dataset.paths[r]
         for r, i in zip(row.tolist(), index, strict=True)
     )
     groups = dataset.paths if dataset.groups is None else dataset.groups
+    is_stack = np.array([file.num_slices > 0 for file in found])
     return dataclasses.replace(
         dataset,
-        format="nifti",
-        images=SliceImages(files, row, index, sizes[row], Volumes(files.store.read)),
+        format="nifti" if any(map(is_volume, files.names)) else dataset.format,
+        images=SliceImages(files, row, index, sizes[row], is_stack, Volumes(files.store.read)),
         paths=names,
         labels=dataset.labels[row],
         groups=Repeated(groups[r] for r in row.tolist()),
         splits=None if dataset.splits is None else Repeated(dataset.splits[r] for r in row.tolist()),
-        notes=(*dataset.notes, *_notes(files.names, shapes, counts)),
+        notes=(*dataset.notes, *_notes(files.names, found)),
     )
 
 
-def _notes(names: Sequence[str], shapes: Sequence[Shape | None], counts: NDArray[np.intp]) -> list[str]:
-    volumes = [i for i, name in enumerate(names) if is_volume(name)]
-    unplaced = [n for n, s in zip(names, shapes, strict=True) if s is not None and not s.has_orientation]
-    notes = [
-        f"{len(volumes):,} volumes were cut into {int(counts[volumes].sum()):,} axial slices; each has its volume's "
-        "label, and those of a volume stay together in one split"
-    ]
+def _notes(names: Sequence[str], files: Sequence[_File]) -> list[str]:
+    unplaced = [name for name, file in zip(names, files, strict=True) if not file.has_orientation]
+    notes = []
+    for of_volumes, what, parts in ((True, "volumes", "axial slices"), (False, "files of several frames", "frames")):
+        counts = [
+            f.num_slices for n, f in zip(names, files, strict=True) if f.num_slices and is_volume(n) == of_volumes
+        ]
+        if counts:
+            notes.append(
+                f"{len(counts):,} {what} were cut into {sum(counts):,} {parts}; each has its "
+                f"{'volume' if of_volumes else 'file'}'s label, and those of a {'volume' if of_volumes else 'file'} "
+                "stay together in one split"
+            )
     if unplaced:
         notes.append(f"{len(unplaced)} volumes say no orientation ({few(unplaced)}); taken as NIfTI's default")
     return notes
 
 
-def _shape(store: Store, name: str) -> Shape | None:
-    """None for a picture, and for a volume whose header cannot be read; why is said when it is read as a picture."""
-    if not is_volume(name):
-        return None
+def _file(open_file: Callable[[str], IO[bytes]], name: str) -> _File | None:
+    """None where the header cannot be read; why is said when the pixels are."""
     try:
-        return read_shape(_start(store, name))
+        if is_volume(name):
+            with open_file(name) as file:
+                shape = nifti.read_shape(file.read(nifti.PACKED_HEAD_BYTES))
+            num_bytes = shape.height * shape.width * shape.bits // 8
+            return _File(shape.num_slices, num_bytes, shape.has_orientation)
+        if may_have_frames(name):
+            with open_file(name) as file:
+                num_frames = dicom.count_frames(file)
+                num_bytes = file.seek(0, os.SEEK_END) // num_frames if num_frames > 1 else 0
+            return _File(num_frames, num_bytes) if num_frames > 1 else _File()
+    except MissingExtraError:
+        if is_volume(name):
+            raise
+        return None
     except (PictureError, OSError):
         return None
-
-
-def _start(store: Store, name: str) -> bytes:
-    with store.open(name) as file:
-        return file.read(PACKED_HEAD_BYTES)
+    return _File()
 
 
 def is_volume(name: str) -> bool:
     """Whether the extension is a volume's."""
-    return name.lower().endswith(EXTENSIONS)
+    return name.lower().endswith(nifti.EXTENSIONS)
+
+
+def may_have_frames(name: str) -> bool:
+    """Whether the extension is one of DICOM's."""
+    return name.lower().endswith(MEDICAL)
 
 
 def few(names: Sequence[str]) -> str:
@@ -99,12 +149,16 @@ def few(names: Sequence[str]) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class SliceImages:
-    """Slices of volumes, and pictures among them: file, index in the file and bytes unpacked are (N,)."""
+    """Slices of volumes and frames, and pictures among them: file, index in the file and bytes of each are (N,).
+
+    is_stack  of each file, whether it has slices or frames
+    """
 
     files: FileImages
     file: NDArray[np.intp]
     index: NDArray[np.intp]
     num_bytes: NDArray[np.int64]
+    is_stack: NDArray[np.bool_]
     volumes: "Volumes"
 
     def __len__(self) -> int:
@@ -112,27 +166,27 @@ class SliceImages:
 
     def pixels(self, row: int, min_side: int | None = None) -> Pixels:
         file = int(self.file[row])
-        if not is_volume(self.files.names[file]):
+        if not self.is_stack[file]:
             return self.files.pixels(file, min_side)
         return self.volumes.get(self.files.names[file]).pixels(int(self.index[row]))
 
     def read(self, row: int, min_side: int | None = None) -> tuple[Header, Pixels]:
         file = int(self.file[row])
-        if not is_volume(self.files.names[file]):
+        if not self.is_stack[file]:
             return self.files.read(file, min_side)
         volume = self.volumes.get(self.files.names[file])
-        height, width = volume.voxels.shape[1:]
-        bits, num_bytes = 8 * volume.voxels.dtype.itemsize, volume.voxels[0].nbytes
-        header = Header(width, height, "F", "NIFTI", True, bits, num_bytes=num_bytes)
-        return header, volume.pixels(int(self.index[row]))
+        return volume.header, volume.pixels(int(self.index[row]))
 
     def size(self, row: int) -> tuple[int, int]:
-        header = self.read(row)[0]
+        file = int(self.file[row])
+        if not self.is_stack[file]:
+            return self.files.size(file)
+        header = self.volumes.get(self.files.names[file]).header
         return header.height, header.width
 
     def encoded(self, row: int) -> bytes | None:
         file = int(self.file[row])
-        return None if is_volume(self.files.names[file]) else self.files.encoded(file)
+        return None if self.is_stack[file] else self.files.encoded(file)
 
     def order(self, seed: int, epoch: int, rows: NDArray[np.intp], part: tuple[int, int]) -> NDArray[np.intp]:
         """Volume after volume, mixed within a window, so that each is unpacked about once an epoch."""
@@ -144,15 +198,15 @@ class SliceImages:
 
 
 class Volumes:
-    """Unpacked volumes by their name, the last ones read; safe from many threads."""
+    """Unpacked volumes and files of frames by their name, the last ones read; safe from many threads."""
 
     def __init__(self, read: Callable[[str], bytes]) -> None:
         self._read = read
         self._lock = threading.Lock()
         self._reading: dict[str, threading.Lock] = {}
-        self._kept: OrderedDict[str, Volume] = OrderedDict()
+        self._kept: OrderedDict[str, Stack] = OrderedDict()
 
-    def get(self, name: str) -> Volume:
+    def get(self, name: str) -> Stack:
         """Raises PictureError, or OSError where the file cannot be read."""
         with self._lock:
             reading = self._reading.setdefault(name, threading.Lock())
@@ -161,36 +215,37 @@ class Volumes:
                 if name in self._kept:
                     self._kept.move_to_end(name)
                     return self._kept[name]
-            volume = read_volume(self._read(name))
+            volume: Stack = (nifti.read_volume if is_volume(name) else dicom.Frames)(self._read(name))
             with self._lock:
                 self._kept[name] = volume
-                while len(self._kept) > 1 and sum(v.voxels.nbytes for v in self._kept.values()) > CACHE_BYTES:
+                while len(self._kept) > 1 and sum(v.num_bytes for v in self._kept.values()) > CACHE_BYTES:
                     self._kept.popitem(last=False)
             return volume
 
     def slice(self, name: str) -> Pixels | None:
-        """The pixels of `scan.nii.gz#17`; None for the name of a picture.
+        """The pixels of `scan.nii.gz#17` or `film.dcm#17`; None for the name of a picture.
 
         Raises PictureError for a volume without the number of a slice, and for a slice that it does not have.
         """
         found = _SLICE.fullmatch(name)
-        if not found and not is_volume(name):
+        if not found and not is_volume(name) and not may_have_frames(name):
             return None
-        path = found["volume"] if found else name
-        volume = self.get(path)
-        count = len(volume.voxels)
-        if found and int(found["index"]) < count:
-            return volume.pixels(int(found["index"]))
-        raise PictureError(f"a volume of {count} slices; name one of them, {Path(path).name}#0 to #{count - 1}")
+        path = found["file"] if found else name
+        if not found and not is_volume(path):
+            data = self._read(path)
+            count = dicom.count_frames(io.BytesIO(data))
+            if count == 1:
+                return decode(data)
+        else:
+            volume = self.get(path)
+            count = len(volume)
+            if found and int(found["index"]) < count:
+                return volume.pixels(int(found["index"]))
+        what = "a volume of {} slices" if is_volume(path) else "a file of {} frames"
+        raise PictureError(f"{what.format(count)}; name one of them, {Path(path).name}#0 to #{count - 1}")
 
 
 def slice_names(path: str) -> list[str]:
-    """A volume's slices, each by its name; a picture, or a volume whose header cannot be read, as it is."""
-    if not is_volume(path):
-        return [path]
-    try:
-        with open(path, "rb") as file:
-            shape = read_shape(file.read(PACKED_HEAD_BYTES))
-    except (PictureError, OSError):
-        return [path]
-    return [f"{path}#{index}" for index in range(shape.num_slices)]
+    """A file's slices or frames, each by its name; a picture, or what cannot be read, as it is."""
+    found = _file(lambda name: Path(name).open("rb"), path)  # noqa: SIM115  closed there
+    return [f"{path}#{index}" for index in range(found.num_slices)] if found and found.num_slices else [path]

@@ -51,7 +51,8 @@ def is_archive(path: Path) -> bool:
 
 def open_store(path: Path) -> Store:
     """The folder or archive at `path`. Raises DataError if there is none or it is damaged."""
-    from sightline.data.storage.archive import TarStore, ZipStore
+    from sightline.data.storage.tar_store import TarStore
+    from sightline.data.storage.zip_store import ZipStore
 
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")

@@ -10,8 +10,8 @@ Formats: POSIX.1-1988 (ustar), POSIX.1-2001 (pax), GNU long names, and version 7
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sightline.data.storage.archive import BLOCK, MAX_LENGTH_DIGITS, pax_records, short_name
 from sightline.data.storage.names import as_text
+from sightline.data.storage.tar_headers import BLOCK, MAX_LENGTH_DIGITS, pax_records, short_name
 from sightline.errors import DataError
 
 Read = Callable[[int, int], bytes]  # (offset, size) -> the bytes there

@@ -6,7 +6,7 @@ see that it is. A bounded number waits at a time, so that memory stays flat. Mus
 
 import io
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ class Sample:
     from_array  whether the file was made here
     label       index of the class; None where a picture has several labels, or numbers
     cells       the labels as a table says them, see `label_columns`
+    several     the same where they are several, or numbers: column -> names, or a number; else nothing
     """
 
     row: int
@@ -37,6 +38,7 @@ class Sample:
     from_array: bool
     label: int | None
     cells: tuple[str, ...]
+    several: Mapping[str, list[str] | float]
     split: str | None
     group: str | None
 
@@ -55,11 +57,22 @@ def label_cells(dataset: Dataset, row: int) -> tuple[str, ...]:
     return (dataset.label_text(row),)
 
 
+def _several(dataset: Dataset, row: int) -> dict[str, list[str] | float]:
+    columns = label_columns(dataset)
+    if dataset.task == "number":
+        return dict(zip(columns, map(float, dataset.labels[row]), strict=True))
+    if dataset.task == "single":
+        return {}
+    return {columns[0]: [dataset.classes[k] for k in np.flatnonzero(dataset.labels[row])]}
+
+
 def check_one_class(dataset: Dataset, target: str) -> None:
     """Raise DataError where pictures have several labels, or numbers, which `target` cannot hold."""
     if dataset.task != "single":
         kind = "several labels a picture" if dataset.task == "multi" else "numbers"
-        raise DataError(f"{dataset.location}: {kind}, which {target} cannot hold; convert it --to table")
+        raise DataError(
+            f"{dataset.location}: {kind}, which {target} cannot hold; convert it --to table, webdataset or parquet"
+        )
 
 
 def samples(dataset: Dataset) -> Iterator[Sample]:
@@ -97,6 +110,7 @@ def _sample(dataset: Dataset, row: int) -> Sample:
         from_array=from_array,
         label=int(dataset.labels[row]) if dataset.task == "single" else None,
         cells=label_cells(dataset, row),
+        several=_several(dataset, row),
         split=None if dataset.splits is None else dataset.splits[row],
         group=None if dataset.groups is None else dataset.groups[row],
     )

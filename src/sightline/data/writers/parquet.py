@@ -1,5 +1,7 @@
 """Hugging Face's Parquet: `OUT/data/train-00000-of-00002.parquet` with `image`, `label` and, if known, `group`.
 
+Several labels a picture are a list of indices in `labels`, numbers are in `value` or `value_NAME` instead of `label`.
+
 `OUT/README.md` and the metadata of each file name the classes and the splits, so that `datasets.load_dataset(OUT)`
 reads them. The layout is that of https://huggingface.co/docs/hub/datasets-image.
 """
@@ -11,7 +13,7 @@ from typing import IO, Any  # Any: pyarrow has no types
 
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import few
-from sightline.data.writers._samples import Sample, check_one_class
+from sightline.data.writers._samples import Sample, label_columns
 from sightline.errors import DataError, MissingExtraError
 
 SHARD_BYTES = 500 << 20  # Hugging Face's own
@@ -27,7 +29,6 @@ def lost(dataset: Dataset) -> dict[str, str]:
 
 
 def check(dataset: Dataset) -> None:
-    check_one_class(dataset, "Parquet with pictures")
     for what, names in (("class", dataset.classes), ("group", sorted(set(dataset.groups or ())))):
         if bad := [repr(name) for name in names if not name.strip()]:
             raise DataError(f"{dataset.location}: Parquet cannot hold the {what} {few(bad)}; give it a name")
@@ -59,6 +60,7 @@ class _Shards:
     def __init__(self, folder: Path, split: str, dataset: Dataset) -> None:
         self.folder, self.split = folder, split
         self.schema = _schema(dataset)
+        self.index = {name: k for k, name in enumerate(dataset.classes)}
         self.paths: list[Path] = []
         self._rows: list[Sample] = []
         self._group_bytes = self._file_bytes = 0
@@ -98,13 +100,22 @@ class _Shards:
             self._file_bytes = 0
         columns = {
             "image": [{"bytes": s.data, "path": s.path if s.named else f"{s.row:09d}{s.suffix}"} for s in self._rows],
-            "label": [s.label for s in self._rows],
             "group": [s.group for s in self._rows],
+            **self._labels(),
         }
         arrays = [pyarrow.array(columns[f.name], f.type) for f in self.schema]
         self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=self.schema), row_group_size=len(self._rows))
         self._file_bytes += self._group_bytes
         self._rows, self._group_bytes = [], 0
+
+    def _labels(self) -> dict[str, list[Any]]:
+        if self._rows[0].label is not None:
+            return {"label": [s.label for s in self._rows]}
+        found = {name: [s.several[name] for s in self._rows] for name in self._rows[0].several}
+        return {name: [self._indices(value) for value in values] for name, values in found.items()}
+
+    def _indices(self, value: list[str] | float) -> list[int] | float:
+        return [self.index[name] for name in value] if isinstance(value, list) else value
 
     def _close(self) -> None:
         if self._writer is not None:
@@ -117,11 +128,17 @@ class _Shards:
 def _schema(dataset: Dataset) -> Any:
     import pyarrow as pa
 
-    fields = [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), ("label", pa.int64())]
-    features: dict[str, object] = {
-        "image": {"_type": "Image"},
-        "label": {"names": list(dataset.classes), "_type": "ClassLabel"},
+    fields = [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]))]
+    features: dict[str, object] = {"image": {"_type": "Image"}}
+    one_class = {"names": list(dataset.classes), "_type": "ClassLabel"}
+    kinds: dict[str, tuple[Any, object]] = {
+        "single": (pa.int64(), one_class),
+        "multi": (pa.list_(pa.int64()), {"feature": one_class, "_type": "Sequence"}),
+        "number": (pa.float64(), {"dtype": "float64", "_type": "Value"}),
     }
+    for column in label_columns(dataset):
+        kind, features[column] = kinds[dataset.task]
+        fields.append((column, kind))
     if dataset.groups is not None:
         fields.append(("group", pa.string()))
         features["group"] = {"dtype": "string", "_type": "Value"}
@@ -134,9 +151,14 @@ def _card(dataset: Dataset, splits: list[str]) -> str:
     lines = ["---", "configs:", "- config_name: default", "  data_files:"]
     for split in splits:
         lines += [f"  - split: {'train' if split == UNSPLIT else split}", f"    path: data/{split}-*"]
-    lines += ["dataset_info:", "  features:", "  - name: image", "    dtype: image", "  - name: label"]
-    lines += ["    dtype:", "      class_label:", "        names:"]
-    lines += [f"          '{i}': {json.dumps(name)}" for i, name in enumerate(dataset.classes)]
+    lines += ["dataset_info:", "  features:", "  - name: image", "    dtype: image"]
+    for column in label_columns(dataset):
+        lines.append(f"  - name: {json.dumps(column)}")
+        if dataset.task == "number":
+            lines.append("    dtype: float64")
+            continue
+        lines += ["    dtype:" if dataset.task == "single" else "    sequence:", "      class_label:", "        names:"]
+        lines += [f"          '{i}': {json.dumps(name)}" for i, name in enumerate(dataset.classes)]
     if dataset.groups is not None:
         lines += ["  - name: group", "    dtype: string"]
-    return "\n".join([*lines, "---", "", f"{len(dataset):,} pictures in {len(dataset.classes)} classes.", ""])
+    return "\n".join([*lines, "---", "", f"{len(dataset):,} pictures {dataset.described()}.", ""])

@@ -1,6 +1,7 @@
 """WebDataset shards: `OUT/train-000000.tar` with `KEY.jpg`, `KEY.cls` (an index) and `KEY.json`, `OUT/classnames.txt`.
 
-Also `OUT/_info.json`, by which timm finds the shards of a split. The layout is that which
+Several labels a picture are a list, `labels`, in `KEY.json`, numbers `value` or `value_NAME` there, and there is no
+`KEY.cls` then. Also `OUT/_info.json`, by which timm finds the shards of a split. The layout is that which
 `sightline.data.formats.webdataset` reads, and the packages webdataset and timm.
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import few
-from sightline.data.writers._samples import Sample, check_one_class
+from sightline.data.writers._samples import Sample
 from sightline.errors import DataError
 
 SHARD_BYTES = 256 << 20  # large enough for sequential reading, small enough to shuffle and to fetch
@@ -26,8 +27,8 @@ def lost(dataset: Dataset) -> dict[str, str]:
 
 def check(dataset: Dataset) -> None:
     """Raises DataError for class names that are no line of a text, and for groups without a name."""
-    check_one_class(dataset, "shards")
-    bad = [repr(name) for name in dataset.classes if name != name.strip() or len(name.splitlines()) != 1]
+    lines = dataset.classes if dataset.task == "single" else ()  # others are in the JSON
+    bad = [repr(name) for name in lines if name != name.strip() or len(name.splitlines()) != 1]
     if bad:
         raise DataError(f"{dataset.location}: the class {few(bad)} cannot be a line of {CLASS_NAMES}; rename it")
     if dataset.groups is not None and "" in dataset.groups:
@@ -35,7 +36,8 @@ def check(dataset: Dataset) -> None:
 
 
 def write(dataset: Dataset, samples: Iterable[Sample], out: Path) -> list[str]:
-    (out / CLASS_NAMES).write_text("".join(f"{name}\n" for name in dataset.classes), encoding="utf-8")
+    if dataset.task == "single":
+        (out / CLASS_NAMES).write_text("".join(f"{name}\n" for name in dataset.classes), encoding="utf-8")
     shards: dict[str, _Shards] = {}
     try:
         for sample in samples:
@@ -62,11 +64,13 @@ class _Shards:
     def add(self, sample: Sample) -> None:
         if self._tar is None or self._num_bytes + len(sample.data) > SHARD_BYTES:
             self._next()
-        facts = {"path": sample.path, "class_name": sample.cells[0], "split": sample.split, "group": sample.group}
+        names = {"class_name": sample.cells[0]} if sample.label is not None else sample.several
+        facts = {"path": sample.path, **names, "split": sample.split, "group": sample.group}
         told = {key: value for key, value in facts.items() if value is not None}
         key = f"{sample.row:09d}"
         self._add(key + sample.suffix, sample.data)
-        self._add(f"{key}.cls", str(sample.label).encode())
+        if sample.label is not None:
+            self._add(f"{key}.cls", str(sample.label).encode())
         self._add(f"{key}.json", json.dumps(told, ensure_ascii=False).encode("utf-8"))
         self.lengths[-1] += 1
 

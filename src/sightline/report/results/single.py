@@ -12,7 +12,7 @@ from sightline.decision import AnyDecision
 from sightline.evaluate import Evaluation
 from sightline.metrics.per_class import ClassScore
 from sightline.report import chart, words
-from sightline.report.facts import ClassRow, Common, Example, Facts
+from sightline.report.facts import Card, ClassRow, Common, Example, Facts
 from sightline.report.thumbnail import NUM_EXAMPLES, thumbnail
 from sightline.report.words import Caution
 
@@ -109,7 +109,23 @@ def page_values(facts: Facts) -> dict[str, object]:
         "confused": words.most_confused(facts.confusion, facts.classes, PAIRS_SHOWN_MANY if many else PAIRS_SHOWN),
         "heat_map": chart.heat_map(facts.confusion) if many else None,
         "shares": None if many else _shares(facts.confusion),
+        "mistakes": [_card(one) for one in facts.surest_mistakes],
+        "hits": [_card(one) for one in facts.least_sure_hits],
     }
+
+
+def _card(one: Example) -> Card:
+    is_right = one.truth == one.predicted
+    return Card(
+        path=one.path,
+        image=one.image,
+        alt=f"{'Picture' if is_right else 'Mistaken picture'} of {one.truth}",
+        lines=(
+            ("Truth", one.truth, "plain"),
+            ("Answer", one.predicted, "right" if is_right else "wrong"),
+            ("Probability", words.percent(one.probability), ""),
+        ),
+    )
 
 
 def weakest_first(rows: tuple[ClassRow, ...]) -> list[ClassRow]:
