@@ -7,6 +7,7 @@ threads hold) and know nothing of the user's program, which therefore needs no g
 dies is done without: its item is worked on here, where an error has its usual way. Must not know pictures.
 """
 
+import contextlib
 import json
 import os
 import pickle
@@ -22,7 +23,8 @@ State = TypeVar("State")
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from sightline.data.reading.processes import serve; serve()"
+PATH = "import json, sys; sys.path[:] = json.loads(sys.argv[1])"  # what can be imported here can be there
+START = f"{PATH}; from sightline.data.reading.processes import serve; serve()"
 
 
 class Processes(Generic[State, In, Out]):
@@ -40,7 +42,7 @@ class Processes(Generic[State, In, Out]):
         work = pickle.dumps((self._function, self._state), pickle.HIGHEST_PROTOCOL)
         command = [sys.executable, "-c", START, json.dumps(sys.path)]
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        try:
+        with contextlib.suppress(OSError):  # no memory for it, or not allowed: what has started may still serve
             for _ in range(self._num):
                 process = subprocess.Popen(
                     command,
@@ -53,8 +55,6 @@ class Processes(Generic[State, In, Out]):
                 self._idle.put(process)
             for process in self._started:
                 _send(process.stdin, work)
-        except OSError:  # no memory for it, or not allowed: what has started may still serve
-            pass
         return self
 
     def __call__(self, item: In) -> Out:
@@ -78,10 +78,8 @@ class Processes(Generic[State, In, Out]):
                 process.kill()
             for pipe in (process.stdin, process.stdout):
                 assert pipe is not None, "both were asked for"
-                try:
+                with contextlib.suppress(OSError):  # it has died with something still on its way to it
                     pipe.close()
-                except OSError:  # it has died with something still on its way to it
-                    pass
         for process in self._started:
             process.wait()
 
