@@ -24,7 +24,7 @@ from sightline.data.reading.luma import luma
 from sightline.data.reading.measures import MEASURES, measure, measures_of
 from sightline.data.reading.processes import Processes
 from sightline.data.reading.records import RECORD, SAID, pixel_hash, said
-from sightline.data.reading.scan import HASH_SIDE, in_threads, reason_or
+from sightline.data.reading.scan import HASH_SIDE, in_threads, keep_freed_memory, reason_or
 from sightline.data.storage.store import FolderStore
 
 # The signature is what `duplicates` tells near copies by. The hash is that of a RECORD only where another picture has
@@ -136,6 +136,7 @@ def look_at(images: Images, rows: range) -> Found:
     def read(row: int) -> tuple[Header, Pixels]:
         return images.read(row, HASH_SIDE)
 
+    keep_freed_memory()  # of this process
     attempt, reasons, records = reason_or(read), list[Reason](), np.zeros(len(rows), LOOK)
     good, headers, pictures, num_bytes = list[int](), list[Header](), list[Pixels](), 0
     for place, row in enumerate(rows):
