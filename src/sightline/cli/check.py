@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--page", metavar="FILE", help="where the page goes (runs/NAME-check.html)")
     parser.add_argument("--quarantine", metavar="FILE", help="write a list of what to leave out, with reasons")
     parser.add_argument("--fail-on", metavar="KINDS", help="exit with 10 if one of these kinds or severities is found")
-    parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores)")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads or processes that decode (all cores)")
     parser.add_argument("--json", action="store_true", help="print one JSON object; a page only with --page")
 
 

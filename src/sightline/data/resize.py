@@ -23,7 +23,9 @@ except ImportError:
     fast = None
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-CYKOOZ = {"bilinear": "bilinear", "bicubic": "catmull_rom"}
+AVERAGE = "average"  # not for networks: what a picture is on the whole
+CYKOOZ = {"bilinear": "bilinear", "bicubic": "catmull_rom", AVERAGE: "box"}
+PILLOW = FILTERS | {AVERAGE: Image.Resampling.BOX}
 KINDS = {("u", 1): "U8", ("u", 3): "U8x3", ("f", 1): "F32", ("f", 3): "F32x3"}
 
 
@@ -39,6 +41,11 @@ def resize(image: Pixels, height: int, width: int, interpolation: str) -> Pixels
     )
     # Catmull-Rom overshoots at edges; integers are clipped by both libraries.
     return scaled.clip(0, 255) if image.dtype.kind == "f" else scaled
+
+
+def average(image: Pixels, height: int, width: int) -> Pixels:
+    """(H, W, 1 or 3) uint8 -> (height, width, C), at most as large: the mean over each pixel's share of the picture."""
+    return resize(image, height, width, AVERAGE)
 
 
 def name() -> str:
@@ -64,6 +71,6 @@ def _options(interpolation: str) -> Any:
 def _by_pillow(image: Pixels, height: int, width: int, interpolation: str) -> Pixels:
     """Pillow has no float32 of three channels: then one by one."""
     if image.dtype.kind == "u" and image.shape[2] == 3:
-        return np.asarray(Image.fromarray(image).resize((width, height), FILTERS[interpolation]))
+        return np.asarray(Image.fromarray(image).resize((width, height), PILLOW[interpolation]))
     planes = [Image.fromarray(np.ascontiguousarray(image[:, :, c])) for c in range(image.shape[2])]
-    return np.stack([np.asarray(plane.resize((width, height), FILTERS[interpolation])) for plane in planes], axis=2)
+    return np.stack([np.asarray(plane.resize((width, height), PILLOW[interpolation])) for plane in planes], axis=2)

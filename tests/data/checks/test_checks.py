@@ -1,6 +1,7 @@
 """Every check: what it finds in data made by hand, and that it finds nothing where all is well."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,34 @@ def test_near_copies_likewise_and_exact_ones_are_not_among_them(make: MakeEviden
     }
     assert found["near_leak"].leave_out == (2,)
     assert found["near_duplicate"].leave_out == found["near_contradiction"].leave_out == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "exact", "near"),
+    [
+        (np.array([0, 1, 0, 1]), "in several classes at once", "one of another class"),
+        (np.array([[1, 0], [1, 1], [1, 0], [1, 1]], np.uint8), "with different classes", "one with other classes"),
+        (np.array([[1.5], [2.5], [1.5], [2.5]]), "with different numbers", "one with other numbers"),
+    ],
+)
+def test_contradictions_say_what_the_labels_are(labels: np.ndarray, exact: str, near: str, make: MakeEvidence) -> None:
+    large = picture(0, 120, 160)
+    evidence = make(list("abab"), [picture(1), picture(1), large, saved_again(large)])
+    names = ("age",) if labels.dtype == float else ("a", "b")
+    evidence = replace(evidence, dataset=replace(evidence.dataset, labels=labels, classes=names))
+    assert find("exact", evidence)["contradiction"].title == f"1 picture stands {exact}."
+    found = find("near", evidence)["near_contradiction"]
+    assert found.title == f"2 pictures look almost like {near}."
+    assert ("class" in found.effect) == (labels.dtype != float)
+
+
+def test_a_column_of_groups_that_is_there_is_not_asked_for(make: MakeEvidence) -> None:
+    large = [picture(i, 120, 160) for i in range(2)]
+    shown = [large[0], saved_again(large[0]), large[1], saved_again(large[1])]
+    for groups, article in ((None, "a"), (["p", "q", "r", "s"], "the")):
+        found = find("near", make(["a"] * 4, shown, groups=groups, parts=["train", "test", "train", "train"]))
+        for kind in ("near_leak", "near_duplicate"):
+            assert f"{article} column `group`" in found[kind].advice.lower()
 
 
 def test_clusters() -> None:

@@ -58,6 +58,8 @@ def _test(
     mend = "Leave out the copies outside the test." if is_own else "Leave out all copies but one."
     if is_near and not is_own:
         mend = "Give pictures of one scene the same name in a column `group` of a table: groups are never parted."
+        if evidence.dataset.groups is not None:
+            mend = "The column `group` gives them different names. Where they show one scene, give them the same."
     return Finding(
         kind="near_leak" if is_near else "leak",
         severity="warning" if is_near else "error",

@@ -27,3 +27,10 @@ def few(names: Sequence[str], num_shown: int = 5) -> str:
 def single(rows: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     """Each row a group of its own."""
     return tuple((int(row),) for row in rows)
+
+
+def other_label(task: str) -> str:
+    """What an alike picture that contradicts is: `one of another class`."""
+    return {"single": "one of another class", "multi": "one with other classes", "number": "one with other numbers"}[
+        task
+    ]

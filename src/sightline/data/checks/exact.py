@@ -21,7 +21,7 @@ def find(evidence: Evidence) -> list[Finding]:
     leaking = np.zeros(len(clusters), bool) if names is None else differing(names, clusters)
     found = []
     if apart.any():
-        found.append(_contradiction([clusters[i] for i in np.flatnonzero(apart)]))
+        found.append(_contradiction([clusters[i] for i in np.flatnonzero(apart)], evidence.dataset.task))
     found += leaks(evidence, [clusters[i] for i in np.flatnonzero(leaking)], is_near=False)
     rest = [clusters[i] for i in np.flatnonzero(~apart & ~leaking)]
     if rest:
@@ -35,15 +35,17 @@ def serious(evidence: Evidence) -> list[str]:
     return [f"{finding.title} `sightline check` shows which, and lists what to leave out." for finding in errors]
 
 
-def _contradiction(clusters: list[np.ndarray]) -> Finding:
+def _contradiction(clusters: list[np.ndarray], task: str) -> Finding:
     rows = sorted(int(row) for cluster in clusters for row in cluster)
+    verb = plural(len(clusters), "stands", "stand")
+    of_task = {"single": "in several classes at once", "number": "with different numbers"}
     return Finding(
         kind="contradiction",
         severity="error",
-        title=f"{pictures(len(clusters))} {plural(len(clusters), 'stands', 'stand')} in several classes at once.",
+        title=f"{pictures(len(clusters))} {verb} {of_task.get(task, 'with different classes')}.",
         effect="Of two labels for the same pixels one is wrong. Training pulls both ways, and in the test an answer "
         "counts as a mistake whatever it is.",
-        advice="Decide which class is right and remove the other; until then leave out all of them.",
+        advice="Decide which label is right and remove the other; until then leave out all of them.",
         groups=as_groups(clusters),
         leave_out=tuple(rows),
     )

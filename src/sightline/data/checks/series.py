@@ -161,7 +161,7 @@ def _are_alike(evidence: Evidence, clusters: list[Rows]) -> bool:
     chance = []
     for _ in range(NUM_SHUFFLES):  # pictures change places within their class
         mixed = np.empty(len(rows), np.intp)
-        mixed[order] = np.lexsort((generator.random(len(rows)), labels))
+        mixed[order] = np.argsort(labels + generator.random(len(rows)))  # two keys in one: half the time
         chance.append(_between(light[mixed], series))
     return found >= ALIKE and found > max(chance)
 

@@ -17,7 +17,6 @@ In a set whose pictures all look alike without being copies (digits) more is ask
 `groups` joins the pairs, so that a group stays whole. Memory beyond the signatures is some 750 bytes a picture.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +25,9 @@ from numpy.typing import NDArray
 from sightline.data.copies.alignment import explained
 from sightline.data.copies.candidates import BOXES, SCALE, candidates, index
 from sightline.data.copies.crowds import most_unexplained
-from sightline.data.copies.signature import COLOUR, CONTRAST, SIGNATURE_BYTES, is_blank, signatures
+from sightline.data.copies.signature import COLOUR, CONTRAST, SIGNATURE_BYTES, first_alike, is_blank, signatures
 from sightline.data.copies.spectrum import Floats
+from sightline.data.reading.blas import one_blas_thread
 from sightline.data.reading.scan import in_threads
 
 __all__ = ["SIGNATURE_BYTES", "Near", "find_near", "groups", "near_pairs", "signatures"]
@@ -69,6 +69,11 @@ def near_pairs(signatures: NDArray[np.uint8], num_workers: int | None = None) ->
 
 def find_near(signatures: NDArray[np.uint8], num_workers: int | None = None) -> Near:
     """`near_pairs`, and whether more was asked of a copy because all pictures of the set look alike."""
+    with one_blas_thread():
+        return _find_near(signatures, num_workers)
+
+
+def _find_near(signatures: NDArray[np.uint8], num_workers: int | None) -> Near:
     firsts, twins = _twins(signatures)
     blank = is_blank(signatures[firsts])
     found = [twins, _blank_pairs(signatures, firsts[blank])]
@@ -95,11 +100,9 @@ def groups(pairs: Pairs, num: int) -> NDArray[np.int64]:
 
 def _twins(signatures: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Pairs]:
     """The first row of each distinct signature, rising, and the pairs (first, other) of the rest."""
-    digests = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in signatures]
-    _, first, inverse = np.unique(np.array(digests, "V16"), return_index=True, return_inverse=True)
-    owner = first[inverse] if len(signatures) else np.zeros(0, np.int64)
-    others = np.nonzero(owner != np.arange(len(signatures)))[0]
-    return np.sort(first), np.stack([owner[others], others], axis=1)
+    owner, own = first_alike(signatures), np.arange(len(signatures))
+    others = np.flatnonzero(owner != own)
+    return np.flatnonzero(owner == own), np.stack([owner[others], others], axis=1)
 
 
 def _blank_pairs(signatures: NDArray[np.uint8], rows: NDArray[np.int64]) -> Pairs:

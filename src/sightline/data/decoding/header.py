@@ -2,7 +2,7 @@
 
 import calendar
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
@@ -15,10 +15,10 @@ EXIF_IFD, DATE_TIME_ORIGINAL = 0x8769, 0x9003  # tables 4 and 8
 PNG_ORIENTATION_KEYS = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
 PNG_DEPTH, PNG_COLOUR = 24, 25  # where the first chunk of every PNG has its bits a channel and its colour type
 PNG_GREY_AND_ALPHA = 4
+BITS = {"1": 1, "I": 32, "F": 32, "I;16": 16, "I;16L": 16, "I;16B": 16, "I;16N": 16}  # a channel; of other modes 8
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):  # made in half the time of a frozen dataclass, which is 2 % of decoding a small picture
     """What a file says of its picture; width and height are those of the upright picture.
 
     bits         a channel, as stored
@@ -94,7 +94,7 @@ def _bits(image: Image.Image, data: bytes) -> int:
         return data[PNG_DEPTH]
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return int(max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))))
-    return {"1": 1, "I": 32, "F": 32}.get(image.mode, 16 if image.mode.startswith("I;16") else 8)
+    return BITS.get(image.mode, 8)
 
 
 def _taken_s(image: Image.Image) -> int:

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sightline.data.reading.luma import luma
+
 MEASURES = np.dtype(
     [
         ("mean", "<f4"),  # of the grey levels, 0 to 255 (ITU-R 601 luma)
@@ -36,9 +38,15 @@ def measure(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.void]:
         alike[image.shape].append(i)
     measures = np.zeros(len(images), MEASURES)
     for members in alike.values():
-        grey = _grey([_rows(_reduced(images[i])) for i in members])
-        _fill_levels(measures, members, grey)
-        measures["blur"][members] = _blur(grey)
+        measures[members] = measures_of(luma(np.stack([_rows(_reduced(images[i])) for i in members])))
+    return measures
+
+
+def measures_of(grey: NDArray[np.uint8]) -> NDArray[np.void]:
+    """MEASURES (n,) of the `luma` (n, H, W) of pictures of one shape, each whole or in bands."""
+    measures = np.zeros(len(grey), MEASURES)
+    _fill_levels(measures, grey)
+    measures["blur"] = _blur(grey)
     return measures
 
 
@@ -67,27 +75,19 @@ def _banded(height: int) -> NDArray[np.intp]:
     return (middles[:, None] + (-1, 0, 1)).ravel()
 
 
-def _grey(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """n pictures of one shape (H, W, C) -> uint8 (n, H, W)."""
-    height, width, channels = images[0].shape
-    tall = images[0] if len(images) == 1 else np.concatenate(images)  # (n * H, W, C): one call for all
-    grey = np.asarray(Image.fromarray(tall).convert("L")) if channels == 3 else tall
-    return grey.reshape(len(images), height, width)
-
-
-def _fill_levels(measures: NDArray[np.void], members: list[int], grey: NDArray[np.uint8]) -> None:
-    """uint8 (n, h, w) -> the fields mean, std, low and high of the n members."""
+def _fill_levels(measures: NDArray[np.void], grey: NDArray[np.uint8]) -> None:
+    """uint8 (n, h, w) -> the fields mean, std, low and high."""
     n, num_pixels = len(grey), grey[0].size
     if num_pixels > LARGE:
         counts = np.array([Image.fromarray(image).histogram() for image in grey])  # (n, 256)
     else:
         levels = grey.reshape(n, -1) + 256 * np.arange(n)[:, None]
         counts = np.bincount(levels.ravel(), minlength=256 * n).reshape(n, 256)
-    measures["mean"][members] = mean = counts @ np.arange(256) / num_pixels
-    measures["std"][members] = np.sqrt(np.maximum(counts @ np.arange(256) ** 2 / num_pixels - mean**2, 0))
+    measures["mean"] = mean = counts @ np.arange(256) / num_pixels
+    measures["std"] = np.sqrt(np.maximum(counts @ np.arange(256) ** 2 / num_pixels - mean**2, 0))
     below = counts.cumsum(axis=1)  # (n, 256)
-    measures["low"][members] = (below >= 0.01 * num_pixels).argmax(axis=1)
-    measures["high"][members] = (below >= 0.99 * num_pixels).argmax(axis=1)
+    measures["low"] = (below >= 0.01 * num_pixels).argmax(axis=1)
+    measures["high"] = (below >= 0.99 * num_pixels).argmax(axis=1)
 
 
 def _blur(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -97,7 +97,7 @@ def _blur(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
     s = sqrt(E1 / E2 / 2): contrast and the number of edges cancel.
     """
     n, height, width = grey.shape
-    slopes, curvatures, signed = np.zeros(n), np.zeros(n), grey.astype(np.int16)
+    slopes, curvatures, signed = np.zeros(n), np.zeros(n), grey.astype(np.float32)
     if height == 3 * NUM_BANDS:
         bands = signed.reshape(n, NUM_BANDS, 3, width)
         above, middle, below = bands[:, :, 0], bands[:, :, 1], bands[:, :, 2]
@@ -119,7 +119,6 @@ def _blur(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
     return sigma
 
 
-def _energy(differences: NDArray[np.int16]) -> NDArray[np.float64]:
+def _energy(differences: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n, h, w) -> the sum of squares of each, (n,)."""
-    flat = differences.reshape(len(differences), -1).astype(np.float32)
-    return np.asarray(np.einsum("np,np->n", flat, flat), np.float64)
+    return np.asarray(np.einsum("nhw,nhw->n", differences, differences), np.float64)

@@ -5,6 +5,8 @@ lie in one structured array, so that those of a million pictures fit into memory
 """
 
 import hashlib
+from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +30,19 @@ RECORD = np.dtype(
 )
 
 
+SAID = np.dtype(RECORD.descr[1:])  # what the header says of it; the hash is of the pixels
+_said = attrgetter(*(SAID.names or ()))
 Record = tuple[bytes, *tuple[object, ...]]  # one row's values, in the order of RECORD
 
 
 def record_of(header: Header, image: Pixels) -> Record:
     """The record of a picture: its header, and its pixels (H, W, C) as decoded."""
-    return (pixel_hash(image), *(getattr(header, name) for name in (RECORD.names or ())[1:]))
+    return (pixel_hash(image), *_said(header))
+
+
+def said(headers: Sequence[Header]) -> NDArray[np.void]:
+    """SAID (n,): the records of pictures, but for their hashes."""
+    return np.array([_said(header) for header in headers], SAID)
 
 
 def records_of_array(images: Pixels) -> NDArray[np.void]:
