@@ -69,8 +69,9 @@ def fit(
     """Train the engine's network for `num_steps`, in place, from the last checkpoint on where there is one.
 
     `with_head`: the head was fitted before, to `head_loss` on the pictures that train; the network as it is competes as
-    epoch 0 for being kept. `goes_on`: False takes what the checkpoint holds. Ctrl-C and SIGTERM raise once a checkpoint is written. Where the loss is no finite
-    number, training goes back to the last checkpoint, and on at a lower rate; the second time TrainingError is raised.
+    epoch 0 for being kept. `goes_on`: False takes what the checkpoint holds. Ctrl-C and SIGTERM raise once a checkpoint
+    is written. Where the loss is no finite number, training goes back to the last checkpoint, and on at a lower rate;
+    the second time TrainingError is raised.
     """
     network, waiting = engine.network, Waiting()
     normalise = Normaliser(batches.preprocessing, plan.channels_last)
