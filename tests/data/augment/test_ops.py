@@ -14,7 +14,7 @@ import torchvision.transforms.v2.functional as V
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 
-from sightline.data.augment import _ops
+from sightline.data.augment import _geometry, _ops, _policy
 from sightline.data.augment.gaussian_blur import blur
 
 Theirs = Callable[[Tensor, float], Tensor]
@@ -67,7 +67,7 @@ def differences(ours: Tensor, theirs: Tensor) -> Tensor:
 
 
 def test_every_operation_has_a_peer() -> None:
-    assert set(PEERS) == set(_ops.OPERATIONS) | set(_ops.MATRICES)
+    assert set(PEERS) == set(_ops.OPERATIONS) | set(_geometry.MATRICES)
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -76,7 +76,7 @@ def test_it_is_torchvisions(name: str, channels: int) -> None:
     theirs, strengths, bound = PEERS[name]
     images = pictures(channels=channels)
     for strength in strengths:
-        ours = _ops.apply(images, np.array([name] * 4), np.full(4, float(strength)))
+        ours = _policy.apply(images, np.array([name] * 4), np.full(4, float(strength)))
         expected = torch.stack([theirs(image, float(strength)) for image in images])
         assert ours.dtype == torch.uint8
         assert differences(ours, expected).max() <= bound, strength
@@ -94,7 +94,7 @@ def test_float_pictures_are_the_same_within_rounding(name: str) -> None:
     strength = 0.2 if "X" in name or "Y" in name else 1.4
     images = pictures()
     names, strengths = np.array([name] * 4), np.full(4, strength)
-    whole, exact = _ops.apply(images, names, strengths), _ops.apply(images.float(), names, strengths)
+    whole, exact = _policy.apply(images, names, strengths), _policy.apply(images.float(), names, strengths)
     assert exact.dtype == torch.float32 and exact.min() >= 0 and exact.max() <= 255
     assert differences(whole, exact).max() <= 0.501
 
@@ -105,11 +105,11 @@ def test_float_pictures_are_the_same_within_rounding(name: str) -> None:
 )
 def test_affine_is_torchvisions(degrees: float, shift: tuple[int, int], scale: float, shear: float) -> None:
     images = pictures()
-    matrices = _ops.affines(
+    matrices = _geometry.affines(
         *(np.tile(np.array(v, float), (4,) + (1,) * np.ndim(v)) for v in (degrees, shift, scale, shear))
     )
     expected = V.affine(images, degrees, list(shift), scale, [shear, 0.0], BILINEAR)
-    assert differences(_ops.resample(images, matrices), expected).max() <= 1
+    assert differences(_geometry.resample(images, matrices), expected).max() <= 1
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.7, 2.0])
@@ -139,7 +139,7 @@ def one(values: list[list[int]]) -> Tensor:
     ],
 )
 def test_by_hand(name: str, strength: float, before: list[list[int]], after: list[list[int]]) -> None:
-    assert _ops.apply(one(before), np.array([name]), np.array([float(strength)])).tolist() == [[after]]
+    assert _policy.apply(one(before), np.array([name]), np.array([float(strength)])).tolist() == [[after]]
 
 
 def test_hue_by_hand() -> None:
@@ -154,9 +154,9 @@ def test_each_picture_has_its_own_operation_and_strength() -> None:
     names = np.array([*PEERS, "Identity", *PEERS])
     strengths = np.linspace(1, 1.9, len(names))
     images = pictures().repeat(8, 1, 1, 1)[: len(names)]
-    together = _ops.apply(images, names, strengths)
+    together = _policy.apply(images, names, strengths)
     for i in range(len(names)):
-        alone = _ops.apply(images[i : i + 1], names[i : i + 1], strengths[i : i + 1])
+        alone = _policy.apply(images[i : i + 1], names[i : i + 1], strengths[i : i + 1])
         assert torch.equal(together[i : i + 1], alone), names[i]
 
 
@@ -164,14 +164,14 @@ def test_each_picture_has_its_own_operation_and_strength() -> None:
 def test_blocks_change_nothing(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     images = pictures().repeat(8, 1, 1, 1)
     names, strengths = np.array([*PEERS, *PEERS, *PEERS][:32]), np.linspace(1, 1.9, 32)
-    expected = _ops.apply(images, names, strengths)
+    expected = _policy.apply(images, names, strengths)
     monkeypatch.setattr(_ops, "BLOCK", block)
-    assert torch.equal(_ops.apply(images, names, strengths), expected)
+    assert torch.equal(_policy.apply(images, names, strengths), expected)
 
 
 def test_the_memory_layout_changes_nothing() -> None:
     images = pictures()
     names = np.array(["Color", "Rotate", "Equalize", "Sharpness"])
-    expected = _ops.apply(images, names, np.full(4, 1.4))
+    expected = _policy.apply(images, names, np.full(4, 1.4))
     last = images.contiguous(memory_format=torch.channels_last)
-    assert torch.equal(_ops.apply(last, names, np.full(4, 1.4)), expected)
+    assert torch.equal(_policy.apply(last, names, np.full(4, 1.4)), expected)
