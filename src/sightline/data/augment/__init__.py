@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 AUGMENTATIONS = Registry("sightline.data.augment", "augmentation", ("augment", "MAY_CHANGE_LABEL"))
 
 
-# Numbers augmented at once, so that a part's intermediate results stay in the cache: 10 canvases of 256 px.
-PART = 2**21
+# Numbers augmented at once, a bound on memory: 170 canvases of 256 px. Smaller parts fit the cache, but a policy does
+# each of its operations on what each part has of it.
+PART = 2**25
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ Floats = NDArray[np.float64]
 Operation = Callable[[Tensor, Floats], Tensor]
 OnRows = Callable[[Tensor, NDArray[np.intp]], Tensor]
 
-# Numbers worked on at once, so that an operation's intermediate results stay in the cache: 6 pictures of 224 px.
-BLOCK = 2**20
+# Numbers worked on at once, so that an operation's intermediate results stay in the cache: 3 pictures of 224 px.
+BLOCK = 2**19
 LUMA = (0.2989, 0.587, 0.114)  # ITU-R 601, as torchvision rounds it
 
 
@@ -156,25 +156,26 @@ def turn_hue(values: Tensor, turns: Tensor) -> Tensor:
     if values.shape[1] == 1:
         return values
     red, green, blue = values[:, :1], values[:, 1:2], values[:, 2:]
-    high = torch.maximum(torch.maximum(red, green), blue)
-    chroma = high - torch.minimum(torch.minimum(red, green), blue)
-    is_red = _reaches(red, high)
-    not_red = 1 - is_red
-    is_green = _reaches(green, high).mul_(not_red)
-    is_blue = not_red.sub_(is_green)
-    hue = (green - blue).mul_(is_red).add_((blue - red).mul_(is_green)).add_((red - green).mul_(is_blue))
-    hue.div_(chroma.clamp_min(1e-6)).add_(is_green.mul_(2)).add_(is_blue.mul_(4)).add_(turns * 6)
+    larger, smaller = torch.maximum(green, blue), torch.minimum(green, blue)
+    high, middle = torch.maximum(red, larger), torch.minimum(red, larger)
+    # Were red > green > blue, the hue would be the middle's share of the chroma. Exchanging two colours mirrors the
+    # circle: blue and green about red, red and green about the yellow between them.
+    mirrored = torch.gt(blue, green, out=torch.empty_like(high))  # 1.0 or 0.0: as fast as a subtraction
+    is_beyond = torch.gt(larger, red, out=torch.empty_like(high))
+    chroma = high - torch.minimum(middle, smaller)
+    start = mirrored.mul_(-6)
+    start.sub_(is_beyond.mul_((start * 2).add_(2)))  # 0, -6; beyond red -2, 4
+    hue = middle.sub_(smaller).div_(chroma.clamp_min(1e-6)).add_(start).abs_().add_(turns * 6)
     hue.sub_((hue * (1 / 6)).floor_().mul_(6))  # 0 to 6; several times as fast as a remainder
-    from_red = (hue - 3).abs_().neg_().add_(2)  # how far beyond one sixth from red, around the circle
-    from_green, from_blue = (hue - 2).abs_().sub_(1), (hue - 4).abs_().sub_(1)
-    for channel, share in ((red, from_red), (green, from_green), (blue, from_blue)):
-        torch.sub(high, share.clamp_(0, 1).mul_(chroma), out=channel)
+    # How far from a colour's own place, around the circle: within one sixth of red and beyond two of the others
+    # a channel is at its end.
+    from_red = (hue - 3).abs_().clamp_(1, 2).mul_(chroma)
+    torch.sub(high, chroma * 2, out=red).add_(from_red)
+    high.add_(chroma)
+    for channel, place in ((green, 2), (blue, 4)):
+        torch.sub(hue, place, out=channel).abs_().clamp_(1, 2).mul_(chroma)
+        torch.sub(high, channel, out=channel)
     return values
-
-
-def _reaches(channel: Tensor, high: Tensor) -> Tensor:
-    """1.0 where a channel is the highest, else 0.0: a comparison, a third as fast, would have to be converted."""
-    return (channel - high).mul_(1e30).add_(1).clamp_(0, 1)
 
 
 def _on_values(change: Callable[[Tensor, Tensor], Tensor]) -> Operation:
@@ -194,7 +195,7 @@ def sharpen(images: Tensor, factors: Floats) -> Tensor:
     rows = (wide[:, :, :-2] + wide[:, :, 1:-1]).add_(wide[:, :, 2:])
     smooth = (rows[..., :-2] + rows[..., 1:-1]).add_(rows[..., 2:]).add_(wide[:, :, 1:-1, 1:-1] * 4)
     values, factor = working(images), column(factors, images)
-    values[:, :, 1:-1, 1:-1].mul_(factor).add_(smooth * ((1 - factor) / 13))
+    values[:, :, 1:-1, 1:-1].mul_(factor).add_(working(smooth).mul_((1 - factor) / 13))
     return finished(values, images.dtype)
 
 

@@ -23,7 +23,9 @@ def augment(view: View, draw: Draw) -> View:
     rows = np.flatnonzero(chosen)
     done = view.images.clone()
     if len(rows):
-        means = means_of(view.images[torch.from_numpy(rows)]).round().to(done.dtype)[..., 0]  # (n, C, 1)
+        means = (
+            means_of(view.images.index_select(0, torch.from_numpy(rows))).round().to(done.dtype)[..., 0]
+        )  # (n, C, 1)
         for row, mean in zip(rows.tolist(), indexed(means), strict=True):
             top, left, height, width = boxes[row].tolist()
             indexed(done)[row, :, top : top + height, left : left + width] = mean[..., None]
