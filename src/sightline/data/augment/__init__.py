@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 AUGMENTATIONS = Registry("sightline.data.augment", "augmentation", ("augment", "MAY_CHANGE_LABEL"))
 
 
-# Numbers augmented at once, a bound on memory: 170 canvases of 256 px. Smaller parts fit the cache, but a policy does
-# each of its operations on what each part has of it.
-PART = 2**25
+# Numbers augmented at once, 42 canvases of 256 px. In smaller parts, which the cache would hold, a policy finds next to
+# no pictures to do an operation on together; larger ones are memory that the system has to find for every batch.
+PART = 2**23
 
 
 @dataclass(frozen=True)

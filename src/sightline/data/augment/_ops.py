@@ -43,10 +43,14 @@ def by_group(
     images = planar(images)
     size = max(1, BLOCK // max(1, images[0].numel()))
     done = torch.empty_like(images)
-    for group in dict.fromkeys(groups.tolist()):
-        members, operation = np.flatnonzero(groups == group), operations.get(group)
-        for start in range(0, len(members), len(members) if operation is None else size):
-            rows = members[start : start + size] if operation is not None else members
+    members: dict[object, list[int]] = {}
+    for row, group in enumerate(groups.tolist()):
+        members.setdefault(group, []).append(row)
+    for group, rows_of_it in members.items():
+        operation = operations.get(group)
+        step = size if operation is not None else len(rows_of_it)
+        for start in range(0, len(rows_of_it), step):
+            rows = np.array(rows_of_it[start : start + step])
             first, last = int(rows[0]), int(rows[-1]) + 1
             part = images[first:last] if last - first == len(rows) else images.index_select(0, _rows(rows, images))
             part = part if operation is None else operation(part, rows)

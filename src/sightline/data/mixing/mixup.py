@@ -2,11 +2,10 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.augment import Draw
-from sightline.data.augment._ops import Floats, column, every
+from sightline.data.augment._ops import BLOCK, Floats, column
 
 # Of the weights' Beta distribution: the paper's for ImageNet. Most pictures keep over nine tenths of themselves or less
 # than one tenth.
@@ -17,17 +16,20 @@ PARTS = 2**7  # of a share: times 255 they fit int16, which is exact and takes h
 
 def mix(images: Tensor, partners: Tensor, draw: Draw) -> tuple[Tensor, Floats]:
     """(N, C, H, W) and its partners -> mixed, and the share (N,) of each picture's own label."""
-    shares = _shares(draw)
+    shares, done = _shares(draw), torch.empty_like(images)
+    size = max(1, BLOCK // images[0].numel())
+    for start in range(0, len(images), size):
+        rows = slice(start, start + size)
+        done[rows] = _blended(images[rows], partners[rows], column(shares[rows], images))
+    return done, shares
 
-    def blend(part: Tensor, rows: NDArray[np.intp]) -> Tensor:
-        others, share = partners[int(rows[0]) : int(rows[-1]) + 1], column(shares[rows], part)
-        if part.dtype != torch.uint8:
-            return (part * share).add_(others * (1 - share)).clamp_(0, 255)
-        others = others.to(torch.int16)
-        mixed = part.to(torch.int16).sub_(others).mul_((share * PARTS).to(torch.int16))
-        return mixed.add_(PARTS // 2).bitwise_right_shift_(PARTS.bit_length() - 1).add_(others).to(torch.uint8)
 
-    return every(images, blend), shares
+def _blended(images: Tensor, partners: Tensor, share: Tensor) -> Tensor:
+    if images.dtype != torch.uint8:
+        return (images * share).add_(partners * (1 - share)).clamp_(0, 255)
+    others = partners.to(torch.int16)
+    mixed = images.to(torch.int16).sub_(others).mul_((share * PARTS).to(torch.int16))
+    return mixed.add_(PARTS // 2).bitwise_right_shift_(PARTS.bit_length() - 1).add_(others)
 
 
 def _shares(draw: Draw) -> Floats:
