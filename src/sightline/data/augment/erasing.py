@@ -20,12 +20,10 @@ def augment(view: View, draw: Draw) -> View:
     boxes = _boxes(view.frame, draw)
     chosen = (draw.uniform("erasing")[:, 0] < CHANCE) & (boxes[:, 2] > 0)
 
-    rows = np.flatnonzero(chosen)
-    done = view.images.clone()
+    rows, done = np.flatnonzero(chosen), view.images.clone()
     if len(rows):
-        means = (
-            means_of(view.images.index_select(0, torch.from_numpy(rows))).round().to(done.dtype)[..., 0]
-        )  # (n, C, 1)
+        pictures = view.images.index_select(0, torch.from_numpy(rows).to(done.device))
+        means = means_of(pictures).round().to(done.dtype)[..., 0]  # (n, C, 1)
         for row, mean in zip(rows.tolist(), indexed(means), strict=True):
             top, left, height, width = boxes[row].tolist()
             indexed(done)[row, :, top : top + height, left : left + width] = mean[..., None]

@@ -38,6 +38,7 @@ def blur(images: Tensor, sigmas: Floats) -> Tensor:
 def _softened(images: Tensor, weights: Floats) -> Tensor:
     """By weights (n, radius + 1) of the middle and of the pixels on both sides: along columns, then along rows."""
     values = working(images)
+    pair = torch.empty_like(values)
     for axis in (2, 3):
         side = images.shape[axis]
         radius = min(weights.shape[1], side) - 1  # mirroring reaches no further
@@ -45,6 +46,6 @@ def _softened(images: Tensor, weights: Floats) -> Tensor:
         padded = F.pad(values, (0, 0, radius, radius) if axis == 2 else (radius, radius, 0, 0), mode="reflect")
         values.mul_(column(shares[:, 0], images))
         for k in range(1, radius + 1):
-            pair = torch.add(padded.narrow(axis, radius - k, side), padded.narrow(axis, radius + k, side))
+            torch.add(padded.narrow(axis, radius - k, side), padded.narrow(axis, radius + k, side), out=pair)
             values.add_(pair.mul_(column(shares[:, k], images)))
     return rounded(values, images.dtype)
