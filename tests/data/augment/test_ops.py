@@ -72,9 +72,10 @@ def test_every_operation_has_a_peer() -> None:
 
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_it_is_torchvisions(name: str, channels: int) -> None:
+@pytest.mark.parametrize("size", [(40, 33), (70, 65)])  # on both sides of WORTH_A_WAY
+def test_it_is_torchvisions(name: str, channels: int, size: tuple[int, int]) -> None:
     theirs, strengths, bound = PEERS[name]
-    images = pictures(channels=channels)
+    images = pictures(channels=channels, size=size)
     for strength in strengths:
         ours = _policy.apply(images, np.array([name] * 4), np.full(4, float(strength)))
         expected = torch.stack([theirs(image, float(strength)) for image in images])
@@ -138,9 +139,9 @@ def matrices_of(way: str) -> np.ndarray:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_fast_ways_are_the_sampling_in_two_dimensions(way: str, dtype: torch.dtype, channels: int) -> None:
     matrices = matrices_of(way)
-    assert set(_geometry.ways_of(matrices[:2])) == {way}
     images = pictures(channels=channels).to(dtype)
-    ours, general = _geometry.resample(images, matrices), _geometry.WAYS["any"](images, matrices)
+    assert set(_geometry.ways_of(matrices[:2], 2**20)) == {way} and set(_geometry.ways_of(matrices, 100)) == {"any"}
+    ours, general = _geometry.WAYS[way](images, matrices), _geometry.WAYS["any"](images, matrices)
     assert ours.dtype == dtype
     # float32 places are off by 1e-5 pixels, which between noisy neighbours is a hundredth of a grey level
     assert differences(ours, general).max() <= (1 if dtype == torch.uint8 else 0.02)
@@ -150,7 +151,12 @@ def test_ways_are_told_by_the_matrix() -> None:
     turn, half = _geometry.rotations(np.array([5.0])), np.array([[[1, 0, 0.5], [0, 1, 0]]])
     both = np.array([[[1, 0.1, 0], [0.1, 1, 0]]])
     larger = np.array([[[1.1, 0, 0], [0, 1, 0]]])
-    assert list(_geometry.ways_of(np.concatenate([turn, half, both, larger]))) == ["any", "along rows", "any", "any"]
+    assert list(_geometry.ways_of(np.concatenate([turn, half, both, larger]), 2**20)) == [
+        "any",
+        "along rows",
+        "any",
+        "any",
+    ]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -16,14 +16,19 @@ from torch import Tensor
 
 from sightline.data.augment._ops import Floats, Operation, by_group, each_with, indexed, planar, rounded, working
 
+# Pixels of a picture from which on a way of its own is faster: of fewer, a call takes longer than the sampling.
+WORTH_A_WAY = 2**12
+
 
 def resample(images: Tensor, matrices: Floats) -> Tensor:
     """Each picture by its matrix."""
-    return by_group(images, ways_of(matrices), each_with(WAYS, matrices))
+    return by_group(images, ways_of(matrices, images.shape[2:].numel()), each_with(WAYS, matrices))
 
 
-def ways_of(matrices: Floats) -> NDArray[np.object_]:
-    """Matrices (n, 2, 3) -> for each the fastest of WAYS that can follow it, (n,)."""
+def ways_of(matrices: Floats, num_pixels: int) -> NDArray[np.object_]:
+    """Matrices (n, 2, 3) of pictures of so many pixels -> for each the fastest of WAYS that can follow it, (n,)."""
+    if num_pixels < WORTH_A_WAY:
+        return np.full(len(matrices), "any", object)
     (wider, across, right), (up, higher, down) = (matrices - np.eye(2, 3)).transpose(1, 2, 0) != 0
     is_scaled = wider | higher
     is_whole = (matrices[:, :, 2] % 1 == 0).all(axis=1)

@@ -67,7 +67,7 @@ def apply(images: Tensor, names: NDArray[np.str_], strengths: Floats) -> Tensor:
     for name in set(names.tolist()) & set(MATRICES):
         matrices[names == name] = MATRICES[name](strengths[names == name], (images.shape[2], images.shape[3]))
     is_moved = np.isin(names, list(MATRICES))
-    groups[is_moved] = ways_of(matrices[is_moved])
+    groups[is_moved] = ways_of(matrices[is_moved], images.shape[2:].numel())
 
     return by_group(images, groups, each_with(OPERATIONS, strengths) | each_with(WAYS, matrices))
 
