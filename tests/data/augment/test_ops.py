@@ -14,7 +14,7 @@ import torchvision.transforms.v2.functional as V
 from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 
-from sightline.data.augment import _ops
+from sightline.data.augment import _geometry, _ops, _policy
 from sightline.data.augment.gaussian_blur import blur
 
 Theirs = Callable[[Tensor, float], Tensor]
@@ -67,16 +67,17 @@ def differences(ours: Tensor, theirs: Tensor) -> Tensor:
 
 
 def test_every_operation_has_a_peer() -> None:
-    assert set(PEERS) == set(_ops.OPERATIONS) | set(_ops.MATRICES)
+    assert set(PEERS) == set(_ops.OPERATIONS) | set(_geometry.MATRICES)
 
 
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_it_is_torchvisions(name: str, channels: int) -> None:
+@pytest.mark.parametrize("size", [(40, 33), (70, 65)])  # on both sides of WORTH_A_WAY
+def test_it_is_torchvisions(name: str, channels: int, size: tuple[int, int]) -> None:
     theirs, strengths, bound = PEERS[name]
-    images = pictures(channels=channels)
+    images = pictures(channels=channels, size=size)
     for strength in strengths:
-        ours = _ops.apply(images, np.array([name] * 4), np.full(4, float(strength)))
+        ours = _policy.apply(images, np.array([name] * 4), np.full(4, float(strength)))
         expected = torch.stack([theirs(image, float(strength)) for image in images])
         assert ours.dtype == torch.uint8
         assert differences(ours, expected).max() <= bound, strength
@@ -94,7 +95,7 @@ def test_float_pictures_are_the_same_within_rounding(name: str) -> None:
     strength = 0.2 if "X" in name or "Y" in name else 1.4
     images = pictures()
     names, strengths = np.array([name] * 4), np.full(4, strength)
-    whole, exact = _ops.apply(images, names, strengths), _ops.apply(images.float(), names, strengths)
+    whole, exact = _policy.apply(images, names, strengths), _policy.apply(images.float(), names, strengths)
     assert exact.dtype == torch.float32 and exact.min() >= 0 and exact.max() <= 255
     assert differences(whole, exact).max() <= 0.501
 
@@ -105,11 +106,11 @@ def test_float_pictures_are_the_same_within_rounding(name: str) -> None:
 )
 def test_affine_is_torchvisions(degrees: float, shift: tuple[int, int], scale: float, shear: float) -> None:
     images = pictures()
-    matrices = _ops.affines(
+    matrices = _geometry.affines(
         *(np.tile(np.array(v, float), (4,) + (1,) * np.ndim(v)) for v in (degrees, shift, scale, shear))
     )
     expected = V.affine(images, degrees, list(shift), scale, [shear, 0.0], BILINEAR)
-    assert differences(_ops.resample(images, matrices), expected).max() <= 1
+    assert differences(_geometry.resample(images, matrices), expected).max() <= 1
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.7, 2.0])
@@ -118,6 +119,69 @@ def test_blur_is_torchvisions(sigma: float, size: tuple[int, int]) -> None:
     images = pictures(size=size)
     kernel = [2 * min(6, size[1] - 1) + 1, 2 * min(6, size[0] - 1) + 1]
     assert differences(blur(images, np.full(4, sigma)), V.gaussian_blur(images, kernel, [sigma, sigma])).max() <= 1
+
+
+def matrices_of(way: str) -> np.ndarray:
+    """Four of each way's own, of which some lead out of the picture altogether."""
+    matrices = np.tile(np.eye(2, 3), (4, 1, 1))
+    if way == "shift":
+        matrices[:, :, 2] = [(0, 0), (5, -3), (-33, 2), (1, 400)]
+    elif way != "any":
+        axis = ("along rows", "along columns").index(way)
+        matrices[:, axis, 1 - axis], matrices[:, axis, 2] = (0.3, -0.9, 0, 2.5), (0, 3.25, -0.5, 100)
+    else:
+        matrices = _geometry.rotations(np.array([3.0, -10, 80, 179]))
+    return matrices
+
+
+@pytest.mark.parametrize("way", _geometry.WAYS)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_fast_ways_are_the_sampling_in_two_dimensions(way: str, dtype: torch.dtype, channels: int) -> None:
+    matrices = matrices_of(way)
+    images = pictures(channels=channels).to(dtype)
+    assert set(_geometry.ways_of(matrices[:2], 2**20)) == {way} and set(_geometry.ways_of(matrices, 100)) == {"any"}
+    ours, general = _geometry.WAYS[way](images, matrices), _geometry.WAYS["any"](images, matrices)
+    assert ours.dtype == dtype
+    # float32 places are off by 1e-5 pixels, which between noisy neighbours is a hundredth of a grey level
+    assert differences(ours, general).max() <= (1 if dtype == torch.uint8 else 0.02)
+
+
+def test_ways_are_told_by_the_matrix() -> None:
+    turn, half = _geometry.rotations(np.array([5.0])), np.array([[[1, 0, 0.5], [0, 1, 0]]])
+    both = np.array([[[1, 0.1, 0], [0.1, 1, 0]]])
+    larger = np.array([[[1.1, 0, 0], [0, 1, 0]]])
+    assert list(_geometry.ways_of(np.concatenate([turn, half, both, larger]), 2**20)) == [
+        "any",
+        "along rows",
+        "any",
+        "any",
+    ]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_levels_are_looked_up(channels: int) -> None:
+    """By a table for each picture, or for each of its channels; two routes to one answer."""
+    images = pictures(channels=channels)
+    for count in {1, channels}:
+        tables = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (4, count, 1, 256), dtype=np.uint8))
+        expected = tables.expand(-1, channels, -1, -1).flatten(2).gather(2, images.flatten(2).long()).view(images.shape)
+        assert torch.equal(_ops.looked_up(images, tables), expected)
+
+
+@pytest.mark.parametrize("size", [(20, 30), (100, 101)])  # on both sides of where counting changes
+def test_levels_are_counted(size: tuple[int, int]) -> None:
+    pieces = pictures(size=size).flatten(0, 1).flatten(1)
+    expected = np.stack([np.bincount(piece, minlength=256) for piece in pieces.numpy()])
+    assert np.array_equal(_ops._counts(pieces).numpy(), expected)
+
+
+def test_a_blur_depends_on_its_own_sigma_alone() -> None:
+    images, sigmas = pictures().float(), np.array([0.0, 0.3, 0.9, 2.0])
+    together = blur(images, sigmas)
+    assert torch.equal(together[0], images[0])
+    for n in range(4):
+        assert torch.equal(together[n : n + 1], blur(images[n : n + 1], sigmas[n : n + 1]))
 
 
 def one(values: list[list[int]]) -> Tensor:
@@ -139,7 +203,7 @@ def one(values: list[list[int]]) -> Tensor:
     ],
 )
 def test_by_hand(name: str, strength: float, before: list[list[int]], after: list[list[int]]) -> None:
-    assert _ops.apply(one(before), np.array([name]), np.array([float(strength)])).tolist() == [[after]]
+    assert _policy.apply(one(before), np.array([name]), np.array([float(strength)])).tolist() == [[after]]
 
 
 def test_hue_by_hand() -> None:
@@ -154,9 +218,9 @@ def test_each_picture_has_its_own_operation_and_strength() -> None:
     names = np.array([*PEERS, "Identity", *PEERS])
     strengths = np.linspace(1, 1.9, len(names))
     images = pictures().repeat(8, 1, 1, 1)[: len(names)]
-    together = _ops.apply(images, names, strengths)
+    together = _policy.apply(images, names, strengths)
     for i in range(len(names)):
-        alone = _ops.apply(images[i : i + 1], names[i : i + 1], strengths[i : i + 1])
+        alone = _policy.apply(images[i : i + 1], names[i : i + 1], strengths[i : i + 1])
         assert torch.equal(together[i : i + 1], alone), names[i]
 
 
@@ -164,14 +228,14 @@ def test_each_picture_has_its_own_operation_and_strength() -> None:
 def test_blocks_change_nothing(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     images = pictures().repeat(8, 1, 1, 1)
     names, strengths = np.array([*PEERS, *PEERS, *PEERS][:32]), np.linspace(1, 1.9, 32)
-    expected = _ops.apply(images, names, strengths)
+    expected = _policy.apply(images, names, strengths)
     monkeypatch.setattr(_ops, "BLOCK", block)
-    assert torch.equal(_ops.apply(images, names, strengths), expected)
+    assert torch.equal(_policy.apply(images, names, strengths), expected)
 
 
 def test_the_memory_layout_changes_nothing() -> None:
     images = pictures()
     names = np.array(["Color", "Rotate", "Equalize", "Sharpness"])
-    expected = _ops.apply(images, names, np.full(4, 1.4))
+    expected = _policy.apply(images, names, np.full(4, 1.4))
     last = images.contiguous(memory_format=torch.channels_last)
-    assert torch.equal(_ops.apply(last, names, np.full(4, 1.4)), expected)
+    assert torch.equal(_policy.apply(last, names, np.full(4, 1.4)), expected)

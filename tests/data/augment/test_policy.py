@@ -17,6 +17,7 @@ from sightline.data.augment import (
     resized_crop,
 )
 from sightline.data.augment._policy import NAMES, NARROW, WIDE, Ranges, strengths_of
+from sightline.data.mixing import MIXINGS
 
 SPACES = {
     "RandAugment": (v2.RandAugment()._AUGMENTATION_SPACE, NARROW, 31),
@@ -126,6 +127,28 @@ def test_erasing_fills_with_the_mean_and_leaves_the_rest() -> None:
     changed = (done != images).any(1)
     assert 18 < int(changed.flatten(1).any(1).sum()) < 42
     assert torch.equal(torch.where(changed[:, None], means, images), done)
+
+
+def test_cutmix_pastes_the_share_that_it_takes_from_the_label() -> None:
+    images = torch.zeros(50, 3, 30, 40, dtype=torch.uint8)
+    mixed, shares = MIXINGS.get("cutmix").mix(images, images + 9, Draw(0, 0, np.arange(50)))
+    assert set(mixed.unique().tolist()) == {0, 9}
+    assert np.allclose(1 - mixed.float().mean((1, 2, 3)).numpy() / 9, shares, atol=1e-6)
+    assert (mixed == mixed[:, :1]).all()
+
+
+def test_mixup_is_the_weighted_mean_to_the_nearest_grey_level() -> None:
+    images, partners = (
+        torch.from_numpy(np.random.default_rng(i).integers(0, 256, (200, 3, 8, 8), dtype=np.uint8)) for i in (0, 1)
+    )
+    images[:100], partners[:100] = 255, 0  # the furthest apart
+    mixed, shares = MIXINGS.get("mixup").mix(images, partners, Draw(0, 0, np.arange(200)))
+    share = shares[:, None, None, None]
+    expected = images.numpy() * share + partners.numpy() * (1 - share)
+    assert np.abs(mixed.numpy() - expected).max() <= 0.5
+    assert 0.4 < shares.mean() < 0.6 and (np.minimum(shares, 1 - shares) < 0.1).mean() > 0.5
+    last = images.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(MIXINGS.get("mixup").mix(last, partners, Draw(0, 0, np.arange(200)))[0], mixed)
 
 
 def test_crops_lie_in_the_picture_and_reach_its_corners() -> None:

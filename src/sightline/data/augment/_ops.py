@@ -7,6 +7,7 @@ fused with an addition, which a kernel's vectors and its remainder do differentl
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +17,10 @@ from torch import Tensor
 
 Floats = NDArray[np.float64]
 Operation = Callable[[Tensor, Floats], Tensor]
+OnRows = Callable[[Tensor, NDArray[np.intp]], Tensor]
 
-# Numbers worked on at once, so that an operation's intermediate results stay in the cache: 6 pictures of 224 px.
-BLOCK = 2**20
+# Numbers worked on at once, so that an operation's intermediate results stay in the cache: 3 pictures of 224 px.
+BLOCK = 2**19
 LUMA = (0.2989, 0.587, 0.114)  # ITU-R 601, as torchvision rounds it
 
 
@@ -32,7 +34,7 @@ def planar(images: Tensor) -> Tensor:
 def by_group(
     images: Tensor,
     groups: NDArray[np.generic],
-    operations: Mapping[object, Callable[[Tensor, NDArray[np.intp]], Tensor]],
+    operations: Mapping[object, OnRows],
 ) -> Tensor:
     """Apply to each picture the operation of its group (N,): a function of some images and of their places (n,).
 
@@ -40,29 +42,40 @@ def by_group(
     """
     images = planar(images)
     size = max(1, BLOCK // max(1, images[0].numel()))
-    parts, places = [], []
-    for group in dict.fromkeys(groups.tolist()):
-        members, operation = np.flatnonzero(groups == group), operations.get(group)
-        for start in range(0, len(members), len(members) if operation is None else size):
-            rows = members[start : start + size] if operation is not None else members
-            part = images if len(rows) == len(images) else images.index_select(0, _rows(rows, images))
-            parts.append(part if operation is None else operation(part, rows))
-            places.append(rows)
-    if len(parts) == 1:
-        return parts[0]
-    order = np.concatenate(places)
-    back = np.empty_like(order)
-    back[order] = np.arange(len(order))
-    done = torch.cat(parts)
-    return done if back[0] == 0 and (back[1:] > back[:-1]).all() else done.index_select(0, _rows(back, images))
+    done = torch.empty_like(images)
+    members: dict[object, list[int]] = {}
+    for row, group in enumerate(groups.tolist()):
+        members.setdefault(group, []).append(row)
+    for group, rows_of_it in members.items():
+        operation = operations.get(group)
+        step = size if operation is not None else len(rows_of_it)
+        for start in range(0, len(rows_of_it), step):
+            rows = np.array(rows_of_it[start : start + step])
+            first, last = int(rows[0]), int(rows[-1]) + 1
+            part = images[first:last] if last - first == len(rows) else images.index_select(0, _rows(rows, images))
+            part = part if operation is None else operation(part, rows)
+            if images.device.type == "cpu":
+                done.numpy()[rows] = part.numpy()  # torch's own takes twenty times as long
+            else:
+                done[_rows(rows, images)] = part
+    return done
 
 
-def every(images: Tensor, operation: Callable[[Tensor, NDArray[np.intp]], Tensor]) -> Tensor:
+def each_with(operations: Mapping[str, Operation], of: Floats) -> dict[object, OnRows]:
+    """Operations that take for each picture what `of` (N, ...) holds of it, as `by_group` takes them."""
+
+    def with_its(operation: Operation) -> OnRows:
+        return lambda part, rows: operation(part, of[rows])
+
+    return {name: with_its(operation) for name, operation in operations.items()}
+
+
+def every(images: Tensor, operation: OnRows) -> Tensor:
     """Apply one operation to all pictures, in blocks that fit the cache."""
     return by_group(images, np.zeros(len(images), np.int64), {0: operation})
 
 
-def some(images: Tensor, chosen: NDArray[np.bool_], operation: Callable[[Tensor, NDArray[np.intp]], Tensor]) -> Tensor:
+def some(images: Tensor, chosen: NDArray[np.bool_], operation: OnRows) -> Tensor:
     """Apply an operation to the pictures that are `chosen` (N,) alone."""
     return by_group(images, chosen, {True: operation})
 
@@ -83,19 +96,19 @@ def working(images: Tensor) -> Tensor:
 
 def finished(values: Tensor, dtype: torch.dtype) -> Tensor:
     """float32, changed in place -> within 0..255, rounded where uint8 is wanted."""
-    values.clamp_(0, 255)
+    return rounded(values.clamp_(0, 255), dtype)
+
+
+def rounded(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Likewise, of float32 that leaves 0..255 by no more than a rounding error."""
     if dtype != torch.uint8:
-        return values
+        return values.clamp_(0, 255)
     return values.add_(0.5).to(torch.int16).to(torch.uint8)  # a third of the time of going there directly
 
 
-def either(mask: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    """`torch.where`, which on a processor takes ten times as long: bool (n, 1 or C, H, W), two images -> one."""
-    if yes.dtype == torch.uint8:
-        bits = mask.view(torch.uint8) * 255
-        return (yes & bits) | (no & ~bits)
-    share = mask.to(yes.dtype)
-    return (yes * share).add_(no * (1 - share))
+def indexed(images: Tensor) -> Any:
+    """The same memory, to be sliced: on a processor an array, whose slices take a third of the time; hence no type."""
+    return images.numpy() if images.device.type == "cpu" else images
 
 
 def means_of(images: Tensor) -> Tensor:
@@ -147,25 +160,26 @@ def turn_hue(values: Tensor, turns: Tensor) -> Tensor:
     if values.shape[1] == 1:
         return values
     red, green, blue = values[:, :1], values[:, 1:2], values[:, 2:]
-    high = torch.maximum(torch.maximum(red, green), blue)
-    chroma = high - torch.minimum(torch.minimum(red, green), blue)
-    is_red = _reaches(red, high)
-    not_red = 1 - is_red
-    is_green = _reaches(green, high).mul_(not_red)
-    is_blue = not_red.sub_(is_green)
-    hue = (green - blue).mul_(is_red).add_((blue - red).mul_(is_green)).add_((red - green).mul_(is_blue))
-    hue.div_(chroma.clamp_min(1e-6)).add_(is_green.mul_(2)).add_(is_blue.mul_(4)).add_(turns * 6)
+    larger, smaller = torch.maximum(green, blue), torch.minimum(green, blue)
+    high, middle = torch.maximum(red, larger), torch.minimum(red, larger)
+    # Were red > green > blue, the hue would be the middle's share of the chroma. Exchanging two colours mirrors the
+    # circle: blue and green about red, red and green about the yellow between them.
+    mirrored = torch.gt(blue, green, out=torch.empty_like(high))  # 1.0 or 0.0: as fast as a subtraction
+    is_beyond = torch.gt(larger, red, out=torch.empty_like(high))
+    chroma = high - torch.minimum(middle, smaller)
+    start = mirrored.mul_(-6)
+    start.sub_(is_beyond.mul_((start * 2).add_(2)))  # 0, -6; beyond red -2, 4
+    hue = middle.sub_(smaller).div_(chroma.clamp_min(1e-6)).add_(start).abs_().add_(turns * 6)
     hue.sub_((hue * (1 / 6)).floor_().mul_(6))  # 0 to 6; several times as fast as a remainder
-    from_red = (hue - 3).abs_().neg_().add_(2)  # how far beyond one sixth from red, around the circle
-    from_green, from_blue = (hue - 2).abs_().sub_(1), (hue - 4).abs_().sub_(1)
-    for channel, share in ((red, from_red), (green, from_green), (blue, from_blue)):
-        torch.sub(high, share.clamp_(0, 1).mul_(chroma), out=channel)
+    # How far from a colour's own place, around the circle: within one sixth of red and beyond two of the others
+    # a channel is at its end.
+    from_red = (hue - 3).abs_().clamp_(1, 2).mul_(chroma)
+    torch.sub(high, chroma * 2, out=red).add_(from_red)
+    high.add_(chroma)
+    for channel, place in ((green, 2), (blue, 4)):
+        torch.sub(hue, place, out=channel).abs_().clamp_(1, 2).mul_(chroma)
+        torch.sub(high, channel, out=channel)
     return values
-
-
-def _reaches(channel: Tensor, high: Tensor) -> Tensor:
-    """1.0 where a channel is the highest, else 0.0: a comparison, a third as fast, would have to be converted."""
-    return (channel - high).mul_(1e30).add_(1).clamp_(0, 1)
 
 
 def _on_values(change: Callable[[Tensor, Tensor], Tensor]) -> Operation:
@@ -181,16 +195,61 @@ def sharpen(images: Tensor, factors: Floats) -> Tensor:
     """Away from (above 1) or towards (below 1) a picture smoothed 3 x 3, the middle weighing 5; the rim stays."""
     if min(images.shape[2:]) < 3:
         return images
-    values = working(images)
-    rows = values[:, :, :-2] + values[:, :, 1:-1] + values[:, :, 2:]
-    inner = values[:, :, 1:-1, 1:-1]
-    smooth = (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]).add_(inner * 4).mul_(1 / 13)
-    factor = column(factors, images)
-    inner.mul_(factor).add_(smooth.mul_(1 - factor))
+    wide = images.to(torch.int16) if images.dtype == torch.uint8 else images  # 13 times 255 fits
+    rows = (wide[:, :, :-2] + wide[:, :, 1:-1]).add_(wide[:, :, 2:])
+    smooth = (rows[..., :-2] + rows[..., 1:-1]).add_(rows[..., 2:]).add_(wide[:, :, 1:-1, 1:-1] * 4)
+    values, factor = working(images), column(factors, images)
+    values[:, :, 1:-1, 1:-1].mul_(factor).add_(working(smooth).mul_((1 - factor) / 13))
     return finished(values, images.dtype)
 
 
-# Levels
+# Levels: each grey level of a picture has one that takes its place
+
+
+def _by_level(change: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Operation:
+    """An operation from (values float32, strength (n, 1, 1, 1), images (n, C, H, W)) -> new values.
+
+    For what becomes of a value is a matter of that value, and of its picture or channel as a whole: of uint8 images the
+    256 levels are changed, and looked up.
+    """
+
+    def operation(images: Tensor, strengths: Floats) -> Tensor:
+        strength = column(strengths, images)
+        if images.dtype != torch.uint8:
+            return finished(change(working(images), strength, images), images.dtype)
+        levels = torch.arange(256, dtype=torch.float32, device=images.device)
+        return looked_up(images, finished(change(levels, strength, images), images.dtype))
+
+    return operation
+
+
+def looked_up(images: Tensor, tables: Tensor) -> Tensor:
+    """uint8 (n, C, H, W) and what takes each level's place, uint8 (n, C or 1, 1, 256) -> uint8 of the images' shape."""
+    tables = tables.reshape(-1, 256)
+    pieces = images.reshape(len(tables), -1)
+    if images.device.type == "cpu":  # Python's own table look-up, twice as fast as torch's or NumPy's
+        done = [bytearray(p).translate(bytes(t)) for p, t in zip(pieces.numpy(), tables.numpy(), strict=True)]
+        return torch.frombuffer(bytearray().join(done), dtype=torch.uint8).view(images.shape)
+    return tables.gather(1, pieces.long()).view(images.shape)
+
+
+def _solarized(values: Tensor, threshold: Tensor, images: Tensor) -> Tensor:
+    """Inverted from a threshold on."""
+    return torch.where(values >= threshold, 255 - values, values)
+
+
+def _stretched(values: Tensor, strength: Tensor, images: Tensor) -> Tensor:
+    """Each channel until its smallest value is 0 and its largest 255; a constant channel stays."""
+    low, high = (end((2, 3), keepdim=True).float() for end in (images.amin, images.amax))
+    is_flat = high == low
+    low, scale = low.masked_fill(is_flat, 0), 255 / (high - low).masked_fill(is_flat, 255)
+    return (values - low) * scale
+
+
+def _contrasted(values: Tensor, factor: Tensor, images: Tensor) -> Tensor:
+    is_whole = images.dtype == torch.uint8  # of whole numbers the means are exact: their luma is the luma's mean
+    mean = grey_of(means_of(images)) if is_whole else means_of(grey_of(images))
+    return values * factor + mean * (1 - factor)
 
 
 def posterize(images: Tensor, bits: Floats) -> Tensor:
@@ -199,133 +258,45 @@ def posterize(images: Tensor, bits: Floats) -> Tensor:
     return (_whole(images) & mask).to(images.dtype)
 
 
-def solarize(images: Tensor, thresholds: Floats) -> Tensor:
-    """Invert the values from a threshold on."""
-    if images.dtype != torch.uint8:
-        return either(images >= column(thresholds, images), 255 - images, images)
-    below = column(np.ceil(thresholds).clip(0, 256) - 1, images).to(torch.int16)
-    bits = images.to(torch.int16).sub_(below).clamp_(0, 1).to(torch.uint8).mul_(255)
-    return images ^ bits
-
-
 def invert(images: Tensor, strengths: Floats) -> Tensor:
     return 255 - images
-
-
-def autocontrast(images: Tensor, strengths: Floats) -> Tensor:
-    """Stretch each channel until its smallest value is 0 and its largest 255; a constant channel stays."""
-    low = images.amin((2, 3), keepdim=True).float()
-    spread = images.amax((2, 3), keepdim=True).float() - low
-    is_flat = spread == 0
-    low, scale = low.masked_fill(is_flat, 0), 255 / spread.masked_fill(is_flat, 255)
-    return finished(working(images).sub_(low).mul_(scale), images.dtype)
 
 
 def equalize(images: Tensor, strengths: Floats) -> Tensor:
     """Spread each channel's values so that all are about as frequent (as Pillow counts them)."""
     n, c, height, width = images.shape
-    offsets = torch.arange(n * c, dtype=torch.int32, device=images.device).view(n, c, 1, 1) * 256
-    index = _whole(images).to(torch.int32).add_(offsets).view(-1)
-    counts = torch.bincount(index, minlength=n * c * 256).view(n * c, 256)
+    whole = _whole(images)
+    counts = _counts(whole.view(n * c, -1))
     last = 255 - (counts.flip(1) > 0).to(torch.uint8).argmax(1, keepdim=True)  # the largest value that occurs
     step = (height * width - counts.gather(1, last)) // 255  # (n c, 1)
     below = F.pad(counts.cumsum(1), (1, -1))
-    table = ((below + step // 2) // step.clamp_min(1)).clamp_(0, 255).to(images.dtype)
-    table = torch.where(step == 0, torch.arange(256, device=images.device).to(images.dtype), table)
-    return table.view(-1).index_select(0, index).view(images.shape)  # a look-up for each value
+    tables = ((below + step // 2) // step.clamp_min(1)).clamp_(0, 255)
+    tables = torch.where(step == 0, torch.arange(256, device=images.device), tables).to(torch.uint8)
+    return looked_up(whole, tables.view(n, c, 1, 256)).to(images.dtype)
+
+
+def _counts(pieces: Tensor) -> Tensor:
+    """uint8 (m, number) -> how often each level occurs in each, (m, 256)."""
+    if pieces.shape[1] > 2**13:  # each by itself needs no second index: half the time
+        return torch.stack([piece.bincount(minlength=256) for piece in pieces])
+    offsets = 256 * torch.arange(len(pieces), dtype=torch.int32, device=pieces.device)[:, None]
+    return (pieces + offsets).view(-1).bincount(minlength=256 * len(pieces)).view(-1, 256)
 
 
 def _whole(images: Tensor) -> Tensor:
     return images if images.dtype == torch.uint8 else (images + 0.5).to(torch.uint8)
 
 
-# Geometry
-
-
-def resample(images: Tensor, matrices: Floats) -> Tensor:
-    """Bilinear, black beyond the picture. `matrices` (n, 2, 3) lead from a place in the result to one in the picture,
-
-    both (x, y) in pixels from the picture's middle.
-    """
-    n, _, height, width = images.shape
-    across, down = np.arange(width) - (width - 1) / 2, np.arange(height) - (height - 1) / 2
-    grid = torch.empty((n, height, width, 2), dtype=torch.float32, device=images.device)
-    for axis, side in enumerate((width, height)):
-        a, b, c = (2 / side * matrices[:, axis, k, None] for k in range(3))
-        along, rest = (torch.from_numpy(v.astype(np.float32)).to(images.device) for v in (a * across, b * down + c))
-        torch.add(along[:, None, :], rest[:, :, None], out=grid[..., axis])
-    values = F.grid_sample(working(images), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return finished(values, images.dtype)
-
-
-def rotations(degrees: Floats) -> Floats:
-    """Matrices (n, 2, 3) that turn a picture about its middle, counter-clockwise."""
-    angle = np.deg2rad(degrees)
-    cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros(len(angle))
-    return np.stack([np.stack([cos, -sin, zero], 1), np.stack([sin, cos, zero], 1)], 1)
-
-
-def affines(degrees: Floats, shift: Floats, scale: Floats, shear: Floats) -> Floats:
-    """Matrices (n, 2, 3) that shear by degrees along x, scale, turn clockwise by `degrees` and shift by pixels (n, 2).
-
-    All about the middle, as torchvision's `affine`.
-    """
-    angle, lean = np.deg2rad(degrees), np.tan(np.deg2rad(shear))
-    cos, sin = np.cos(angle), np.sin(angle)
-    forward = np.stack([np.stack([cos, -cos * lean - sin], 1), np.stack([sin, -sin * lean + cos], 1)], 1)
-    inverse = np.linalg.inv(forward * scale[:, None, None])
-    return np.concatenate([inverse, -inverse @ shift[:, :, None]], axis=2)
-
-
-def _leaning(tangents: Floats, size: tuple[int, int], axis: int) -> Floats:
-    """Shear along x (axis 0) or y; the first row or column stays, as in the policies' papers and in torchvision."""
-    matrices = np.tile(np.eye(2, 3), (len(tangents), 1, 1))
-    matrices[:, axis, 1 - axis] = tangents
-    matrices[:, axis, 2] = tangents * size[axis] / 2
-    return matrices
-
-
-def _moved(pixels: Floats, axis: int) -> Floats:
-    matrices = np.tile(np.eye(2, 3), (len(pixels), 1, 1))
-    matrices[:, axis, 2] = -np.trunc(pixels)
-    return matrices
-
-
-# name -> (strengths (n,), (height, width)) -> matrices; and name -> operation: the names of the AutoAugment paper
-MATRICES: Mapping[str, Callable[[Floats, tuple[int, int]], Floats]] = {
-    "ShearX": lambda s, size: _leaning(s, size, 0),
-    "ShearY": lambda s, size: _leaning(s, size, 1),
-    "TranslateX": lambda s, size: _moved(s, 0),
-    "TranslateY": lambda s, size: _moved(s, 1),
-    "Rotate": lambda s, size: rotations(s),
-}
-brightness, contrast, saturation, hue = map(_on_values, (brighten, add_contrast, saturate, turn_hue))
+# name -> operation: the names of the AutoAugment paper
+saturation, hue = _on_values(saturate), _on_values(turn_hue)
 OPERATIONS: Mapping[str, Operation] = {
-    "Brightness": brightness,
+    "Brightness": _by_level(lambda values, factor, images: values * factor),
     "Color": saturation,
-    "Contrast": contrast,
+    "Contrast": _by_level(_contrasted),
     "Sharpness": sharpen,
     "Posterize": posterize,
-    "Solarize": solarize,
-    "AutoContrast": autocontrast,
+    "Solarize": _by_level(_solarized),
+    "AutoContrast": _by_level(_stretched),
     "Equalize": equalize,
     "Invert": invert,
 }
-
-
-def apply(images: Tensor, names: NDArray[np.str_], strengths: Floats) -> Tensor:
-    """One named operation a picture; `Identity` leaves it. All geometric ones are one resampling."""
-    size = (images.shape[2], images.shape[3])
-    groups = np.where(np.isin(names, list(MATRICES)), "geometry", names)
-
-    def geometry(part: Tensor, rows: NDArray[np.intp]) -> Tensor:
-        matrices = np.empty((len(rows), 2, 3))
-        for name in np.unique(names[rows]):
-            at = names[rows] == name
-            matrices[at] = MATRICES[name](strengths[rows][at], size)
-        return resample(part, matrices)
-
-    def of(operation: Operation) -> Callable[[Tensor, NDArray[np.intp]], Tensor]:
-        return lambda part, rows: operation(part, strengths[rows])
-
-    return by_group(images, groups, {"geometry": geometry} | {name: of(o) for name, o in OPERATIONS.items()})

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.augment import Draw, View
-from sightline.data.augment._ops import Floats, apply
+from sightline.data.augment._geometry import MATRICES, WAYS, ways_of
+from sightline.data.augment._ops import OPERATIONS, Floats, by_group, each_with
 
 Step = tuple[str, float, int]  # operation, probability, strength 0 to 9
 ENHANCEMENTS = ("Brightness", "Color", "Contrast", "Sharpness")
@@ -60,9 +61,20 @@ def strengths_of(
     return strengths
 
 
+def apply(images: Tensor, names: NDArray[np.str_], strengths: Floats) -> Tensor:
+    """One named operation a picture; `Identity` leaves it. Those that move pixels in the same way are done together."""
+    groups, matrices = names.astype(object), np.tile(np.eye(2, 3), (len(names), 1, 1))
+    for name in set(names.tolist()) & set(MATRICES):
+        matrices[names == name] = MATRICES[name](strengths[names == name], (images.shape[2], images.shape[3]))
+    is_moved = np.isin(names, list(MATRICES))
+    groups[is_moved] = ways_of(matrices[is_moved], images.shape[2:].numel())
+
+    return by_group(images, groups, each_with(OPERATIONS, strengths) | each_with(WAYS, matrices))
+
+
 def applied(view: View, names: NDArray[np.str_], shares: Floats, signs: Floats, ranges: Ranges) -> View:
     """One operation a picture, on the frame."""
-    images: Tensor = apply(view.images, names, strengths_of(names, shares, signs, ranges, view.frame))
+    images = apply(view.images, names, strengths_of(names, shares, signs, ranges, view.frame))
     return view.replaced(images)
 
 

@@ -1,11 +1,7 @@
 """Turn, shift, scale and shear at once, in one bilinear resampling (Simard et al., 2003); black beyond the picture."""
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
-
 from sightline.data.augment import Draw, View
-from sightline.data.augment._ops import affines, every, resample
+from sightline.data.augment._geometry import affines, resample
 
 MAY_CHANGE_LABEL = False
 DEGREES = 10.0  # of turning and of shearing, to either side
@@ -19,8 +15,4 @@ def augment(view: View, draw: Draw) -> View:
     height, width = view.frame
     shift = SHIFT * numbers[:, 1:3] * (width, height)
     matrices = affines(DEGREES * numbers[:, 0], shift, 1 + SCALE * numbers[:, 3], DEGREES * numbers[:, 4])
-
-    def move(images: Tensor, rows: NDArray[np.intp]) -> Tensor:
-        return resample(images, matrices[rows])
-
-    return view.replaced(every(view.images, move))
+    return view.replaced(resample(view.images, matrices))

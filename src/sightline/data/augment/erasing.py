@@ -3,10 +3,9 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sightline.data.augment import Draw, View
-from sightline.data.augment._ops import either, means_of, some
+from sightline.data.augment._ops import indexed, means_of
 
 MAY_CHANGE_LABEL = False  # what is left of a picture is of its class
 CHANCE = 0.5
@@ -20,22 +19,14 @@ def augment(view: View, draw: Draw) -> View:
     boxes = _boxes(view.frame, draw)
     chosen = (draw.uniform("erasing")[:, 0] < CHANCE) & (boxes[:, 2] > 0)
 
-    def erase(images: Tensor, rows: NDArray[np.intp]) -> Tensor:
-        mean = means_of(images).round().to(images.dtype)  # (n, C, 1, 1)
-        return either(inside(boxes[rows], images), mean, images)
-
-    return view.replaced(some(view.images, chosen, erase))
-
-
-def inside(boxes: NDArray[np.int64], images: Tensor) -> Tensor:
-    """Top, left, height and width (n, 4) -> whether a pixel lies in its picture's box, (n, 1, H, W)."""
-    top, left, height, width = torch.from_numpy(boxes).to(images.device).T[:, :, None]
-    rows, columns = (torch.arange(side, device=images.device) for side in images.shape[2:])
-    down = (rows >= top) & (rows < top + height)  # (n, H)
-    across = (columns >= left) & (columns < left + width)  # (n, W)
-    both = down.view(torch.uint8)[:, None, :, None] * across.view(torch.uint8)[:, None, None, :]  # faster than `&`
-    mask: Tensor = both.view(torch.bool)
-    return mask
+    rows, done = np.flatnonzero(chosen), view.images.clone()
+    if len(rows):
+        pictures = view.images.index_select(0, torch.from_numpy(rows).to(done.device))
+        means = means_of(pictures).round().to(done.dtype)[..., 0]  # (n, C, 1)
+        for row, mean in zip(rows.tolist(), indexed(means), strict=True):
+            top, left, height, width = boxes[row].tolist()
+            indexed(done)[row, :, top : top + height, left : left + width] = mean[..., None]
+    return view.replaced(done)
 
 
 def _boxes(frame: tuple[int, int], draw: Draw) -> NDArray[np.int64]:

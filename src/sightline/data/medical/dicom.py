@@ -17,7 +17,6 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -93,7 +92,7 @@ class Frames:
                 pass
         self._dataset.buffer = None  # the whole file, of whose pixels there is a copy by now
         self._num_frames, self.num_bytes = found.num_frames, len(data)
-        self.header = replace(found, num_frames=1, num_bytes=len(data) // found.num_frames)
+        self.header = found._replace(num_frames=1, num_bytes=len(data) // found.num_frames)
 
     def __len__(self) -> int:
         return self._num_frames

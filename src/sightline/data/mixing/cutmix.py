@@ -5,20 +5,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.augment import Draw
-from sightline.data.augment._ops import Floats, either, every, planar
-from sightline.data.augment.erasing import inside
+from sightline.data.augment._ops import Floats, indexed
 
 
 def mix(images: Tensor, partners: Tensor, draw: Draw) -> tuple[Tensor, Floats]:
     """(N, C, H, W) and its partners -> mixed, and the share (N,) of each picture's own label."""
     height, width = images.shape[2:]
-    boxes, partners = _boxes(height, width, draw), planar(partners)
-
-    def paste(part: Tensor, rows: NDArray[np.intp]) -> Tensor:
-        others = partners[int(rows[0]) : int(rows[-1]) + 1]
-        return either(inside(boxes[rows], part), others, part)
-
-    return every(images, paste), 1 - boxes[:, 2] * boxes[:, 3] / (height * width)
+    boxes, done = _boxes(height, width, draw), images.clone()
+    for target, other, (top, left, tall, wide) in zip(indexed(done), indexed(partners), boxes.tolist(), strict=True):
+        target[:, top : top + tall, left : left + wide] = other[:, top : top + tall, left : left + wide]
+    return done, 1 - boxes[:, 2] * boxes[:, 3] / (height * width)
 
 
 def _boxes(height: int, width: int, draw: Draw) -> NDArray[np.int64]:
