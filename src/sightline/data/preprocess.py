@@ -6,6 +6,7 @@ service all use this file. No torch.
 """
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -15,8 +16,10 @@ from sightline.data.decoding import Pixels as Pixels
 from sightline.data.resize import FILTERS, resize
 from sightline.errors import ConfigError
 
-# JPEGs are decoded at the smallest of libjpeg's scales whose short side reaches this.
-MIN_DECODE_SIDE = 256
+# JPEGs are decoded at the smallest of libjpeg's scales that leaves them a third larger than what is wanted. With less,
+# answers suffered: by 0.4 points at 1.14 times the size (-0.9 to +0.05), by 0.1 at 1.33 and 1.5 (-0.5 to +0.3).
+MARGIN = 4 / 3
+MIN_DECODE_SIDE = 342  # what a network of 224 px needs that sees seven eighths
 # ITU-R 601 in 16-bit fixed point: these are the numbers Pillow turns colours grey by.
 _LUMA = (19595, 38470, 7471)
 
@@ -62,9 +65,10 @@ class Preprocessing:
     def decode_side(self) -> int:
         """Short side, in pixels, below which the decoder must not scale a picture down.
 
-        At least MIN_DECODE_SIDE, so that the decoding that is hashed and the one that is answered are one.
+        At least MIN_DECODE_SIDE, so that the decoding that is hashed and the one that is answered are mostly one.
         """
-        return max(MIN_DECODE_SIDE, _scaled(self.height, self.crop_fraction), _scaled(self.width, self.crop_fraction))
+        side = max(_scaled(self.height, self.crop_fraction), _scaled(self.width, self.crop_fraction))
+        return max(MIN_DECODE_SIDE, ceil(MARGIN * side))
 
     def apply(self, image: Pixels) -> Pixels:
         """(H, W, 1 or 3) -> (height, width, channels) of the same kind, uint8 or float32 0..255."""

@@ -210,7 +210,9 @@ def _unpacked(dataset: Dataset, preprocessing: Preprocessing, pack: Pack, cache:
 def read_record(images: Images, row: int, min_side: int) -> tuple[Record, Pixels]:
     """A picture's record, and its pixels with a short side of at least `min_side`; from one decoding if it can be."""
     header, image = images.read(row, HASH_SIDE)
-    return record_of(header, image), (images.pixels(row, min_side) if min_side > HASH_SIDE else image)
+    height, width = image.shape[:2]
+    suffices = min(height, width) >= min_side or height * width == header.height * header.width
+    return record_of(header, image), image if suffices else images.pixels(row, min_side)
 
 
 def in_threads(function: Callable[[In], Out], items: Iterable[In], num_workers: int | None = None) -> Iterator[Out]:
