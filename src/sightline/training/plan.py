@@ -38,7 +38,7 @@ class Plan:
         """What was chosen, and what else was tried."""
         others = {n: s for n, s in self.trials.items() if n != self.name}
         tried = ", ".join(f"{n} {s / self.step_s:.1f}x" for n, s in sorted(others.items(), key=lambda item: item[1]))
-        return self.name + (f" (its time; others: {tried})" if tried else "")
+        return self.name + (f"; tried too: {tried} the time" if tried else "")
 
 
 def named(text: str, default: Plan) -> Plan:

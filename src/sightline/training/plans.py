@@ -1,6 +1,6 @@
-"""Plans that were measured before, in the folder of the cache. Comes in: what a plan depends on; goes out: the plan.
+"""Plans that were measured before, in a folder beside the decoded pictures.
 
-What cannot be read or written is measured again. Must not know torch's networks.
+Comes in: what a plan depends on; goes out: the plan. What cannot be read or written is measured again. Must not know torch's networks.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from sightline.data.packs.cache import default_folder
 from sightline.run import write_json
 from sightline.training.plan import Plan
 
-NAME = "plans.json"
+NAME = "plans/plans.json"
 MAX_PLANS = 1000  # the oldest go first
 
 
@@ -37,6 +37,14 @@ def remember(facts: Mapping[str, object], plan: Plan) -> None:
         plans.pop(_key(facts), None)
         plans[_key(facts)] = asdict(plan)
         write_json(path, dict(list(plans.items())[-MAX_PLANS:]))
+
+
+def forget() -> None:
+    """Remove all of them."""
+    path = default_folder() / NAME
+    with contextlib.suppress(OSError):
+        path.unlink()
+        path.parent.rmdir()
 
 
 def num_cores() -> int:

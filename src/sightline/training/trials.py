@@ -45,7 +45,7 @@ def measure(network: Network, batches: Batches, recipe: Recipe, objective: Objec
     try:
         best = trial.fastest(default, _precisions_and_layouts(network, default), begin + limit_s)
         best = trial.fastest(best, _threads(network, best), begin + limit_s)
-        if _may_compile(network) and limit_s > COMPILING_S:
+        if _may_compile(network) and begin + limit_s - time.perf_counter() > COMPILING_S:
             best = trial.fastest(best, [replace(best, compiled=True)], begin + limit_s)
     finally:
         torch.set_num_threads(threads)
@@ -110,7 +110,7 @@ class Trial:
             loss = step()  # warms up
             if not steps and math.isnan(self.reference):
                 self.reference = loss
-            if not abs(loss - self.reference) > MAX_LOSS_DIFFERENCE * abs(self.reference):
+            if plan == current or abs(loss - self.reference) <= MAX_LOSS_DIFFERENCE * abs(self.reference):
                 steps[plan] = step
         found = _in_turn(steps, deadline)
         self.seconds |= found
