@@ -96,7 +96,7 @@ def one_plan(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from sightline.training.plan import Plan
 
-    plan = Plan("float32", True, torch.get_num_threads(), 0.01, 0.01, {"float32 channels_last": 0.01})
+    plan = Plan("float32", True, torch.get_num_threads(), step_s=0.01, batch_s=0.01)
     monkeypatch.setattr("sightline.training.trials.measure", lambda *arguments: plan)
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from sightline import resume
 from sightline.data import open_dataset
+from sightline.data.batches import Batch
 from sightline.errors import ConfigError, DataError, RunError, TrainingError
 from sightline.run import UNFINISHED
 from sightline.training import checkpoint, loop, train, trials
@@ -105,8 +106,8 @@ if place == "open_table":
 else:
     from sightline.training import checkpoint, finish, loop, trials
     trials.CLEARLY = 0.0
-    if place == "loss_of":
-        loop.loss_of = dying(loop.loss_of)
+    if place == "loss":
+        loop.LossOf.__call__ = dying(loop.LossOf.__call__)
     elif place == "half a file":
         checkpoint.os.fsync = dying(os.fsync)
     elif place == "renamed":
@@ -121,7 +122,7 @@ train.train(pictures, settings, Options(out=out, checkpoint_s=0.0))
 
 @pytest.mark.parametrize(
     ("place", "number"),
-    [("open_table", 1), ("loss_of", 9), ("half a file", 12), ("renamed", 4), ("report", 1)],
+    [("open_table", 1), ("loss", 20), ("half a file", 12), ("renamed", 4), ("report", 1)],
 )
 def test_killed_it_goes_on_to_the_same_bits(
     place: str, number: int, pictures: Path, undisturbed: Path, tmp_path: Path
@@ -148,17 +149,28 @@ def test_a_finished_run_is_left_as_it_is(undisturbed: Path) -> None:
 # Stopped
 
 
+def on_loss(monkeypatch: pytest.MonkeyPatch, number: int, action: Callable[[torch.Tensor], torch.Tensor]) -> list[int]:
+    """Have `action` change what the call `number` (from 0) gives of the losses that the loop computes; -1: each."""
+    calls = list[int]()
+
+    class LossOf(loop.LossOf):
+        def __call__(self, batch: Batch) -> torch.Tensor:
+            calls.append(1)
+            loss = super().__call__(batch)
+            return action(loss) if number in (-1, len(calls) - 1) else loss
+
+    monkeypatch.setattr(loop, "LossOf", LossOf)
+    return calls
+
+
 def stopping_at(monkeypatch: pytest.MonkeyPatch, step: int, action: Callable[[], None]) -> None:
     """Have `action` happen while the loss of step `step` (from 0) is computed."""
-    loss_of, calls = loop.loss_of, list[int]()
 
-    def call(*arguments: object) -> object:
-        calls.append(1)
-        if len(calls) == step + 1:
-            action()
-        return loss_of(*arguments)  # type: ignore[arg-type]
+    def act(loss: torch.Tensor) -> torch.Tensor:
+        action()
+        return loss
 
-    monkeypatch.setattr(loop, "loss_of", call)
+    on_loss(monkeypatch, step, act)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -316,14 +328,7 @@ def test_data_in_memory_are_asked_for_again(every_step: None, tmp_path: Path, mo
 def test_a_loss_that_is_no_number_goes_back_once(
     every_step: None, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loss_of, calls = loop.loss_of, list[int]()
-
-    def call(*arguments: object) -> torch.Tensor:
-        calls.append(1)
-        loss = loss_of(*arguments)  # type: ignore[arg-type]
-        return loss * float("nan") if len(calls) == 12 else loss
-
-    monkeypatch.setattr(loop, "loss_of", call)
+    calls = on_loss(monkeypatch, 11, lambda loss: loss * float("nan"))
     lines = Lines()
     run = train.train(pictures, SETTINGS, in_folder(tmp_path / "run"), lines)
     said = next(line for line in lines.lines if "went back" in line)
@@ -336,8 +341,7 @@ def test_a_loss_that_is_no_number_goes_back_once(
 
 
 def test_the_second_time_it_stops(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    loss_of = loop.loss_of
-    monkeypatch.setattr(loop, "loss_of", lambda *arguments: loss_of(*arguments) * float("inf"))
+    on_loss(monkeypatch, -1, lambda loss: loss * float("inf"))
     with pytest.raises(TrainingError, match="the loss is inf at step 0"):
         train.train(pictures, SETTINGS, in_folder(tmp_path / "run"))
     assert not (tmp_path / "run").exists()  # nothing was learned

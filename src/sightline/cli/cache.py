@@ -1,7 +1,7 @@
 """Show or clear the decoded pictures that are kept on the disk, so that no training decodes them again.
 
   sightline cache                   what is kept, its size, when it was last used
-  sightline cache --clear           remove all of it
+  sightline cache --clear           remove all of it, and the plans that were measured
   sightline cache --clear photos    what was kept of data of that name
 
 `train` fills it by itself (`--no-cache` does not). It is bounded by a quarter of the disk's free space, or by
@@ -23,12 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from sightline.data.packs.cache import Cache
+    from sightline.training import plans
 
     cache = Cache.default(lambda text: print(text, file=sys.stderr))
     if args.clear is None:
         _show(cache)
         return 0
     gone = cache.clear(_matching(cache, args.clear) if args.clear else None)
+    if not args.clear:
+        plans.forget()
     size = sum(entry.num_bytes for entry in gone)
     print(f"removed {len(gone)} file{'' if len(gone) == 1 else 's'}, {size / 1e6:,.1f} MB, from {cache.folder}")
     return 0

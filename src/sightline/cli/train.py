@@ -12,6 +12,10 @@ set. Defaults are chosen from the data and printed; every value of the recipe ca
 """
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sightline.training.plan import Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exclude", metavar="FILE", help="leave out the pictures of this list (sightline check)")
     parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores); 0: none")
     parser.add_argument("--no-cache", action="store_true", help="keep no decoded pictures on the disk")
+    parser.add_argument("--plan", metavar="P", help="how it is computed: off, show (measure, train nothing), or a name")
     parser.add_argument("--checkpoint-every", type=float, metavar="S", help="seconds between checkpoints (60)")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")
 
@@ -47,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from sightline.data.storage.names import as_text
     from sightline.training.options import Options
     from sightline.training.resolve import settings_of
-    from sightline.training.train import resume, train
+    from sightline.training.train import resume, show_plan, train
 
     _check_words(args)
     if args.resume:
@@ -67,11 +72,33 @@ def run(args: argparse.Namespace) -> int:
         tensorboard=args.tensorboard,
         cache=not args.no_cache,
         checkpoint_s=args.checkpoint_every,
+        plan=None if args.plan == "show" else args.plan,
         command=as_text(shlex.join(["sightline", *args.words])),
     )
+    if args.plan == "show":
+        with Terminal() as terminal:
+            plan = show_plan(args.data, settings_of(recipe_file, args.set, flags), options, terminal)
+        _show(plan)
+        return 0
     with Terminal() as terminal:
         train(args.data, settings_of(recipe_file, args.set, flags), options, terminal)
     return 0
+
+
+def _show(plan: "Plan") -> None:
+    """What was measured, the fastest first, on standard output."""
+    from rich import box
+    from rich.table import Table
+
+    from sightline.cli._terminal import print_table
+
+    table = Table(box=box.SIMPLE)
+    for heading in ("plan", "seconds a step", "of the chosen"):
+        table.add_column(heading, justify="left" if heading == "plan" else "right")
+    for name, seconds in sorted(plan.trials.items(), key=lambda item: item[1]):
+        mark = "  chosen" if name == plan.name else ""
+        table.add_row(name + mark, f"{seconds:.4f}", f"{seconds / plan.step_s:.2f}")
+    print_table(table)
 
 
 def _check_words(args: argparse.Namespace) -> None:

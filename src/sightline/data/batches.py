@@ -37,6 +37,11 @@ class Batch:
     partner_labels: Tensor | None = None
     shares: Tensor | None = None
 
+    def first(self, num: int) -> "Batch":
+        """The first pictures."""
+        partners, shares = (None if t is None else t[:num] for t in (self.partner_labels, self.shares))
+        return Batch(self.images[:num], self.labels[:num], self.rows[:num], partners, shares)
+
 
 @dataclass(frozen=True)
 class Batches:

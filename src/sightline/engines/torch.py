@@ -30,8 +30,6 @@ class TorchEngine:
 
     @staticmethod
     def build(network: Network, config: RunConfig, device: torch.device) -> "TorchEngine":
-        if device.type == "cuda":
-            torch.backends.cudnn.allow_tf32 = False  # float32 means float32; convolutions would round to 10 bits
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
         network.to(device=device, memory_format=layout)  # type: ignore[call-overload]  # missing in torch's stubs
         return TorchEngine(network, config, device)
@@ -51,21 +49,43 @@ class TorchEngine:
         padded = np.zeros((self.batch_size, *images.shape[1:]), images.dtype)
         padded[: len(images)] = images
         self.network.eval()
-        with torch.inference_mode(), _threads(self.config.num_threads):
+        with torch.inference_mode(), _exactly(self.config.num_threads, self.device), flushing_denormals():
             pixels = torch.from_numpy(padded).to(self.device).permute(0, 3, 1, 2)
             logits = self.network(normalised(pixels, self.config.preprocessing, self.config.channels_last))
         return np.asarray(logits[: len(images)].float().cpu().numpy())
 
 
 @contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """torch's number of threads, which changes the last bits, for a while; it is the whole process's."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
+def _exactly(num_threads: int, device: torch.device) -> Iterator[None]:
+    """torch's number of threads, which changes the last bits, and float32 that means float32, for a while.
+
+    Both are the whole process's. A GPU's tf32 would round the factors of convolutions to 10 bits.
+    """
+    threads, cudnn, matmul = torch.get_num_threads(), torch.backends.cudnn, torch.backends.cuda.matmul
+    before = (cudnn.allow_tf32, matmul.allow_tf32) if device.type == "cuda" else (False, False)
+    torch.set_num_threads(num_threads)
+    if any(before):
+        cudnn.allow_tf32 = matmul.allow_tf32 = False
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
+        if any(before):
+            cudnn.allow_tf32, matmul.allow_tf32 = before
+
+
+@contextlib.contextmanager
+def flushing_denormals() -> Iterator[None]:
+    """Numbers below float32's full precision are zero, for a while: processors take a hundredfold time for them.
+
+    It is the calling thread's, and that of torch's threads where they are begun inside.
+    """
+    flushed_before = bool(np.float64(1e-310) * np.float64(0.5) == 0)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(flushed_before)
 
 
 def default_device() -> torch.device:

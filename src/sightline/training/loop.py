@@ -14,14 +14,14 @@ import numpy as np
 import torch
 
 from sightline.data.batches import Batches
-from sightline.engines.torch import Normaliser, TorchEngine
+from sightline.engines.torch import TorchEngine, flushing_denormals
 from sightline.errors import TrainingError
 from sightline.metrics import MAIN
 from sightline.report import Epoch
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.interrupt import between_steps
 from sightline.training.objectives import Objective
-from sightline.training.optimise import loss_of, rate_factor
+from sightline.training.optimise import LossOf, rate_factor
 from sightline.training.plan import Plan
 from sightline.training.prepare import Selection
 from sightline.training.progress import Progress
@@ -74,8 +74,8 @@ def fit(
     the second time TrainingError is raised.
     """
     network, waiting = engine.network, Waiting()
-    normalise = Normaliser(batches.preprocessing, plan.channels_last)
-    state = State(network, batches, recipe, objective, num_steps, with_head)
+    loss_of = LossOf(network, objective, batches.preprocessing, plan)
+    state = State(network, batches, recipe, objective, plan, num_steps, with_head)
     main, every = MAIN[batches.dataset.task].replace("_", " "), max(1, num_steps // len(batches) // MAX_LINES)
 
     def rate_at(step: int) -> float:
@@ -91,7 +91,7 @@ def fit(
             progress.say(_sentence(record, main))
         state.close_epoch(record, engine, selection, record.step / max(1, num_steps), progress.say)
 
-    with between_steps() as asked_to_stop, checkpoints:
+    with between_steps() as asked_to_stop, checkpoints, flushing_denormals():
         if (saved := checkpoints.last()) is not None:
             state.restore(saved)
             progress.say(f"Going on from step {state.at.step:,} of {num_steps:,}")
@@ -110,10 +110,9 @@ def fit(
             _train_mode(network, keep_statistics=with_head)
             try:
                 for batch in islice(waiting.over(state.batches.epoch(at.epoch, at.batch)), end - at.step):
-                    loss = loss_of(network, batch, objective, normalise, plan)
+                    loss = loss_of(batch)
                     recent.append(_finite(loss.item(), at, rate_at(at.step)))
-                    state.optimiser.zero_grad()
-                    loss.backward()  # type: ignore[no-untyped-call]  # of torch
+                    state.optimiser.backward(loss)
                     state.optimiser.step(rate_at(at.step))
                     at.step, at.batch, at.loss_sum = at.step + 1, at.batch + 1, at.loss_sum + recent[-1]
                     at.seconds, at.waited_s = time.perf_counter() - began, waiting.waited_s - waited_s

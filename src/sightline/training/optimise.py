@@ -13,6 +13,7 @@ from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 from sightline.data.batches import Batch
+from sightline.data.preprocess import Preprocessing
 from sightline.engines.torch import Normaliser
 from sightline.models import Network
 from sightline.training.objectives import Objective
@@ -29,20 +30,26 @@ class Optimizer:
     functions below them, used here, do not. Parameters of one axis (biases, normalisation) are not decayed.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, network: nn.Module, recipe: Recipe, plan: Plan | None = None) -> None:
+        self.scale = LossScale(network) if plan is not None and plan.precision == "float16" else None
         parameters = [p for p in network.parameters() if p.requires_grad]
         decayed, plain = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
         self.recipe = recipe
         self.groups = [_Group(g, d) for g, d in ((decayed, recipe.weight_decay), (plain, 0.0)) if g]
 
-    def zero_grad(self) -> None:
+    def backward(self, loss: Tensor) -> None:
+        """The gradients of a loss, in place of those before."""
         for group in self.groups:
             for parameter in group.parameters:
                 parameter.grad = None
+        scaled = loss if self.scale is None else loss * self.scale.factor
+        scaled.backward()  # type: ignore[no-untyped-call]  # of torch
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
         """Move every parameter that has a gradient, at the learning rate `rate`."""
+        if self.scale is not None and not self.scale.undo([p for group in self.groups for p in group.parameters]):
+            return
         for group in self.groups:
             if self.recipe.optimizer == "sgd":
                 self._sgd(group, rate)
@@ -51,15 +58,18 @@ class Optimizer:
 
     def tensors(self) -> dict[str, Tensor]:
         """Its states, by group, parameter and number, as they are now."""
-        return {
+        states = {
             f"{g}.{i}.{name}": tensor
             for g, group in enumerate(self.groups)
             for i, parameter in enumerate(group.parameters)
             for name, tensor in group.tensors(parameter).items()
         }
+        return states if self.scale is None else states | {"scale": self.scale.state}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take states that `tensors` gave."""
+        if self.scale is not None:
+            self.scale.state.copy_(tensors["scale"])
         for g, group in enumerate(self.groups):
             for i, parameter in enumerate(group.parameters):
                 prefix = f"{g}.{i}."
@@ -159,23 +169,59 @@ def rate_factor(recipe: Recipe, done: float) -> float:
     return 1 - rest if recipe.schedule == "one_cycle" else 0.5 * (1 + math.cos(math.pi * rest))
 
 
-def loss_of(
-    network: Network,
-    batch: Batch,
-    objective: Objective,
-    normalise: Normaliser,
-    plan: Plan,
-) -> Tensor:
-    """The loss of a batch, that of auxiliary heads added with their weights. `backward` must come before the next."""
-    device = next(network.parameters()).device
-    images = normalise(batch.images.to(device))
-    labels, mixed = batch.labels.to(device), None
-    if batch.partner_labels is not None and batch.shares is not None:
-        mixed = batch.partner_labels.to(device), batch.shares.to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"):
-        logits, auxiliary = network.training_logits(images)
+class LossScale:
+    """What keeps gradients in the range of float16: losses are multiplied, gradients divided by the same power of two.
 
-    loss = objective.loss(logits.float(), labels, mixed)
-    for aux_logits, share in auxiliary:
-        loss = loss + share * objective.loss(aux_logits.float(), labels, mixed)
-    return loss
+    It is halved, and the step left out, where a gradient is no finite number; after GROWTH good steps it is doubled
+    (Micikevicius et al., 2018).
+    """
+
+    FIRST, LARGEST, GROWTH = 2.0**16, 2.0**24, 2000
+
+    def __init__(self, network: nn.Module) -> None:
+        self.device = next(network.parameters()).device
+        self.state = torch.tensor([self.FIRST, 0.0], dtype=torch.float64)  # the factor; good steps since it was changed
+
+    @property
+    def factor(self) -> float:
+        return float(self.state[0])
+
+    def undo(self, parameters: list[nn.Parameter]) -> bool:
+        """Divide the gradients, in place; whether all are finite."""
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        not_finite, inverse = (torch.full((), v, device=self.device) for v in (0.0, 1 / self.factor))
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, not_finite, inverse)
+        is_good = not not_finite.item()
+        num_good = float(self.state[1]) + 1 if is_good else 0.0
+        if not is_good or num_good == self.GROWTH:
+            self.state[0] = min(self.LARGEST, self.factor * (2.0 if is_good else 0.5))
+            num_good = 0.0
+        self.state[1] = num_good
+        return is_good
+
+
+class LossOf:
+    """Batch -> its loss by a plan, that of auxiliary heads added with their weights.
+
+    `backward` must come before the next batch. Compiled, the first call takes a minute or so.
+    """
+
+    def __init__(self, network: Network, objective: Objective, preprocessing: Preprocessing, plan: Plan) -> None:
+        self.device, self.objective = next(network.parameters()).device, objective
+        self.normalise = Normaliser(preprocessing, plan.channels_last)
+        self.forward = torch.compile(network.training_logits) if plan.compiled else network.training_logits
+        self.low = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(plan.precision)
+        if self.device.type == "cuda":  # answers are computed without, whatever is set here: see the engine
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = plan.precision == "tf32"
+
+    def __call__(self, batch: Batch) -> Tensor:
+        images = self.normalise(batch.images.to(self.device))
+        labels, mixed = batch.labels.to(self.device), None
+        if batch.partner_labels is not None and batch.shares is not None:
+            mixed = batch.partner_labels.to(self.device), batch.shares.to(self.device)
+        with torch.autocast(self.device.type, self.low, enabled=self.low is not None):
+            logits, auxiliary = self.forward(images)
+        loss = self.objective.loss(logits.float(), labels, mixed)
+        for aux_logits, share in auxiliary:
+            loss = loss + share * self.objective.loss(aux_logits.float(), labels, mixed)
+        return loss

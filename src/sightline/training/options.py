@@ -26,6 +26,7 @@ class Options:
     num_workers  threads that decode; None: one a core; 0: none, everything happens in the caller's
     cache     keep decoded pictures on the disk for the next training; the results are the same without
     checkpoint_s  seconds between checkpoints; None: a minute, or as long as keeps their cost below a hundredth
+    plan      `off`: float32 as it comes, nothing is measured; a plan's name, or a part of it; None: the fastest
     command   how this training was started, for the report
     """
 
@@ -39,6 +40,7 @@ class Options:
     tensorboard: bool = False
     cache: bool = True
     checkpoint_s: float | None = None
+    plan: str | None = None
     command: str = "sightline.train(...)"
 
     def __post_init__(self) -> None:

@@ -1,18 +1,21 @@
 """What is fastest on this machine for a network: a Plan, and how many steps a budget of time buys with it.
 
-`trials` measures it. Never the batch size, which would change what is learned.
+`trials` measures it. Never the batch size, which would change what is learned. Must not know torch.
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
-Precision = Literal["float32", "bfloat16"]
+from sightline.errors import ConfigError, nearest
+
+Precision = Literal["float32", "tf32", "bfloat16", "float16"]
+LAYOUTS = {"channels_last": True, "contiguous": False}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Precision of the multiplications, memory layout, threads; `trials`: name -> seconds a step.
+    """Precision of the multiplications, memory layout, threads, compilation; `trials`: name -> seconds a step.
 
     `step_s` is the chosen one's, `batch_s` the time to make a batch of pictures.
     """
@@ -20,20 +23,40 @@ class Plan:
     precision: Precision
     channels_last: bool
     num_threads: int
-    step_s: float = math.nan
-    batch_s: float = math.nan
-    trials: dict[str, float] = field(default_factory=dict)
+    compiled: bool = False
+    step_s: float = field(default=math.nan, compare=False)
+    batch_s: float = field(default=math.nan, compare=False)
+    trials: dict[str, float] = field(default_factory=dict, compare=False)
 
     @property
     def name(self) -> str:
-        return f"{self.precision} {'channels_last' if self.channels_last else 'contiguous'}"
+        """As `--plan` takes it."""
+        layout = "channels_last" if self.channels_last else "contiguous"
+        return f"{self.precision},{layout},threads={self.num_threads}" + (",compiled" if self.compiled else "")
 
     def sentence(self) -> str:
         """What was chosen, and what else was tried."""
-        slower = [f"{n} {s / self.step_s:.1f}x" for n, s in self.trials.items() if n != self.name]
-        return f"{self.name}, {self.num_threads} thread{'s' if self.num_threads > 1 else ''}" + (
-            f" (slower: {', '.join(slower)})" if slower else ""
-        )
+        others = {n: s for n, s in self.trials.items() if n != self.name}
+        tried = ", ".join(f"{n} {s / self.step_s:.1f}x" for n, s in sorted(others.items(), key=lambda item: item[1]))
+        return self.name + (f"; tried too: {tried} the time" if tried else "")
+
+
+def named(text: str, default: Plan) -> Plan:
+    """The plan of a name; what it leaves out is as in `default`. Raises ConfigError for a word that is none."""
+    plan, known = default, [*get_args(Precision), *LAYOUTS, "threads=N", "compiled"]
+    for word in filter(None, text.replace(",", " ").split()):
+        key, _, value = word.partition("=")
+        if word in get_args(Precision):
+            plan = replace(plan, precision=word)  # type: ignore[arg-type]  # just looked up
+        elif word in LAYOUTS:
+            plan = replace(plan, channels_last=LAYOUTS[word])
+        elif key == "threads" and value.isascii() and value.isdigit() and 0 < int(value) <= 1024:
+            plan = replace(plan, num_threads=int(value))
+        elif word == "compiled":
+            plan = replace(plan, compiled=True)
+        else:
+            raise ConfigError(f"--plan {text}: {nearest(word, ['off', 'show', *known], 'plan')}")
+    return plan
 
 
 def steps_within(

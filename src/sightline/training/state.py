@@ -19,6 +19,7 @@ from sightline.report import Epoch
 from sightline.training.checkpoint import Snapshot
 from sightline.training.objectives import Objective
 from sightline.training.optimise import Optimizer
+from sightline.training.plan import Plan
 from sightline.training.prepare import Selection
 from sightline.training.recipe import Recipe
 from sightline.training.safe import SafetyProbe
@@ -73,10 +74,17 @@ class State:
     """The network, its optimiser, the best weights so far, the augmentations that are on, the position, the history."""
 
     def __init__(
-        self, network: Network, batches: Batches, recipe: Recipe, objective: Objective, num_steps: int, with_head: bool
+        self,
+        network: Network,
+        batches: Batches,
+        recipe: Recipe,
+        objective: Objective,
+        plan: Plan,
+        num_steps: int,
+        with_head: bool,
     ) -> None:
         self.network, self.batches = network, batches
-        self.optimiser, self.keeper = Optimizer(network, recipe), Keeper.of(recipe, with_head)
+        self.optimiser, self.keeper = Optimizer(network, recipe, plan), Keeper.of(recipe, with_head)
         untried = [name for name in recipe.augment_if_safe if name not in batches.augmentations]
         self.probe = SafetyProbe(untried if num_steps else [], batches.seed, objective)
         self.at, self.history, self.notes = Position(), list[Epoch](), list[str]()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline import __version__
 from sightline.data.dataset import Dataset
 from sightline.data.packs.cache import Cache
 from sightline.data.reading.scan import Survey, survey
@@ -24,7 +25,7 @@ from sightline.errors import ConfigError, RunError, WeightsError
 from sightline.run import CONFIG, UNFINISHED, Run
 from sightline.training import prepare, unfinished
 from sightline.training.options import Options, Request
-from sightline.training.plan import Plan, steps_within
+from sightline.training.plan import Plan, named, steps_within
 from sightline.training.progress import Progress, Silent
 from sightline.training.resolve import check
 from sightline.training.unfinished import Unfinished
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from sightline.data.batches import Batches
     from sightline.models import Network
     from sightline.training.finish import Origin, Trained
+    from sightline.training.objectives import Objective
     from sightline.training.prepare import Selection, Table
     from sightline.training.recipe import Recipe
     from sightline.training.resolve import Resolved
@@ -163,29 +165,21 @@ def _fit(
     """Measure the plan, fit the head where weights are pretrained, fix the number of steps, train."""
     import torch
 
-    from sightline.data.batches import Batches
-    from sightline.engines.torch import TorchEngine, default_device
-    from sightline.training import finish, loop, objectives, transfer, trials
+    from sightline.engines.torch import TorchEngine, default_device, flushing_denormals
+    from sightline.training import finish, loop, objectives, transfer
     from sightline.training.checkpoint import Checkpoints
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
-    batches = Batches(
-        dataset=table.dataset,
-        rows=table.parts.rows("train"),
-        canvases=table.canvases,
-        preprocessing=frame,
-        augmentations=recipe.augment,
-        batch_size=min(recipe.batch_size, len(table.parts.rows("train"))),
-        seed=options.seed,
-        num_workers=options.num_workers,
-    )
+    batches = _batches(what, table, options)
     selection = prepare.selection_of(table, frame)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
-    settled = work.settled
     _warn_of_changes(work, progress)
-    chosen = (
-        Plan(**settled["plan"]) if "plan" in settled else trials.measure(network.to(device), batches, recipe, objective)
-    )
+    settled, num_steps = work.settled, recipe.epochs * len(batches)
+    if "plan" in settled:
+        chosen = Plan(**settled["plan"])
+    else:
+        with flushing_denormals():
+            chosen = _plan(network.to(device), batches, recipe, objective, options, num_steps)
     progress.say(f"Plan: {chosen.sentence()}")
     torch.set_num_threads(chosen.num_threads)
     settled = work.settle(plan=asdict(chosen))
@@ -215,9 +209,82 @@ def _fit(
     return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches))
 
 
+def _batches(what: Resolved, table: Table, options: Options) -> Batches:
+    from sightline.data.batches import Batches
+
+    rows = table.parts.rows("train")
+    return Batches(
+        dataset=table.dataset,
+        rows=rows,
+        canvases=table.canvases,
+        preprocessing=what.preprocessing,
+        augmentations=what.recipe.augment,
+        batch_size=min(what.recipe.batch_size, len(rows)),
+        seed=options.seed,
+        num_workers=options.num_workers,
+    )
+
+
+def show_plan(
+    data: str | Path | Dataset,
+    settings: Mapping[str, Any] | None = None,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """What `train` would take for its Plan, measured now; nothing is trained and no run is left. Raises as `train`."""
+    progress, options = progress or Silent(), options or Options()
+    check(settings or {})
+    cache = Cache.default(progress.say) if options.cache else None
+    table = prepare.open_table(data, options.fold, options.exclude, progress)
+    look = survey(table.dataset, table.parts.rows("train"), cache)
+
+    from sightline.engines.torch import default_device, flushing_denormals
+    from sightline.training import objectives
+
+    network, what, _ = _network(dict(settings or {}), look, table, options, progress)
+    table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
+    batches = _batches(what, table, options)
+    objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, what.recipe)
+    num_steps, device = what.recipe.epochs * len(batches), default_device()
+    with flushing_denormals():
+        return _plan(network.to(device), batches, what.recipe, objective, options, num_steps, is_new=True)
+
+
+def _plan(
+    network: Network,
+    batches: Batches,
+    recipe: Recipe,
+    objective: Objective,
+    options: Options,
+    num_steps: int,
+    is_new: bool = False,
+) -> Plan:
+    """The plan that was asked for, or was measured for such a training before (unless `is_new`), or is measured now."""
+    from sightline.training import plans, trials, writer
+
+    default = trials.default_plan()
+    if options.minutes is not None:  # as many as fit; what trials may cost is little either way
+        num_steps = 0
+    if options.plan is not None:
+        asked = default if options.plan == "off" else named(options.plan, default)
+        return asked if options.minutes is None else trials.timed(asked, network, batches, recipe, objective)
+    frame = batches.preprocessing
+    facts = writer.machine() | {
+        "sightline": __version__, "cores": plans.num_cores(), "threads": default.num_threads,
+        "network": network.architecture, "options": dict(network.options), "optimizer": recipe.optimizer,
+        "input": (batches.batch_size, frame.channels, frame.height, frame.width), "classes": network.num_classes,
+    }  # fmt: skip
+    known = plans.recalled(facts) if options.cache and not is_new else None
+    if known is not None:
+        return known if options.minutes is None else trials.timed(known, network, batches, recipe, objective)
+    chosen = trials.measure(network, batches, recipe, objective, num_steps)
+    if options.cache:
+        plans.remember(facts, chosen)
+    return chosen
+
+
 def _warn_of_changes(work: Unfinished, progress: Progress) -> None:
     """Say what is different from when the training began, where that may change the last bits."""
-    from sightline import __version__
     from sightline.training import writer
 
     now, then = writer.machine() | {"Sightline": __version__}, work.settled.get("machine")

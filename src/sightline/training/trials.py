@@ -1,95 +1,189 @@
-"""Measures what is fastest on this machine for this network: precision and memory layout, by timing real steps.
+"""Measures what is fastest on this machine for this network, by timing real steps.
 
-Comes in: a Network and its Batches; goes out: a Plan with what was measured. Trials run on copies, so training
-starts from untouched weights.
+Comes in: a Network and its Batches; goes out: a Plan with what was measured. One question after the other, each from
+the answer to the one before: precision and memory layout, the number of threads, compilation. Trials run on copies, so
+training starts from untouched weights; where a step is long, on a part of a batch.
 """
 
 import copy
 import math
+import shutil
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
 
 from sightline.data.batches import Batch, Batches
-from sightline.engines.torch import Normaliser
 from sightline.models import Network
 from sightline.training.objectives import Objective
-from sightline.training.optimise import Optimizer, loss_of
+from sightline.training.optimise import LossOf, Optimizer
 from sightline.training.plan import Plan, Precision
 from sightline.training.recipe import Recipe
 
 # A faster precision is taken only if its first loss agrees with float32's to this share.
 MAX_LOSS_DIFFERENCE = 0.02
 NUM_ROUNDS = 4
-MAX_TRIAL_S = 6.0  # no further round begins after this
-CLEARLY = 0.9  # a challenger must need less than this share of the default's time
+MAX_SHARE, MIN_LIMIT_S = 0.03, 10.0  # of the expected training, and what trials may cost in any case
+CLEARLY = 0.95  # a challenger must need less than this share of the time: layouts differ in their last bits
 HOPELESS = 1.5
+SMALL = 4  # pictures of a first step that tells how long one is
+COMPILING_S = 90.0  # what compiling a ResNet-18 took on two cores; a run must be long enough for it to pay back
+COMPILERS = ("c++", "g++", "clang++")
 
 
-def measure(network: Network, batches: Batches, recipe: Recipe, objective: Objective) -> Plan:
-    """Time real steps of each sensible combination, in turn, and take the fastest that agrees with float32.
-
-    The first, float32 channels_last, stays unless another is clearly faster: layouts differ in their last bits, and
-    a busy machine must not make the same seed give another network.
-    """
+def measure(network: Network, batches: Batches, recipe: Recipe, objective: Objective, num_steps: int) -> Plan:
+    """The fastest plan that agrees with float32, for a training of `num_steps`."""
     begin = time.perf_counter()
     batch = next(batches.epoch(0))  # training begins with epoch 1
     batch_s = time.perf_counter() - begin
-    precisions: tuple[Precision, ...] = ("float32", "bfloat16") if _has_bfloat16(network) else ("float32",)
-    candidates = [Plan(p, layout, torch.get_num_threads()) for p in precisions for layout in (True, False)]
-    runs = {plan.name: _step(copy.deepcopy(network), plan, batch, batches, recipe, objective) for plan in candidates}
-    losses = {}
-    for name, run in runs.items():  # the first step warms up, with the same dropout for all
-        torch.manual_seed(0)
-        losses[name] = run()
-    reference = losses[candidates[0].name]
-    agree = [n for n, loss in losses.items() if not abs(loss - reference) > MAX_LOSS_DIFFERENCE * abs(reference)]
-    trials = _in_turn({name: runs[name] for name in agree})
-    default, fastest = candidates[0].name, min(trials, key=lambda name: trials[name])
-    chosen = fastest if trials[fastest] < CLEARLY * trials[default] else default
-    best = next(plan for plan in candidates if plan.name == chosen)
-    return replace(best, step_s=trials[chosen], batch_s=batch_s, trials=trials)
+    threads, default = torch.get_num_threads(), default_plan()
+    trial = Trial(network, batches, recipe, objective, batch)
+    first_s = trial.shortened(num_steps)
+    limit_s = max(MIN_LIMIT_S, MAX_SHARE * num_steps * first_s)
+    try:
+        best = trial.fastest(default, _precisions_and_layouts(network, default), begin + limit_s)
+        best = trial.fastest(best, _threads(network, best), begin + limit_s)
+        if _may_compile(network) and begin + limit_s - time.perf_counter() > COMPILING_S:
+            best = trial.fastest(best, [replace(best, compiled=True)], begin + limit_s)
+    finally:
+        torch.set_num_threads(threads)
+    seconds = {plan.name: s / trial.share for plan, s in trial.seconds.items() if s < math.inf}
+    return replace(best, step_s=seconds[best.name], batch_s=batch_s, trials=seconds)
 
 
-def _in_turn(runs: dict[str, Callable[[], float]]) -> dict[str, float]:
+def timed(plan: Plan, network: Network, batches: Batches, recipe: Recipe, objective: Objective) -> Plan:
+    """A plan that was chosen before, with what it takes now."""
+    begin, threads = time.perf_counter(), torch.get_num_threads()
+    batch = next(batches.epoch(0))
+    batch_s = time.perf_counter() - begin
+    trial = Trial(network, batches, recipe, objective, batch)
+    trial.shortened(num_steps=0)
+    try:
+        trial.fastest(plan, [], begin + MIN_LIMIT_S / 2)
+    finally:
+        torch.set_num_threads(threads)
+    return replace(plan, step_s=trial.seconds[plan] / trial.share, batch_s=batch_s)
+
+
+def default_plan() -> Plan:
+    """What is right almost everywhere, and what others are compared with."""
+    return Plan("float32", True, torch.get_num_threads())
+
+
+@dataclass
+class Trial:
+    """Steps on copies of a network, timed. `seconds`: plan -> its fastest step; `share`: of the batch's pictures."""
+
+    network: Network
+    batches: Batches
+    recipe: Recipe
+    objective: Objective
+    batch: Batch
+    share: float = 1.0
+    seconds: dict[Plan, float] = field(default_factory=dict)
+    reference: float = math.nan
+
+    def shortened(self, num_steps: int) -> float:
+        """Seconds that a whole step may take; from here on steps are of a part of the batch, where they are long."""
+        size = len(self.batch.labels)
+        if size <= SMALL:
+            return self._second_step(self.batch)
+        small_s = self._second_step(self.batch.first(SMALL))
+        whole_s = small_s * size / SMALL
+        limit_s = max(MIN_LIMIT_S, MAX_SHARE * num_steps * whole_s)
+        affordable_s = limit_s / (4 * (NUM_ROUNDS + 2))  # of four plans, with their warm-up
+        if whole_s > affordable_s:
+            num = min(size, max(SMALL, int(size * affordable_s / whole_s)))
+            self.batch, self.share = self.batch.first(num), num / size
+        return whole_s
+
+    def fastest(self, current: Plan, rivals: Iterable[Plan], deadline: float) -> Plan:
+        """`current`, or the rival that is clearly faster and whose loss agrees; all in turn, the hopeless no more."""
+        steps = dict[Plan, Callable[[], float]]()
+        for plan in (current, *rivals):
+            if steps and time.perf_counter() > deadline:
+                break
+            step = self._step(plan, self.batch)
+            torch.manual_seed(0)  # the same dropout for all
+            loss = step()  # warms up
+            if not steps and math.isnan(self.reference):
+                self.reference = loss
+            if plan == current or abs(loss - self.reference) <= MAX_LOSS_DIFFERENCE * abs(self.reference):
+                steps[plan] = step
+        found = _in_turn(steps, deadline)
+        self.seconds |= found
+        best = min(found, key=lambda plan: found[plan])
+        return best if found[best] < CLEARLY * found[current] else current
+
+    def _second_step(self, batch: Batch) -> float:
+        step = self._step(default_plan(), batch)
+        step()
+        begin = time.perf_counter()
+        step()
+        return time.perf_counter() - begin
+
+    def _step(self, plan: Plan, batch: Batch) -> Callable[[], float]:
+        """A function that makes one training step and returns the loss."""
+        network = copy.deepcopy(self.network)
+        network.to(memory_format=torch.channels_last if plan.channels_last else torch.contiguous_format)
+        network.train()
+        optimiser = Optimizer(network, self.recipe, plan)
+        loss_of = LossOf(network, self.objective, self.batches.preprocessing, plan)
+
+        def step() -> float:
+            torch.set_num_threads(plan.num_threads)
+            loss = loss_of(batch)
+            optimiser.backward(loss)
+            optimiser.step(1e-6)
+            return loss.item()  # which a GPU has to wait for
+
+        return step
+
+
+def _in_turn(steps: dict[Plan, Callable[[], float]], deadline: float) -> dict[Plan, float]:
     """Seconds of the fastest step of each. After a round, those hopelessly behind step no more."""
-    start, seconds = time.perf_counter(), dict.fromkeys(runs, math.inf)
+    seconds = dict.fromkeys(steps, math.inf)
     for _ in range(NUM_ROUNDS):
-        for name, run in runs.items():
-            if seconds[name] < math.inf and seconds[name] > HOPELESS * min(seconds.values()):
+        for plan, step in steps.items():
+            if seconds[plan] < math.inf and seconds[plan] > HOPELESS * min(seconds.values()):
                 continue
             begin = time.perf_counter()
-            run()
-            seconds[name] = min(seconds[name], time.perf_counter() - begin)
-        if time.perf_counter() - start > MAX_TRIAL_S:
+            step()
+            seconds[plan] = min(seconds[plan], time.perf_counter() - begin)
+        if time.perf_counter() > deadline:
             break
     return seconds
 
 
-def _step(
-    network: Network, plan: Plan, batch: Batch, batches: Batches, recipe: Recipe, objective: Objective
-) -> Callable[[], float]:
-    """A function that makes one training step on `batch` and returns the loss."""
-    layout = torch.channels_last if plan.channels_last else torch.contiguous_format
-    network.to(memory_format=layout).train()
-    optimiser, normalise = Optimizer(network, recipe), Normaliser(batches.preprocessing, plan.channels_last)
-
-    def step() -> float:
-        loss = loss_of(network, batch, objective, normalise, plan)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step(1e-6)
-        return loss.item()
-
-    return step
+def _precisions_and_layouts(network: nn.Module, default: Plan) -> list[Plan]:
+    """All but the default itself."""
+    precisions: list[Precision] = ["float32", *_precisions(network)]
+    plans = [replace(default, precision=p, channels_last=layout) for p in precisions for layout in (True, False)]
+    return [plan for plan in plans if plan != default]
 
 
-def _has_bfloat16(network: nn.Module) -> bool:
-    """Whether bfloat16 is worth a trial: with no hardware for it, it is 20 times slower than float32."""
+def _precisions(network: nn.Module) -> list[Precision]:
+    """Those that the hardware has: without it, bfloat16 is 20 times slower than float32."""
     if next(network.parameters()).is_cuda:
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        has_tf32 = torch.cuda.get_device_capability() >= (8, 0)
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        low: Precision = "bfloat16" if has_bfloat16 else "float16"
+        return ["tf32", low] if has_tf32 else [low]
     has_onednn = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]  # of torch
-    return has_onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return ["bfloat16"] if has_onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) else []
+
+
+def _threads(network: nn.Module, plan: Plan) -> list[Plan]:
+    """Fewer threads: small networks spend more on handing work out than they gain."""
+    if next(network.parameters()).is_cuda:
+        return []
+    return [replace(plan, num_threads=n) for n in sorted({plan.num_threads // 2, 1}) if 0 < n < plan.num_threads]
+
+
+def _may_compile(network: nn.Module) -> bool:
+    """Whether torch.compile has what it needs: a C++ compiler, or Triton for a GPU."""
+    if next(network.parameters()).is_cuda:
+        return bool(torch.utils._triton.has_triton())
+    return any(shutil.which(name) for name in COMPILERS)
