@@ -1,6 +1,7 @@
 """Plans that were measured before, in a folder beside the decoded pictures.
 
-Comes in: what a plan depends on; goes out: the plan. What cannot be read or written is measured again. Must not know torch's networks.
+Comes in: what a plan depends on; goes out: the plan. What cannot be read or written is measured again. Must not know
+torch.
 """
 
 import contextlib
