@@ -26,9 +26,11 @@ from sightline.data.decoding.header import header_of, orientation_of, upright
 from sightline.data.decoding.jpeg import decode_jpeg
 from sightline.data.decoding.opening import EXTENSIONS as EXTENSIONS
 from sightline.data.decoding.opening import FORMATS as FORMATS
+from sightline.data.decoding.opening import is_dicom as is_dicom
 from sightline.data.decoding.opening import opened
 from sightline.data.decoding.png import check_is_whole, check_size_is_possible
 from sightline.data.decoding.pnm import read_deep_pnm
+from sightline.data.medical import dicom
 from sightline.errors import MissingExtraError
 
 # Decoded pictures that are kept on disk are of use to the very same decoder only. Raise the number whenever the
@@ -87,15 +89,8 @@ def to_pixels(image: Image.Image, min_side: int | None = None) -> Pixels:
         return upright(pixels, orientation_of(image))
 
 
-def is_dicom(data: bytes) -> bool:
-    """By content: four letters behind a preamble of 128 bytes (PS3.10, 7.1)."""
-    return data[128:132] == b"DICM"
-
-
 def _dicom(data: bytes, with_pixels: bool) -> tuple[Header, Pixels]:
     """Header and pixels (none, where they are not wanted) of a DICOM file."""
-    from sightline.data.medical import dicom  # it imports this module
-
     return dicom.read_picture(data) if with_pixels else (dicom.read_header(data), np.zeros((0, 0, 1), np.uint8))
 
 

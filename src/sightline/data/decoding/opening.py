@@ -99,3 +99,8 @@ def _unknown(data: bytes) -> str:
     if not data.strip(b"\0"):
         return f"not a picture: {len(data):,} zero bytes"
     return "not a picture: its content is not of any known format"
+
+
+def is_dicom(data: bytes) -> bool:
+    """By content: four letters behind a preamble of 128 bytes (PS3.10, 7.1)."""
+    return data[128:132] == b"DICM"

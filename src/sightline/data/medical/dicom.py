@@ -22,7 +22,9 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import Header, PictureError, Pixels, check_size, is_dicom
+from sightline.data.decoding import PictureError, Pixels, check_size
+from sightline.data.decoding.header import Header
+from sightline.data.decoding.opening import is_dicom
 from sightline.data.medical import dicom_jpeg
 from sightline.data.medical.dicom_greys import grey_values, whole
 from sightline.data.medical.greys import as_pixels

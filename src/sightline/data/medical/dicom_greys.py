@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.decode import PictureError
+from sightline.data.decoding import PictureError
 from sightline.data.medical.greys import stretched
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.storage.durable import file_stamp
 from sightline.data.storage.names import Names, as_text
-from sightline.data.storage.store import file_stamp
 from sightline.errors import DataError
 
 MAX_DEFLATE_RATIO = 1032  # what one byte of DEFLATE can become at most

@@ -1,4 +1,4 @@
-"""What makes files survive: locks that end with their process, names that the disk has confirmed.
+"""Files that others touch too: locks that end with their process, names that the disk has confirmed, stamps.
 
 Must not know what is in them.
 """
@@ -36,3 +36,12 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def file_stamp(path: str | Path) -> str:
+    """Size and times of a file. The time of the last change of its entry finds a copy that kept the other one."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError) as error:
+        return f"unreadable: {error}"
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"

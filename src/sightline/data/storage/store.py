@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Protocol
 
+from sightline.data.storage.durable import file_stamp
 from sightline.data.storage.names import Names, as_text, is_visible
 from sightline.errors import DataError
 
@@ -177,12 +178,3 @@ def _visible_entries(folder: str) -> Iterator["os.DirEntry[str]"]:
             yield from (entry for entry in entries if is_visible(entry.name))
     except OSError as error:
         raise DataError(f"{as_text(folder)}: this folder cannot be listed: {error.strerror}") from error
-
-
-def file_stamp(path: str | Path) -> str:
-    """Size and times of a file. The time of the last change of its entry finds a copy that kept the other one."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError) as error:
-        return f"unreadable: {error}"
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
