@@ -26,6 +26,7 @@ from sightline.training.plan import Plan
 from sightline.training.prepare import Selection
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
+from sightline.training.schedule import Schedule
 from sightline.training.state import Position, State
 from sightline.training.waiting import Waiting
 
@@ -58,7 +59,7 @@ def fit(
     recipe: Recipe,
     objective: Objective,
     plan: Plan,
-    num_steps: int,
+    schedule: Schedule,
     progress: Progress,
     log: Callable[[Epoch], None],
     checkpoints: Checkpoints,
@@ -66,7 +67,7 @@ def fit(
     head_loss: float = math.nan,
     goes_on: bool = True,
 ) -> Outcome:
-    """Train the engine's network for `num_steps`, in place, from the last checkpoint on where there is one.
+    """Train the engine's network by the schedule, in place, from the last checkpoint on where there is one.
 
     `with_head`: the head was fitted before, to `head_loss` on the pictures that train; the network as it is competes as
     epoch 0 for being kept. `goes_on`: False takes what the checkpoint holds. Ctrl-C and SIGTERM raise once a checkpoint
@@ -75,11 +76,11 @@ def fit(
     """
     network, waiting = engine.network, Waiting()
     loss_of = LossOf(network, objective, batches.preprocessing, plan)
-    state = State(network, batches, recipe, objective, plan, num_steps, with_head)
-    main, every = MAIN[batches.dataset.task].replace("_", " "), max(1, num_steps // len(batches) // MAX_LINES)
+    state = State(network, batches, recipe, objective, plan, schedule.num_steps, with_head)
+    main, every = MAIN[batches.dataset.task].replace("_", " "), max(1, schedule.num_steps // len(batches) // MAX_LINES)
 
     def rate_at(step: int) -> float:
-        return recipe.learning_rate * state.at.slower * rate_factor(recipe, step / num_steps)
+        return recipe.learning_rate * state.at.slower * rate_factor(recipe, schedule.done(step))
 
     def save() -> None:
         checkpoints.save(state.at.step, state.tensors(), state.values())
@@ -87,14 +88,14 @@ def fit(
     def close_epoch(rate: float) -> None:
         record = _measured(engine, objective, selection, state.at, rate)
         log(record)
-        if record.epoch % every == 0 or record.step == num_steps:
+        if record.epoch % every == 0 or record.step == schedule.num_steps:
             progress.say(_sentence(record, main))
-        state.close_epoch(record, engine, selection, record.step / max(1, num_steps), progress.say)
+        state.close_epoch(record, engine, selection, schedule.done(record.step), progress.say)
 
     with between_steps() as asked_to_stop, checkpoints, flushing_denormals():
         if (saved := checkpoints.last()) is not None:
             state.restore(saved)
-            progress.say(f"Going on from step {state.at.step:,} of {num_steps:,}")
+            progress.say(f"Going on from step {state.at.step:,} of {schedule.num_steps:,}")
             for record in state.history:
                 log(record)
         else:
@@ -103,25 +104,31 @@ def fit(
                 close_epoch(0.0)
             state.at.epoch = 1
             save()
-        end = num_steps if goes_on else state.at.step
-        while state.at.batch or (state.at.step < end and not state.keeper.is_patience_over):
+        schedule.start(state.at.step, state.at.spent_s)
+        while state.at.batch or (goes_on and state.at.step < schedule.num_steps and not state.keeper.is_patience_over):
             at, recent = state.at, deque[float](maxlen=50)
             began, waited_s = time.perf_counter() - at.seconds, waiting.waited_s - at.waited_s
             _train_mode(network, keep_statistics=with_head)
             try:
-                for batch in islice(waiting.over(state.batches.epoch(at.epoch, at.batch)), end - at.step):
+                left = None if goes_on and at.step < schedule.num_steps else 0  # else to be closed alone
+                for batch in islice(waiting.over(state.batches.epoch(at.epoch, at.batch)), left):
                     loss = loss_of(batch)
                     recent.append(_finite(loss.item(), at, rate_at(at.step)))
                     state.optimiser.backward(loss)
                     state.optimiser.step(rate_at(at.step))
                     at.step, at.batch, at.loss_sum = at.step + 1, at.batch + 1, at.loss_sum + recent[-1]
                     at.seconds, at.waited_s = time.perf_counter() - began, waiting.waited_s - waited_s
-                    progress.step(at.step, num_steps, f"epoch {at.epoch}  loss {np.mean(recent):.3f}")
+                    at.spent_s = schedule.spent_s
+                    if schedule.correct(at.step):
+                        progress.say(f"Budget: {schedule.num_steps:,} steps, seen at step {at.step:,}")
+                    progress.step(at.step, schedule.num_steps, f"epoch {at.epoch}  loss {np.mean(recent):.3f}")
                     stop = asked_to_stop()
                     if (stop is not None or checkpoints.is_due()) and state.is_finite():
                         save()
                     if stop is not None:
                         raise stop
+                    if at.step >= schedule.num_steps:
+                        break
                 _finite(0.0 if state.is_finite() else math.nan, at, rate_at(at.step - 1))
                 close_epoch(rate_at(at.step - 1))
             except _Diverged as error:
@@ -142,7 +149,7 @@ def fit(
             state.at.step,
             state.keeper.best_epoch,
             stopped_by_patience=over,
-            interrupted=state.at.step < num_steps and not over,
+            interrupted=state.at.step < schedule.num_steps and not over,
             waiting=sentence,
             notes=state.notes,
         )

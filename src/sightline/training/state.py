@@ -27,7 +27,7 @@ from sightline.training.safe import SafetyProbe
 
 @dataclass
 class Position:
-    """Where a training is. `batch` to `waited_s`: of this epoch; `slower`: what the recipe's rate is multiplied by."""
+    """Where a training is. `batch` to `waited_s` are of this epoch, `spent_s` of all; `slower` multiplies the rate."""
 
     step: int = 0
     epoch: int = 0
@@ -35,6 +35,7 @@ class Position:
     loss_sum: float = 0.0
     seconds: float = 0.0
     waited_s: float = 0.0
+    spent_s: float = 0.0
     slower: float = 1.0
 
 
@@ -96,7 +97,7 @@ class State:
         self.history.append(record)
         self.keeper.consider(record, self.network)
         self.batches = self.probe.update(engine, selection, self.batches, share_done, say)
-        self.at = Position(self.at.step, self.at.epoch + 1, slower=self.at.slower)
+        self.at = Position(self.at.step, self.at.epoch + 1, spent_s=self.at.spent_s, slower=self.at.slower)
 
     def tensors(self) -> dict[str, Tensor]:
         """As they are now, not copied. The random numbers are torch's, of which dropout's masks are drawn."""

@@ -25,9 +25,10 @@ from sightline.errors import ConfigError, RunError, WeightsError
 from sightline.run import CONFIG, UNFINISHED, Run
 from sightline.training import prepare, unfinished
 from sightline.training.options import Options, Request
-from sightline.training.plan import Plan, named, steps_within
+from sightline.training.plan import Plan, named, reserve_s, steps_within
 from sightline.training.progress import Progress, Silent
 from sightline.training.resolve import check
+from sightline.training.schedule import Correction, Schedule
 from sightline.training.unfinished import Unfinished
 
 if TYPE_CHECKING:
@@ -190,13 +191,17 @@ def _fit(
     if with_head and not checkpoints.exist:
         head_loss = transfer.fit_head(engine, batches, objective, progress)
     if "num_steps" not in settled:
-        settled = work.settle(
-            num_steps=_num_steps(recipe, batches, selection, table, options, chosen, started, progress)
-        )
-    num_steps = settled["num_steps"]
+        settled = work.settle(**_budget(recipe, batches, selection, table, options, chosen, started, progress))
+    schedule = Schedule(
+        settled["num_steps"],
+        [Correction(**each) for each in settled.get("corrections", [])],
+        settled.get("limit_s"),
+        keep=lambda corrections: _keep(work, corrections),
+        began=started,
+    )
     torch.manual_seed(options.seed)  # the trials drew from it, dropout's masks among others
     outcome = loop.fit(
-        engine, batches, selection, recipe, objective, chosen, num_steps, progress, log, checkpoints,
+        engine, batches, selection, recipe, objective, chosen, schedule, progress, log, checkpoints,
         with_head, head_loss, goes_on,
     )  # fmt: skip
 
@@ -206,6 +211,7 @@ def _fit(
 
     decision = asdict(objective.decision(unseen))
     engine = replace(engine, config=replace(engine.config, decision=decision))
+    num_steps = schedule.num_steps
     return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches))
 
 
@@ -300,7 +306,11 @@ def _warn_of_changes(work: Unfinished, progress: Progress) -> None:
         progress.say(f"This is not where the training began, so its last bits may differ ({'; '.join(changed)})")
 
 
-def _num_steps(
+def _keep(work: Unfinished, corrections: list[Correction]) -> None:
+    work.settle(corrections=[asdict(each) for each in corrections])
+
+
+def _budget(
     recipe: Recipe,
     batches: Batches,
     selection: Selection,
@@ -309,11 +319,13 @@ def _num_steps(
     chosen: Plan,
     started: float,
     progress: Progress,
-) -> int:
-    """Of the recipe's epochs, or as many as the budget allows."""
+) -> dict[str, float | None]:
+    """`num_steps`: of the recipe's epochs, or as many as the budget allows; `limit_s`: when the last should be over."""
     if options.minutes is None:
-        return recipe.epochs * len(batches)
-    left_s, num_test = 60 * options.minutes - (time.perf_counter() - started), len(table.parts.rows("test"))
-    found = steps_within(left_s, chosen, len(batches), len(selection.labels), num_test, batches.batch_size)
+        return {"num_steps": recipe.epochs * len(batches), "limit_s": None}
+    budget_s, num_test = 60 * options.minutes, len(table.parts.rows("test"))
+    limit_s = budget_s - reserve_s(chosen, num_test, batches.batch_size)
+    left_s = limit_s - (time.perf_counter() - started)
+    found = steps_within(left_s, chosen, len(batches), len(selection.labels), batches.batch_size)
     progress.say(f"Budget: {found:,} steps, {found / len(batches):.1f} epochs, in {options.minutes:g} minutes")
-    return found
+    return {"num_steps": found, "limit_s": limit_s}

@@ -1,0 +1,80 @@
+"""How many steps a training takes, and how far it is at each. Comes in: a number of steps, perhaps a budget of time;
+goes out: the share that is done, from which the learning rate follows.
+
+A budget's number of steps is an estimate from a few. While training goes on it is corrected, and each correction is
+kept before it has an effect, so that a training that goes on after a kill makes the same ones. Must not know networks.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+EVERY = 0.04  # of a budget: how often it is looked at
+TOLERANCE = 0.01  # of it: what is left alone
+
+
+@dataclass(frozen=True)
+class Correction:
+    """At step `at` it was seen that there will be `num_steps`."""
+
+    at: int
+    num_steps: int
+
+
+@dataclass
+class Schedule:
+    """`limit_s`: when the last step should be over, in seconds from `began` on the clock; None: no budget.
+
+    `keep`: called with all corrections before a new one has an effect.
+    """
+
+    first_num_steps: int
+    corrections: list[Correction] = field(default_factory=list)
+    limit_s: float | None = None
+    keep: Callable[[list[Correction]], None] = lambda corrections: None
+    began: float = 0.0
+    clock: Callable[[], float] = time.perf_counter
+    _from: tuple[int, float] = (0, 0.0)  # the step and the time of the first step of this process
+    _looked_s: float = 0.0
+
+    @property
+    def num_steps(self) -> int:
+        """As far as is known by now."""
+        return self.corrections[-1].num_steps if self.corrections else self.first_num_steps
+
+    def done(self, step: int) -> float:
+        """The share of the training that lies behind `step`: 0 to 1, in straight lines between corrections."""
+        at, share, num_steps = 0, 0.0, self.first_num_steps
+        for correction in self.corrections:
+            if step <= correction.at:
+                break
+            share += (1 - share) * (correction.at - at) / max(1, num_steps - at)
+            at, num_steps = correction.at, correction.num_steps
+        return share + (1 - share) * (step - at) / max(1, num_steps - at)
+
+    @property
+    def spent_s(self) -> float:
+        """Of the budget."""
+        return self.clock() - self.began
+
+    def start(self, step: int, spent_s: float = 0.0) -> None:
+        """Steps begin, from `step` on; `spent_s`: what processes spent that were killed."""
+        self.began -= spent_s
+        self._from = step, self.clock()
+        self._looked_s = self.clock()
+
+    def correct(self, step: int) -> bool:
+        """After `step` steps: whether their number was changed."""
+        if self.limit_s is None or self.clock() - self._looked_s < EVERY * self.limit_s:
+            return False
+        self._looked_s = self.clock()
+        spent_s, step_s = self.spent_s, (self.clock() - self._from[1]) / (step - self._from[0])
+        off_s = spent_s + (self.num_steps - step) * step_s - self.limit_s
+        if abs(off_s) <= TOLERANCE * self.limit_s:
+            return False
+        num_steps = step + max(1, int((self.limit_s - spent_s) / step_s))
+        if num_steps == self.num_steps:
+            return False
+        self.keep([*self.corrections, Correction(step, num_steps)])
+        self.corrections.append(Correction(step, num_steps))
+        return True

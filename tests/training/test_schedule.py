@@ -1,0 +1,93 @@
+"""The schedule: what is done at each step, and how a budget's number of steps is corrected."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from sightline.classifier import from_arrays
+from sightline.training import train as module
+from sightline.training.options import Options
+from sightline.training.plan import Plan, reserve_s, steps_within
+from sightline.training.schedule import Correction, Schedule
+from sightline.training.train import train
+
+from .test_train import Lines, bars
+
+pytestmark = pytest.mark.usefixtures("default_plan")
+
+
+def test_without_corrections_it_is_the_share_of_the_steps() -> None:
+    schedule = Schedule(7)
+    assert [schedule.done(step) for step in range(8)] == [step / 7 for step in range(8)]
+    assert Schedule(0).done(0) == 0
+
+
+def test_after_a_correction_it_goes_on_from_where_it_was() -> None:
+    schedule = Schedule(100, [Correction(50, 60), Correction(55, 95)])
+    assert schedule.num_steps == 95
+    assert schedule.done(50) == 0.5 and schedule.done(52) == pytest.approx(0.6)
+    assert schedule.done(55) == pytest.approx(0.75)
+    assert schedule.done(75) == pytest.approx(0.875) and schedule.done(95) == pytest.approx(1.0)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(("step_s", "expected"), [(0.5, 200), (1.0, 100), (2.0, 50), (1.005, 100)])
+def test_a_budget_is_corrected_by_what_steps_take(step_s: float, expected: int) -> None:
+    """100 s for 100 steps that were thought to take a second each."""
+    clock, kept = Clock(), list[list[Correction]]()
+    schedule = Schedule(100, limit_s=100.0, keep=lambda corrections: kept.append(list(corrections)), clock=clock)
+    schedule.start(0)
+    step = 0
+    while step < schedule.num_steps:
+        step, clock.now = step + 1, clock.now + step_s
+        before = list(schedule.corrections)
+        if schedule.correct(step):
+            assert kept[-1] == schedule.corrections == [*before, schedule.corrections[-1]]
+    assert step == pytest.approx(expected, abs=1) and clock.now <= 101.0 + step_s
+    assert (not schedule.corrections) == (expected == 100)
+
+
+def test_what_killed_processes_spent_counts() -> None:
+    clock = Clock()
+    schedule = Schedule(100, limit_s=100.0, clock=clock)
+    schedule.start(40, spent_s=70.0)
+    for step in range(41, 60):
+        clock.now += 1.0
+        schedule.correct(step)
+    assert schedule.corrections[0] == Correction(44, 70)  # 26 s are left at a second each
+
+
+def test_no_budget_no_correction() -> None:
+    schedule = Schedule(10, clock=Clock())
+    schedule.start(0)
+    assert not any(schedule.correct(step) for step in range(1, 10))
+
+
+def test_steps_within_a_budget_by_hand() -> None:
+    plan = Plan("float32", True, 1, step_s=1.0, batch_s=0.2)
+    assert reserve_s(plan, num_test=100, batch_size=10) == pytest.approx(2 + 100 * (1 / 25 + 0.02))
+    assert steps_within(100, plan, steps_an_epoch=10, num_selection=50, batch_size=10) == int(
+        100 / (1.2 + 50 / 25 / 10)
+    )
+    assert steps_within(-5, plan, 10, 50, 10) == 1
+
+
+def test_corrections_are_kept_and_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A budget that is far off at first: fewer steps are taken, and the report and the log agree on them."""
+    monkeypatch.setattr(module, "steps_within", lambda *arguments: 100_000)
+    lines = Lines()
+    begin = time.perf_counter()
+    run = train(from_arrays(*bars(300)), {"batch_size": 16}, Options(out=tmp_path / "run", minutes=0.2), lines)
+    seen = [line for line in lines.lines if line.startswith("Budget: ") and "seen at step" in line]
+    assert seen
+    last = json.loads((run.path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert time.perf_counter() - begin < 20
+    assert int(seen[-1].split()[1].replace(",", "")) == last["step"]
