@@ -456,10 +456,10 @@ def test_a_budget_is_fixed_before_the_first_step(
 
     with monkeypatch.context() as patch:
         stopping_at(patch, 10, die)
-        patch.setattr(train, "steps_within", lambda *arguments: 17)
+        patch.setattr(train, "_budget", lambda *arguments: {"num_steps": 17, "budget": None})
         with pytest.raises(MemoryError):
             train.train(pictures, {**SETTINGS, "keep": "last"}, in_folder(tmp_path / "run", minutes=1.0))
-    monkeypatch.setattr(train, "steps_within", None)
+    monkeypatch.setattr(train, "_budget", None)
     monkeypatch.setattr(trials, "measure", None)
     lines = (resume(tmp_path / "run").path / "metrics.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["step"] == 17

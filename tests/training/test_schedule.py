@@ -9,8 +9,7 @@ import pytest
 from sightline.classifier import from_arrays
 from sightline.training import train as module
 from sightline.training.options import Options
-from sightline.training.plan import Plan, reserve_s, steps_within
-from sightline.training.schedule import Correction, Schedule
+from sightline.training.schedule import REPORT_S, Budget, Correction, Schedule
 from sightline.training.train import train
 
 from .test_train import Lines, bars
@@ -39,11 +38,16 @@ class Clock:
         return self.now
 
 
+def hundred() -> Budget:
+    """100 s for steps alone."""
+    return Budget(100.0 + REPORT_S, steps_an_epoch=10, num_selection=0, num_test=0, answer_s=1.0)
+
+
 @pytest.mark.parametrize(("step_s", "expected"), [(0.5, 200), (1.0, 100), (2.0, 50), (1.005, 100)])
 def test_a_budget_is_corrected_by_what_steps_take(step_s: float, expected: int) -> None:
     """100 s for 100 steps that were thought to take a second each."""
     clock, kept = Clock(), list[list[Correction]]()
-    schedule = Schedule(100, limit_s=100.0, keep=lambda corrections: kept.append(list(corrections)), clock=clock)
+    schedule = Schedule(100, [], hundred(), lambda corrections: kept.append(list(corrections)), clock=clock)
     schedule.start(0)
     step = 0
     while step < schedule.num_steps:
@@ -57,12 +61,12 @@ def test_a_budget_is_corrected_by_what_steps_take(step_s: float, expected: int) 
 
 def test_what_killed_processes_spent_counts() -> None:
     clock = Clock()
-    schedule = Schedule(100, limit_s=100.0, clock=clock)
+    schedule = Schedule(100, [], hundred(), clock=clock)
     schedule.start(40, spent_s=70.0)
     for step in range(41, 60):
         clock.now += 1.0
         schedule.correct(step)
-    assert schedule.corrections[0] == Correction(44, 70)  # 26 s are left at a second each
+    assert schedule.corrections[0] == Correction(45, 70)  # 25 s are left at a second each
 
 
 def test_no_budget_no_correction() -> None:
@@ -71,23 +75,35 @@ def test_no_budget_no_correction() -> None:
     assert not any(schedule.correct(step) for step in range(1, 10))
 
 
-def test_steps_within_a_budget_by_hand() -> None:
-    plan = Plan("float32", True, 1, step_s=1.0, batch_s=0.2)
-    assert reserve_s(plan, num_test=100, batch_size=10) == pytest.approx(2 + 100 * (1 / 25 + 0.02))
-    assert steps_within(100, plan, steps_an_epoch=10, num_selection=50, batch_size=10) == int(
-        100 / (1.2 + 50 / 25 / 10)
-    )
-    assert steps_within(-5, plan, 10, 50, 10) == 1
+def test_answers_at_epochs_ends_and_in_the_test_take_their_share() -> None:
+    """10 s of 60 are kept for the test and the report; each step of 1 s has 0.5 s of an epoch's end to bear."""
+    clock = Clock()
+    budget = Budget(53.0 + REPORT_S, steps_an_epoch=10, num_selection=5, num_test=3, answer_s=1.0)
+    assert budget.limit_s == 50.0 and budget.epoch_end_s == 5.0
+    schedule = Schedule(1000, [], budget, clock=clock)
+    schedule.start(0)
+    for step in range(1, 11):
+        clock.now += 1.0
+        schedule.correct(step)
+    assert schedule.num_steps == pytest.approx(10 + 40 / 1.5, abs=1)
+    clock.now += 10.0
+    schedule.epoch_ended(10.0)  # twice as long as was thought
+    assert budget.answer_s == 2.0 and budget.limit_s == 47.0
+    for step in range(11, 15):
+        clock.now += 1.0
+        schedule.correct(step)
+    assert schedule.num_steps == pytest.approx(14 + (47 - 24) / 2, abs=1)
 
 
 def test_corrections_are_kept_and_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A budget that is far off at first: fewer steps are taken, and the report and the log agree on them."""
-    monkeypatch.setattr(module, "steps_within", lambda *arguments: 100_000)
+    budget = module._budget
+    monkeypatch.setattr(module, "_budget", lambda *arguments: budget(*arguments) | {"num_steps": 100_000})
     lines = Lines()
     begin = time.perf_counter()
     run = train(from_arrays(*bars(300)), {"batch_size": 16}, Options(out=tmp_path / "run", minutes=0.2), lines)
-    seen = [line for line in lines.lines if line.startswith("Budget: ") and "seen at step" in line]
+    seen = [line for line in lines.lines if line.startswith("Budget: corrected to")]
     assert seen
     last = json.loads((run.path / "metrics.jsonl").read_text().splitlines()[-1])
     assert time.perf_counter() - begin < 20
-    assert int(seen[-1].split()[1].replace(",", "")) == last["step"]
+    assert int(seen[-1].split()[3].replace(",", "")) == last["step"]

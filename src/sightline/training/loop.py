@@ -86,7 +86,9 @@ def fit(
         checkpoints.save(state.at.step, state.tensors(), state.values())
 
     def close_epoch(rate: float) -> None:
+        begin = time.perf_counter()
         record = _measured(engine, objective, selection, state.at, rate)
+        schedule.epoch_ended(time.perf_counter() - begin)
         log(record)
         if record.epoch % every == 0 or record.step == schedule.num_steps:
             progress.say(_sentence(record, main))
@@ -119,8 +121,7 @@ def fit(
                     at.step, at.batch, at.loss_sum = at.step + 1, at.batch + 1, at.loss_sum + recent[-1]
                     at.seconds, at.waited_s = time.perf_counter() - began, waiting.waited_s - waited_s
                     at.spent_s = schedule.spent_s
-                    if schedule.correct(at.step):
-                        progress.say(f"Budget: {schedule.num_steps:,} steps, seen at step {at.step:,}")
+                    schedule.correct(at.step)
                     progress.step(at.step, schedule.num_steps, f"epoch {at.epoch}  loss {np.mean(recent):.3f}")
                     stop = asked_to_stop()
                     if (stop is not None or checkpoints.is_due()) and state.is_finite():
@@ -139,6 +140,8 @@ def fit(
             save()
         if (stop := asked_to_stop()) is not None:
             raise stop
+        if schedule.corrections:
+            progress.say(f"Budget: corrected to {schedule.num_steps:,} steps in {len(schedule.corrections)} looks")
         if sentence := waiting.sentence():
             progress.say(f"Time: {sentence}")
         state.keeper.restore(network)

@@ -1,4 +1,4 @@
-"""What is fastest on this machine for a network: a Plan, and how many steps a budget of time buys with it.
+"""What is fastest on this machine for a network: a Plan.
 
 `trials` measures it. Never the batch size, which would change what is learned. Must not know torch.
 """
@@ -57,19 +57,3 @@ def named(text: str, default: Plan) -> Plan:
         else:
             raise ConfigError(f"--plan {text}: {nearest(word, ['off', 'show', *known], 'plan')}")
     return plan
-
-
-def reserve_s(plan: Plan, num_test: int, batch_size: int) -> float:
-    """Seconds for what comes after the last step: the test and the report."""
-    return 2.0 + num_test * (_answer_s(plan, batch_size) + plan.batch_s / batch_size)
-
-
-def steps_within(seconds: float, plan: Plan, steps_an_epoch: int, num_selection: int, batch_size: int) -> int:
-    """How many steps fit into a budget, the selection after each epoch counted in; at least 1."""
-    step_s = plan.step_s + plan.batch_s + _answer_s(plan, batch_size) * num_selection / steps_an_epoch
-    return max(1, int(seconds / step_s))
-
-
-def _answer_s(plan: Plan, batch_size: int) -> float:
-    """Seconds for a picture's answer: a forward pass is about a third of a step, and pictures are read."""
-    return plan.step_s / batch_size / 2.5

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 EVERY = 0.04  # of a budget: how often it is looked at
 TOLERANCE = 0.01  # of it: what is left alone
+REPORT_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,32 @@ class Correction:
 
 
 @dataclass
-class Schedule:
-    """`limit_s`: when the last step should be over, in seconds from `began` on the clock; None: no budget.
+class Budget:
+    """Seconds for everything, and what besides steps they have to do for: `answer_s` a picture that is answered."""
 
-    `keep`: called with all corrections before a new one has an effect.
-    """
+    seconds: float
+    steps_an_epoch: int
+    num_selection: int
+    num_test: int
+    answer_s: float
+
+    @property
+    def limit_s(self) -> float:
+        """When the last step should be over, so that test and report have their time."""
+        return self.seconds - REPORT_S - self.num_test * self.answer_s
+
+    @property
+    def epoch_end_s(self) -> float:
+        return self.num_selection * self.answer_s
+
+
+@dataclass
+class Schedule:
+    """`keep`: called with all corrections before a new one has an effect. `began`: on the clock."""
 
     first_num_steps: int
     corrections: list[Correction] = field(default_factory=list)
-    limit_s: float | None = None
+    budget: Budget | None = None
     keep: Callable[[list[Correction]], None] = lambda corrections: None
     began: float = 0.0
     clock: Callable[[], float] = time.perf_counter
@@ -63,16 +81,23 @@ class Schedule:
         self._from = step, self.clock()
         self._looked_s = self.clock()
 
+    def epoch_ended(self, seconds: float) -> None:
+        """What it took to answer the selection pictures, which tells how long the test will take."""
+        self._from = self._from[0], self._from[1] + seconds
+        if self.budget is not None and self.budget.num_selection:
+            self.budget.answer_s = seconds / self.budget.num_selection
+
     def correct(self, step: int) -> bool:
         """After `step` steps: whether their number was changed."""
-        if self.limit_s is None or self.clock() - self._looked_s < EVERY * self.limit_s:
+        budget = self.budget
+        if budget is None or self.clock() - self._looked_s < EVERY * budget.seconds:
             return False
         self._looked_s = self.clock()
-        spent_s, step_s = self.spent_s, (self.clock() - self._from[1]) / (step - self._from[0])
-        off_s = spent_s + (self.num_steps - step) * step_s - self.limit_s
-        if abs(off_s) <= TOLERANCE * self.limit_s:
+        step_s = (self.clock() - self._from[1]) / (step - self._from[0]) + budget.epoch_end_s / budget.steps_an_epoch
+        left_s = budget.limit_s - self.spent_s
+        if abs((self.num_steps - step) * step_s - left_s) <= TOLERANCE * budget.seconds:
             return False
-        num_steps = step + max(1, int((self.limit_s - spent_s) / step_s))
+        num_steps = step + max(1, int(left_s / step_s))
         if num_steps == self.num_steps:
             return False
         self.keep([*self.corrections, Correction(step, num_steps)])

@@ -25,10 +25,10 @@ from sightline.errors import ConfigError, RunError, WeightsError
 from sightline.run import CONFIG, UNFINISHED, Run
 from sightline.training import prepare, unfinished
 from sightline.training.options import Options, Request
-from sightline.training.plan import Plan, named, reserve_s, steps_within
+from sightline.training.plan import Plan, named
 from sightline.training.progress import Progress, Silent
 from sightline.training.resolve import check
-from sightline.training.schedule import Correction, Schedule
+from sightline.training.schedule import Budget, Correction, Schedule
 from sightline.training.unfinished import Unfinished
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _fit(
     schedule = Schedule(
         settled["num_steps"],
         [Correction(**each) for each in settled.get("corrections", [])],
-        settled.get("limit_s"),
+        Budget(**settled["budget"]) if settled.get("budget") else None,
         keep=lambda corrections: _keep(work, corrections),
         began=started,
     )
@@ -269,8 +269,6 @@ def _plan(
     from sightline.training import plans, trials, writer
 
     default = trials.default_plan()
-    if options.minutes is not None:  # as many as fit; what trials may cost is little either way
-        num_steps = 0
     if options.plan is not None:
         asked = default if options.plan == "off" else named(options.plan, default)
         return asked if options.minutes is None else trials.timed(asked, network, batches, recipe, objective)
@@ -283,7 +281,8 @@ def _plan(
     known = plans.recalled(facts) if options.cache and not is_new else None
     if known is not None:
         return known if options.minutes is None else trials.timed(known, network, batches, recipe, objective)
-    chosen = trials.measure(network, batches, recipe, objective, num_steps)
+    budget_s = None if options.minutes is None else 60 * options.minutes
+    chosen = trials.measure(network, batches, recipe, objective, num_steps, budget_s)
     if options.cache:
         plans.remember(facts, chosen)
     return chosen
@@ -319,13 +318,13 @@ def _budget(
     chosen: Plan,
     started: float,
     progress: Progress,
-) -> dict[str, float | None]:
-    """`num_steps`: of the recipe's epochs, or as many as the budget allows; `limit_s`: when the last should be over."""
+) -> dict[str, object]:
+    """`num_steps`: of the recipe's epochs, or as many as the `budget` allows."""
     if options.minutes is None:
-        return {"num_steps": recipe.epochs * len(batches), "limit_s": None}
-    budget_s, num_test = 60 * options.minutes, len(table.parts.rows("test"))
-    limit_s = budget_s - reserve_s(chosen, num_test, batches.batch_size)
-    left_s = limit_s - (time.perf_counter() - started)
-    found = steps_within(left_s, chosen, len(batches), len(selection.labels), batches.batch_size)
+        return {"num_steps": recipe.epochs * len(batches), "budget": None}
+    answer_s = chosen.step_s / batches.batch_size / 2.5  # a forward pass is about a third of a step
+    budget = Budget(60 * options.minutes, len(batches), len(selection.labels), len(table.parts.rows("test")), answer_s)
+    left_s = budget.limit_s - (time.perf_counter() - started)
+    found = max(1, int(left_s / (chosen.step_s + chosen.batch_s + budget.epoch_end_s / len(batches))))
     progress.say(f"Budget: {found:,} steps, {found / len(batches):.1f} epochs, in {options.minutes:g} minutes")
-    return {"num_steps": found, "limit_s": limit_s}
+    return {"num_steps": found, "budget": asdict(budget)}

@@ -24,7 +24,7 @@ from sightline.training.recipe import Recipe
 
 # A faster precision is taken only if its first loss agrees with float32's to this share.
 MAX_LOSS_DIFFERENCE = 0.02
-NUM_ROUNDS = 4
+NUM_ROUNDS, MIN_ROUNDS = 4, 2  # with fewer, a busy moment could be taken for a slow plan
 MAX_SHARE, MIN_LIMIT_S = 0.03, 10.0  # of the expected training, and what trials may cost in any case
 CLEARLY = 0.95  # a challenger must need less than this share of the time: layouts differ in their last bits
 HOPELESS = 1.5
@@ -33,15 +33,22 @@ COMPILING_S = 90.0  # what compiling a ResNet-18 took on two cores; a run must b
 COMPILERS = ("c++", "g++", "clang++")
 
 
-def measure(network: Network, batches: Batches, recipe: Recipe, objective: Objective, num_steps: int) -> Plan:
-    """The fastest plan that agrees with float32, for a training of `num_steps`."""
+def measure(
+    network: Network,
+    batches: Batches,
+    recipe: Recipe,
+    objective: Objective,
+    num_steps: int,
+    budget_s: float | None = None,
+) -> Plan:
+    """The fastest plan that agrees with float32, for a training of `num_steps`, or of a budget."""
     begin = time.perf_counter()
     batch = next(batches.epoch(0))  # training begins with epoch 1
     batch_s = time.perf_counter() - begin
     threads, default = torch.get_num_threads(), default_plan()
     trial = Trial(network, batches, recipe, objective, batch)
-    first_s = trial.shortened(num_steps)
-    limit_s = max(MIN_LIMIT_S, MAX_SHARE * num_steps * first_s)
+    first_s = trial.shortened(num_steps if budget_s is None else 0)
+    limit_s = max(MIN_LIMIT_S, MAX_SHARE * (num_steps * first_s if budget_s is None else budget_s))
     try:
         best = trial.fastest(default, _precisions_and_layouts(network, default), begin + limit_s)
         best = trial.fastest(best, _threads(network, best), begin + limit_s)
@@ -112,10 +119,10 @@ class Trial:
                 self.reference = loss
             if plan == current or abs(loss - self.reference) <= MAX_LOSS_DIFFERENCE * abs(self.reference):
                 steps[plan] = step
-        found = _in_turn(steps, deadline)
+        found, num_rounds = _in_turn(steps, deadline)
         self.seconds |= found
         best = min(found, key=lambda plan: found[plan])
-        return best if found[best] < CLEARLY * found[current] else current
+        return best if num_rounds >= MIN_ROUNDS and found[best] < CLEARLY * found[current] else current
 
     def _second_step(self, batch: Batch) -> float:
         step = self._step(default_plan(), batch)
@@ -142,19 +149,18 @@ class Trial:
         return step
 
 
-def _in_turn(steps: dict[Plan, Callable[[], float]], deadline: float) -> dict[Plan, float]:
-    """Seconds of the fastest step of each. After a round, those hopelessly behind step no more."""
-    seconds = dict.fromkeys(steps, math.inf)
-    for _ in range(NUM_ROUNDS):
+def _in_turn(steps: dict[Plan, Callable[[], float]], deadline: float) -> tuple[dict[Plan, float], int]:
+    """Seconds of the fastest step of each, and how many rounds. After one, those hopelessly behind step no more."""
+    seconds, num_rounds = dict.fromkeys(steps, math.inf), 0
+    while num_rounds < NUM_ROUNDS and (not num_rounds or time.perf_counter() < deadline):
+        num_rounds += 1
         for plan, step in steps.items():
             if seconds[plan] < math.inf and seconds[plan] > HOPELESS * min(seconds.values()):
                 continue
             begin = time.perf_counter()
             step()
             seconds[plan] = min(seconds[plan], time.perf_counter() - begin)
-        if time.perf_counter() > deadline:
-            break
-    return seconds
+    return seconds, num_rounds
 
 
 def _precisions_and_layouts(network: nn.Module, default: Plan) -> list[Plan]:
