@@ -69,6 +69,17 @@ def test_what_killed_processes_spent_counts() -> None:
     assert schedule.corrections[0] == Correction(45, 70)  # 25 s are left at a second each
 
 
+def test_an_estimate_that_is_far_too_low_is_seen_before_the_steps_are_over() -> None:
+    """12 steps where there is time for 10,000."""
+    clock = Clock()
+    schedule, step = Schedule(12, [], hundred(), clock=clock), 0
+    schedule.start(0)
+    while step < schedule.num_steps:
+        step, clock.now = step + 1, clock.now + 0.01
+        schedule.correct(step)
+    assert step == pytest.approx(10_000, rel=0.02) and schedule.corrections[0].at == 2
+
+
 def test_no_budget_no_correction() -> None:
     schedule = Schedule(10, clock=Clock())
     schedule.start(0)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 EVERY = 0.04  # of a budget: how often it is looked at
+MIN_STEPS = 12  # that are begun with, so that there is a step to look after where the estimate is far too low
+EVERY_SHARE = 0.1  # of the steps: likewise
 TOLERANCE = 0.01  # of it: what is left alone
 REPORT_S = 3.0
 
@@ -53,7 +55,7 @@ class Schedule:
     began: float = 0.0
     clock: Callable[[], float] = time.perf_counter
     _from: tuple[int, float] = (0, 0.0)  # the step and the time of the first step of this process
-    _looked_s: float = 0.0
+    _looked: tuple[float, float] = (0.0, 0.0)  # when, and at which share
 
     @property
     def num_steps(self) -> int:
@@ -79,7 +81,7 @@ class Schedule:
         """Steps begin, from `step` on; `spent_s`: what processes spent that were killed."""
         self.began -= spent_s
         self._from = step, self.clock()
-        self._looked_s = self.clock()
+        self._looked = self.clock(), self.done(step)
 
     def epoch_ended(self, seconds: float) -> None:
         """What it took to answer the selection pictures, which tells how long the test will take."""
@@ -90,9 +92,12 @@ class Schedule:
     def correct(self, step: int) -> bool:
         """After `step` steps: whether their number was changed."""
         budget = self.budget
-        if budget is None or self.clock() - self._looked_s < EVERY * budget.seconds:
+        if budget is None:
             return False
-        self._looked_s = self.clock()
+        is_early = self.clock() - self._looked[0] < EVERY * budget.seconds
+        if is_early and self.done(step) - self._looked[1] < EVERY_SHARE:
+            return False
+        self._looked = self.clock(), self.done(step)
         step_s = (self.clock() - self._from[1]) / (step - self._from[0]) + budget.epoch_end_s / budget.steps_an_epoch
         left_s = budget.limit_s - self.spent_s
         if abs((self.num_steps - step) * step_s - left_s) <= TOLERANCE * budget.seconds:

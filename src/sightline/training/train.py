@@ -28,7 +28,7 @@ from sightline.training.options import Options, Request
 from sightline.training.plan import Plan, named
 from sightline.training.progress import Progress, Silent
 from sightline.training.resolve import check
-from sightline.training.schedule import Budget, Correction, Schedule
+from sightline.training.schedule import MIN_STEPS, Budget, Correction, Schedule
 from sightline.training.unfinished import Unfinished
 
 if TYPE_CHECKING:
@@ -325,6 +325,6 @@ def _budget(
     answer_s = chosen.step_s / batches.batch_size / 2.5  # a forward pass is about a third of a step
     budget = Budget(60 * options.minutes, len(batches), len(selection.labels), len(table.parts.rows("test")), answer_s)
     left_s = budget.limit_s - (time.perf_counter() - started)
-    found = max(1, int(left_s / (chosen.step_s + chosen.batch_s + budget.epoch_end_s / len(batches))))
+    found = max(MIN_STEPS, int(left_s / (chosen.step_s + chosen.batch_s + budget.epoch_end_s / len(batches))))
     progress.say(f"Budget: {found:,} steps, {found / len(batches):.1f} epochs, in {options.minutes:g} minutes")
     return {"num_steps": found, "budget": asdict(budget)}

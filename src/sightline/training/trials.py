@@ -120,7 +120,8 @@ class Trial:
             if plan == current or abs(loss - self.reference) <= MAX_LOSS_DIFFERENCE * abs(self.reference):
                 steps[plan] = step
         found, num_rounds = _in_turn(steps, deadline)
-        self.seconds |= found
+        for plan, seconds in found.items():
+            self.seconds[plan] = min(seconds, self.seconds.get(plan, math.inf))
         best = min(found, key=lambda plan: found[plan])
         return best if num_rounds >= MIN_ROUNDS and found[best] < CLEARLY * found[current] else current
 
