@@ -188,7 +188,8 @@ def _fit(
     with_head = recipe.weights is not None and network.has_linear_head
     head_loss = nan
     if with_head and not checkpoints.exist:
-        head_loss = transfer.fit_head(engine, batches, objective, progress)
+        head_loss, sentence = transfer.fit_head(engine, batches, objective, progress)
+        settled = work.settle(features=sentence)
     if "num_steps" not in settled:
         settled = work.settle(
             num_steps=_num_steps(recipe, batches, selection, table, options, chosen, started, progress)
@@ -206,7 +207,8 @@ def _fit(
 
     decision = asdict(objective.decision(unseen))
     engine = replace(engine, config=replace(engine.config, decision=decision))
-    return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches))
+    epochs, computed = num_steps / len(batches), settled.get("features", "")
+    return finish.Trained(engine, what, chosen, outcome, num_steps, epochs, computed)
 
 
 def _batches(what: Resolved, table: Table, options: Options) -> Batches:
