@@ -30,7 +30,7 @@ def first(tmp_path_factory: pytest.TempPathFactory, default_plan: None) -> Path:
 def fitted(first: Path, out: Path) -> tuple[str, Run]:
     """The line of the features, and the run."""
     lines = Lines()
-    run = train(from_arrays(*bars(NUM)), {"weights": str(first)}, Options(out=out), lines)
+    run = train(from_arrays(*bars(NUM)), {"weights": str(first)}, Options(out=out, cache=False), lines)
     return next(line for line in lines.lines if line.startswith("Features: ")), run
 
 

@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
+from importlib import metadata
 from types import ModuleType
 from typing import Any
 
@@ -104,3 +105,8 @@ def package() -> ModuleType:
 def is_installed() -> bool:
     """Whether OpenVINO can be imported; that is not done here."""
     return importlib.util.find_spec("openvino") is not None
+
+
+def version() -> str:
+    """Of the installed package, which is not imported for it."""
+    return metadata.version("openvino")

@@ -1,24 +1,31 @@
 """A frozen network's features of pictures. Comes in: an engine, batches; goes out: features, and what computed them.
 
-Torch begins; where much is left OpenVINO is tried, if it is installed, and whichever will be done sooner computes all.
-Must not know labels or heads.
+What was computed before for the very same pixels is read from the cache. Torch begins the rest; where much is left
+OpenVINO is tried, if it is installed, and whichever will be done sooner computes all of it. Must not know labels or
+heads.
 """
 
+import hashlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.batches import Batch, Batches
+from sightline.data.packs.cache import Cache
+from sightline.data.packs.packing import MIN_FILES, decoding
 from sightline.data.preprocess import Pixels
-from sightline.engines.openvino import AGREEMENT, ConversionError, OpenVINOEngine, is_installed
+from sightline.engines.openvino import AGREEMENT, ConversionError, OpenVINOEngine, is_installed, version
 from sightline.engines.torch import TorchEngine
+from sightline.training import writer
+from sightline.training.known_features import KnownFeatures
 from sightline.training.progress import Progress
 
 # OpenVINO is tried where torch would need so much longer: importing and converting takes 2 to 5 s on two cores.
 WORTH_TRYING_S = 10.0
+OPENVINO, TORCH = "OpenVINO", "torch"
 NUM_TIMED = 3  # batches; one before them is for warming up
 
 Floats = NDArray[np.float32]
@@ -33,18 +40,63 @@ class Computed:
     sentence: str
 
 
-def compute(engine: TorchEngine, batches: Batches, progress: Progress) -> Computed:
-    """The features of the unaugmented pictures in `batches`, in their order, all by one engine."""
+def compute(
+    engine: TorchEngine, batches: Batches, hashes: NDArray[np.void], cache: Cache | None, progress: Progress
+) -> Computed:
+    """The features of the unaugmented pictures in `batches`, in their order.
+
+    `hashes` (all rows of the data set,) of their pixels. What is known is read; one engine computes the rest.
+    """
+    if cache is None or len(batches.rows) < MIN_FILES:
+        features, _, sentence = _compute(engine, batches, progress)
+        return Computed(features, sentence)
+    wanted = [hashes[row].tobytes() for row in batches.rows.tolist()]
+    facts, source = _facts(engine), batches.dataset.source or batches.dataset.location
+    files = {name: KnownFeatures(cache, source, facts | {"engine": name}) for name in (OPENVINO, TORCH)}
+    known, sentences = dict[bytes, Floats](), list[str]()
+    for name, file in files.items():
+        found = file.of([h for h in wanted if h not in known])
+        if found:
+            known |= found
+            sentences.append(f"{sum(h in found for h in wanted):,} pictures computed before, by {name}")
+    is_new = np.array([h not in known for h in wanted])
+    if is_new.any():
+        features, name, sentence = _compute(engine, replace(batches, rows=batches.rows[is_new]), progress)
+        new = dict(zip((h for h, new in zip(wanted, is_new, strict=True) if new), features, strict=True))
+        files[name].keep(new)
+        known |= new
+        sentences.append(sentence)
+    return Computed(np.stack([known[h] for h in wanted]), "; ".join(sentences))
+
+
+def _facts(engine: TorchEngine) -> dict[str, object]:
+    """All that features depend on besides pixels and the engine; the head is no part of it."""
+    network, config = engine.network, engine.config
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.body.state_dict().items()):
+        if not name.startswith(f"{network.head_name}."):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return {
+        "network": network.architecture, "options": dict(network.options), "weights": digest.hexdigest(),
+        "preprocessing": asdict(config.preprocessing), "view": "plain", "decoding": decoding(),
+        "batch": config.batch_size, "threads": config.num_threads, "channels_last": config.channels_last,
+        "device": engine.device.type, "machine": writer.machine(), "openvino": version() if is_installed() else None,
+    }  # fmt: skip
+
+
+def _compute(engine: TorchEngine, batches: Batches, progress: Progress) -> tuple[Floats, str, str]:
+    """Features, the engine that computed them, and a sentence about that."""
     batches = replace(batches, augmentations=(), batch_size=engine.batch_size)
     total = -(-len(batches.rows) // batches.batch_size)
     chosen, why = _choose(engine, batches, total)
-    name = "torch" if chosen is engine else "OpenVINO"
+    name = TORCH if chosen is engine else OPENVINO
     began, found = time.perf_counter(), list[Floats]()
     for batch in progress.track(batches.in_order(0), total, "features"):
         found.append(_features(chosen, _pixels(batch)))
     rate = len(batches.rows) / (time.perf_counter() - began)
     features = np.concatenate(found)
-    return Computed(features, f"{len(features):,} pictures by {name}, {rate:,.0f} a second{why}")
+    return features, name, f"{len(features):,} pictures by {name}, {rate:,.0f} a second{why}"
 
 
 def _choose(engine: TorchEngine, batches: Batches, total: int) -> tuple[Engine, str]:

@@ -188,7 +188,8 @@ def _fit(
     with_head = recipe.weights is not None and network.has_linear_head
     head_loss = nan
     if with_head and not checkpoints.exist:
-        head_loss, sentence = transfer.fit_head(engine, batches, objective, progress)
+        cache, hashes = Cache.default(progress.say) if options.cache else None, table.records["hash"]
+        head_loss, sentence = transfer.fit_head(engine, batches, objective, progress, hashes, cache)
         settled = work.settle(features=sentence)
     if "num_steps" not in settled:
         settled = work.settle(

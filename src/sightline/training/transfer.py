@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.batches import Batches
+from sightline.data.packs.cache import Cache
 from sightline.engines.torch import TorchEngine
 from sightline.training import features
 from sightline.training.objectives import Objective
@@ -31,12 +33,20 @@ class Features:
         return Features(self.x[rows], self.y[rows])
 
 
-def fit_head(engine: TorchEngine, batches: Batches, objective: Objective, progress: Progress) -> tuple[float, str]:
+def fit_head(
+    engine: TorchEngine,
+    batches: Batches,
+    objective: Objective,
+    progress: Progress,
+    hashes: NDArray[np.void],
+    cache: Cache | None,
+) -> tuple[float, str]:
     """Fit the linear head of the engine's network, in place, on its features of the unaugmented pictures.
 
-    Goes out: the loss on these pictures, without the penalty, and a sentence of what computed the features.
+    `hashes`: of the pixels of each row of the data set, by which features are kept in the cache. Goes out: the loss on
+    these pictures, without the penalty, and a sentence of what computed the features.
     """
-    computed = features.compute(engine, batches, progress)
+    computed = features.compute(engine, batches, hashes, cache, progress)
     progress.say(f"Features: {computed.sentence}")
     x, y = torch.from_numpy(computed.features), torch.from_numpy(batches.dataset.labels[batches.rows])
     mean, std = x.mean(0), x.std(0).clamp_min(1e-3 * float(x.std()) + 1e-12)
