@@ -84,5 +84,5 @@ def _cells(entry: "Entry") -> tuple[str, ...]:
     frame = features.get("preprocessing") or entry.facts["preprocessing"]
     kind = f"{frame['width']}x{frame['height']} {'grey' if frame['channels'] == 1 else 'colour'} {frame['fit']}"
     if features:
-        kind = f"features of {features['network']}, {kind}"
+        kind = f"features of {features['network']} by {features['engine']}, {kind}"
     return entry.name, str(entry.facts["source"]), kind, f"{entry.facts['num_pictures']:,}", size, used
