@@ -1,5 +1,6 @@
 """What a head is fitted on: one engine computes all of it, the faster one, and it is said which."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,14 @@ def test_the_faster_computes_all_and_the_head_is_the_same(
     assert " by torch, " in line and line.endswith("; OpenVINO would take 1.5 times as long")
     answers = [np.loadtxt(r.path / "predictions.csv", str, delimiter=",", skiprows=1) for r in (run, other)]
     assert np.array_equal(answers[0][:, :3], answers[1][:, :3])
+
+
+def test_without_openvino_torch_computes_all(
+    first: Path, tmp_path: Path, measured: dict[type, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    line, _ = fitted(first, tmp_path / "run")
+    assert " by torch, " in line and line.endswith(" a second")
 
 
 def test_a_network_that_cannot_be_converted_is_left_to_torch(
