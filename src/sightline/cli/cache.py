@@ -1,4 +1,4 @@
-"""Show or clear the decoded pictures that are kept on the disk, so that no training decodes them again.
+"""Show or clear what is kept on the disk of earlier trainings: decoded pictures, and frozen networks' features of them.
 
   sightline cache                   what is kept, its size, when it was last used
   sightline cache --clear           remove all of it, and the plans that were measured
@@ -80,6 +80,9 @@ def _cells(entry: "Entry") -> tuple[str, ...]:
     size = f"{entry.num_bytes / 1e6:,.1f}"
     if not entry.facts:
         return entry.name, "damaged, or of another version", "", "", size, used
-    frame = entry.facts["preprocessing"]
+    features = entry.facts.get("features", {})
+    frame = features.get("preprocessing") or entry.facts["preprocessing"]
     kind = f"{frame['width']}x{frame['height']} {'grey' if frame['channels'] == 1 else 'colour'} {frame['fit']}"
+    if features:
+        kind = f"features of {features['network']} by {features['engine']}, {kind}"
     return entry.name, str(entry.facts["source"]), kind, f"{entry.facts['num_pictures']:,}", size, used

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip-bad", action="store_true", help="leave out unreadable pictures, and say so")
     parser.add_argument("--exclude", metavar="FILE", help="leave out the pictures of this list (sightline check)")
     parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores); 0: none")
-    parser.add_argument("--no-cache", action="store_true", help="keep no decoded pictures on the disk")
+    parser.add_argument("--no-cache", action="store_true", help="keep no decoded pictures and features on the disk")
     parser.add_argument("--plan", metavar="P", help="how it is computed: off, show (measure, train nothing), or a name")
     parser.add_argument("--checkpoint-every", type=float, metavar="S", help="seconds between checkpoints (60)")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")

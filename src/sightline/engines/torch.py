@@ -46,13 +46,28 @@ class TorchEngine:
 
     def __call__(self, images: Pixels) -> NDArray[np.float32]:
         """(n, height, width, C), uint8 or float32 0..255, n <= batch_size -> float32 logits (n, K)."""
+        with self._ready(images) as pixels:
+            return self._first(self.network(pixels), len(images))
+
+    def logits_and_features(self, images: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As `__call__`; besides the logits what the head is given, float32 (n, D)."""
+        with self._ready(images) as pixels:
+            logits, features = self.network.logits_and_features(pixels)
+            return self._first(logits, len(images)), self._first(features, len(images))
+
+    @contextlib.contextmanager
+    def _ready(self, images: Pixels) -> Iterator[torch.Tensor]:
+        """The network's input, one whole batch, for as long as the process is set as the run has it."""
         padded = np.zeros((self.batch_size, *images.shape[1:]), images.dtype)
         padded[: len(images)] = images
         self.network.eval()
         with torch.inference_mode(), _exactly(self.config.num_threads, self.device), flushing_denormals():
             pixels = torch.from_numpy(padded).to(self.device).permute(0, 3, 1, 2)
-            logits = self.network(normalised(pixels, self.config.preprocessing, self.config.channels_last))
-        return np.asarray(logits[: len(images)].float().cpu().numpy())
+            yield normalised(pixels, self.config.preprocessing, self.config.channels_last)
+
+    @staticmethod
+    def _first(values: torch.Tensor, count: int) -> NDArray[np.float32]:
+        return np.asarray(values[:count].float().cpu().numpy())
 
 
 @contextlib.contextmanager

@@ -49,6 +49,7 @@ class Trained:
     outcome: Outcome
     num_steps: int
     num_epochs: float
+    features: str = ""  # what computed those that a head was fitted on
     origin: Origin = Origin("", None)
 
 
@@ -125,6 +126,7 @@ def _common(trained: Trained, table: Table, tested: Evaluation, command: str, du
 def _what(trained: Trained) -> dict[str, str]:
     network, recipe = trained.engine.network, trained.what.recipe
     num_parameters = sum(p.numel() for p in network.parameters())
+    computed = {"Features": trained.features} if trained.features else {}
     return {
         "Network": f"{network.architecture} ({num_parameters / 1e6:.2f} million parameters)",
         "Weights": trained.origin.sentence,
@@ -136,7 +138,7 @@ def _what(trained: Trained) -> dict[str, str]:
         "Time": trained.outcome.waiting or "no steps",
         "Plan": trained.plan.sentence(),
         "Answers": f"in float32, batches of {trained.engine.config.batch_size}",
-    }
+    } | computed
 
 
 def _kept(epoch: int | None) -> str:

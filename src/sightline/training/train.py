@@ -189,7 +189,9 @@ def _fit(
     with_head = recipe.weights is not None and network.has_linear_head
     head_loss = nan
     if with_head and not checkpoints.exist:
-        head_loss = transfer.fit_head(engine, batches, objective, progress)
+        cache, hashes = Cache.default(progress.say) if options.cache else None, table.records["hash"]
+        head_loss, sentence = transfer.fit_head(engine, batches, objective, progress, hashes, cache)
+        settled = work.settle(features=sentence)
     if "num_steps" not in settled:
         settled = work.settle(**_budget(recipe, batches, selection, table, options, chosen, started, progress))
     schedule = Schedule(
@@ -211,8 +213,8 @@ def _fit(
 
     decision = asdict(objective.decision(unseen))
     engine = replace(engine, config=replace(engine.config, decision=decision))
-    num_steps = schedule.num_steps
-    return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches))
+    num_steps, computed = schedule.num_steps, settled.get("features", "")
+    return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches), computed)
 
 
 def _batches(what: Resolved, table: Table, options: Options) -> Batches:

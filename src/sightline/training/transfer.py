@@ -4,14 +4,17 @@ Features of every training picture are computed once, and the head is a regulari
 task's objective; how strongly it is regularised is chosen by cross-validation on the training pictures.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.batches import Batches
-from sightline.engines.torch import Normaliser, TorchEngine
+from sightline.data.packs.cache import Cache
+from sightline.engines.torch import TorchEngine
+from sightline.training import features
 from sightline.training.objectives import Objective
 from sightline.training.progress import Progress
 
@@ -30,14 +33,24 @@ class Features:
         return Features(self.x[rows], self.y[rows])
 
 
-def fit_head(engine: TorchEngine, batches: Batches, objective: Objective, progress: Progress) -> float:
+def fit_head(
+    engine: TorchEngine,
+    batches: Batches,
+    objective: Objective,
+    progress: Progress,
+    hashes: NDArray[np.void],
+    cache: Cache | None,
+) -> tuple[float, str]:
     """Fit the linear head of the engine's network, in place, on its features of the unaugmented pictures.
 
-    Goes out: the loss on these pictures, without the penalty.
+    `hashes`: of the pixels of each row of the data set, by which features are kept in the cache. Goes out: the loss on
+    these pictures, without the penalty, and a sentence of what computed the features.
     """
-    raw = _features(engine, replace(batches, augmentations=()), progress)
-    mean, std = raw.x.mean(0), raw.x.std(0).clamp_min(1e-3 * float(raw.x.std()) + 1e-12)
-    train = Features((raw.x - mean) / std, raw.y)
+    computed = features.compute(engine, batches, hashes, cache, progress)
+    progress.say(f"Features: {computed.sentence}")
+    x, y = torch.from_numpy(computed.features), torch.from_numpy(batches.dataset.labels[batches.rows])
+    mean, std = x.mean(0), x.std(0).clamp_min(1e-3 * float(x.std()) + 1e-12)
+    train = Features((x - mean) / std, y)
     penalty = _choose_penalty(train, objective)
     w, b = objective.solve(train.x, train.y, (penalty,))[0]
     head = engine.network.head
@@ -46,20 +59,7 @@ def fit_head(engine: TorchEngine, batches: Batches, objective: Objective, progre
         assert head.bias is not None
         head.bias.copy_(b - (w / std) @ mean)
     progress.say(f"Head: fitted on the features of {len(train.y):,} pictures, penalty {penalty:g} by cross-validation")
-    return float(objective.loss(train.x @ w.T + b, train.y))
-
-
-def _features(engine: TorchEngine, batches: Batches, progress: Progress) -> Features:
-    x, y = list[Tensor](), list[Tensor]()
-    total = -(-len(batches.rows) // batches.batch_size)
-    normalise = Normaliser(batches.preprocessing, engine.config.channels_last)
-    engine.network.eval()
-    with torch.inference_mode():
-        for batch in progress.track(batches.in_order(0), total, "features"):
-            images = normalise(batch.images.to(engine.device))
-            x.append(engine.network.features(images).float().cpu())
-            y.append(batch.labels)
-    return Features(torch.cat(x).clone(), torch.cat(y))
+    return float(objective.loss(train.x @ w.T + b, train.y)), computed.sentence
 
 
 def _choose_penalty(train: Features, objective: Objective) -> float:

@@ -176,7 +176,7 @@ class Cache:
                 self.say("Cache: the other process gets no further; going on without the cache")
                 return pack, None
             if not has_said:
-                self.say("Cache: another process is decoding these pictures; waiting for it (--no-cache does not)")
+                self.say("Cache: another process is keeping the same; waiting for it (--no-cache does not)")
                 has_said = True
             time.sleep(POLL_S)
             if (self.folder / (key.stem + PACK)).exists():

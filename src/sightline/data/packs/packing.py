@@ -150,6 +150,11 @@ def _key(dataset: Dataset, parts: list[object]) -> Key:
     return Key(name, hashlib.blake2b(text.encode(), digest_size=8).hexdigest())
 
 
+def decoding() -> dict[str, object]:
+    """What canvases depend on besides their pictures and the preprocessing."""
+    return {"decoder": DECODER, "versions": _versions(), "side": MIN_DECODE_SIDE}
+
+
 @cache
 def _versions() -> dict[str, str]:
     """Of the packages that turn bytes into canvases, as far as they are installed."""
