@@ -73,8 +73,6 @@ def launch(num_processes: int, words: list[str]) -> int:
     """
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     rendezvous_handler_registry.register("loopback", _loopback)
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, num_cores() // num_processes)))
-    os.environ |= {"GLOO_SOCKET_IFNAME": INTERFACE, "NCCL_SOCKET_IFNAME": INTERFACE}
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -85,6 +83,9 @@ def launch(num_processes: int, words: list[str]) -> int:
         logs_specs=DefaultLogsSpecs(),
         start_method="spawn",
     )
+    before = dict(os.environ)  # which the processes get
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, num_cores() // num_processes)))
+    os.environ.update({"GLOO_SOCKET_IFNAME": INTERFACE, "NCCL_SOCKET_IFNAME": INTERFACE})
     try:
         elastic_launch(config, sys.executable)("-m", "sightline", *words)
     except SignalException as error:
@@ -97,6 +98,9 @@ def launch(num_processes: int, words: list[str]) -> int:
         raise TrainingError(
             f"process {rank} of {num_processes} was ended by {name}; the others were stopped"
         ) from error
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
     return 0
 
 
