@@ -78,7 +78,7 @@ def killed(command: list[str], run: Path, args: argparse.Namespace) -> int:
             time.sleep(draw.uniform(0, 1.0))
             with contextlib.suppress(ProcessLookupError, IndexError):
                 os.kill(draw.choice(children(agent.pid)), signal.SIGKILL)
-                num_kills, seen = num_kills + 1, step + 20
+                num_kills, seen = num_kills + 1, step + 60
         time.sleep(0.05)
     if agent.poll() is None:
         agent.terminate()

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed import Store  # type: ignore[attr-defined]  # of torch
+from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]  # of torch
 from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
@@ -29,7 +29,7 @@ from sightline.training.processes import Forward, T
 # For what the first process does alone: reading the pictures, the test. One that died is noticed at once.
 WAIT = timedelta(hours=1)
 GRACE = timedelta(seconds=3)  # for the first process, which knows most, to say what went wrong
-FAILED = "sightline/failed"
+FAILED = "failed"
 LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe", "Timed out", "timed out")  # in messages
 
 
@@ -117,10 +117,12 @@ def joined() -> Iterator[Several]:
     """Waits for the others. What goes wrong inside is raised by one process; the others end without a word."""
     device = _device()
     store, rank, size = next(rendezvous("env://", timeout=WAIT))
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=WAIT, world_size=size, rank=rank, store=store)
+    # torchrun's store outlives restarts: without a name for each life, some would connect to the addresses of the dead.
+    store = PrefixStore(f"sightline/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
     processes = Several(rank, size, device, store)
     try:
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=WAIT, world_size=size, rank=rank, store=store)
         yield processes
     except BaseException as error:
         is_teller, code = processes.failed_first(_exit_code(error))
@@ -135,7 +137,8 @@ def joined() -> Iterator[Several]:
             raise lost from error
         raise
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
 
 def _device() -> torch.device:

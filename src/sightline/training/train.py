@@ -211,6 +211,8 @@ def _fit(
     selection = prepare.selection_of(table, frame)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
 
+    with_head = recipe.weights is not None and network.has_linear_head
+
     def settled_plan() -> Plan:
         _warn_of_changes(work, processes.size, progress)
         if "plan" in work.settled:
@@ -223,11 +225,10 @@ def _fit(
     chosen = processes.first(settled_plan)
     progress.say(f"Plan: {chosen.sentence()}")
     if processes.size > 1:
-        progress.say(_shared_sentence(network, batches))
+        progress.say(_shared_sentence(network, batches, with_head))
     torch.set_num_threads(chosen.num_threads)
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
     checkpoints = Checkpoints(work.checkpoints_path, options.checkpoint_s, progress.say)
-    with_head = recipe.weights is not None and network.has_linear_head
 
     def fitted_head() -> float:
         return nan if checkpoints.exist else transfer.fit_head(engine, batches, objective, progress)
@@ -258,13 +259,14 @@ def _unlogged(record: Epoch) -> None:
     """Another process writes it down."""
 
 
-def _shared_sentence(network: Network, batches: Batches) -> str:
+def _shared_sentence(network: Network, batches: Batches, keep_statistics: bool) -> str:
     """How the batches are shared, and what each process has for itself."""
     import torch
 
     size = batches.part[1]
     text = f"{size} processes: each batch of {batches.batch_size} is shared among them"
-    if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules()):
+    normalised = any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules())
+    if normalised and not keep_statistics:
         text += "; batch normalisation is by each one's own share, and the statistics of the first are kept"
     return text
 
