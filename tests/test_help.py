@@ -56,7 +56,7 @@ def test_python_m_sightline_is_the_command() -> None:
     ("words", "suggestion"),
     [
         (["trian", "photos"], "Did you mean train?"),
-        (["train", "photos", "--epoch", "3"], "Did you mean --epochs?"),
+        (["train", "photos", "--epoch", "3"], "Did you mean --epochs"),
         (["predict", "run", "a.jpg", "--jsn"], "Did you mean --json"),
         (["train", "photos", "--fit", "pda"], "pad"),
     ],

@@ -70,6 +70,10 @@ class MissingExtraError(SightlineError):
         super().__init__(f'{what} needs the package {package}: pip install "sightline[{extra}]"')
 
 
+class ToldElsewhere(SystemExit):
+    """Another process of the same training says what went wrong: this one ends with its exit code, without a word."""
+
+
 def nearest(name: str, known: Iterable[str], what: str) -> str:
     """A sentence for an unknown `name`: the nearest known names, or all of them where they are few."""
     import difflib

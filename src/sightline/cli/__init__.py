@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from sightline.errors import MissingExtraError, SightlineError, nearest
+from sightline.errors import MissingExtraError, SightlineError, ToldElsewhere, nearest
 from sightline.registry import Registry
 
 COMMANDS = Registry("sightline.cli", "command", ("add_arguments", "run"))
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         return _fail(error, "stopped by Ctrl-C", 130)
     except SystemExit as error:
-        if error.code != TERMINATED:
+        if error.code != TERMINATED or isinstance(error, ToldElsewhere):
             raise
         return _fail(error, "ended by SIGTERM", TERMINATED)
     except BrokenPipeError:  # the reader of our output has gone, as in `sightline models | head`

@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-cache", action="store_true", help="keep no decoded pictures and features on the disk")
     parser.add_argument("--plan", metavar="P", help="how it is computed: off, show (measure, train nothing), or a name")
     parser.add_argument("--checkpoint-every", type=float, metavar="S", help="seconds between checkpoints (60)")
+    parser.add_argument("--nproc", type=int, metavar="N", help="train in so many processes: one a GPU, or cores shared")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")
 
 
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     from sightline.training.train import resume, show_plan, train
 
     _check_words(args)
+    if (code := _in_processes(args)) is not None:
+        return code
     if args.resume:
         with Terminal() as terminal:
             resume(args.resume, finish=args.finish, progress=terminal)
@@ -73,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         cache=not args.no_cache,
         checkpoint_s=args.checkpoint_every,
         plan=None if args.plan == "show" else args.plan,
+        num_processes=args.nproc or 1,
         command=as_text(shlex.join(["sightline", *args.words])),
     )
     if args.plan == "show":
@@ -83,6 +87,30 @@ def run(args: argparse.Namespace) -> int:
     with Terminal() as terminal:
         train(args.data, settings_of(recipe_file, args.set, flags), options, terminal)
     return 0
+
+
+def _in_processes(args: argparse.Namespace) -> int | None:
+    """Run these words in as many processes as are asked for, or were when it began; None: this process is to do it."""
+    import sys
+    from pathlib import Path
+
+    from sightline.errors import ConfigError
+    from sightline.training.plans import num_cores
+    from sightline.training.processes import num_started
+    from sightline.training.unfinished import num_processes_of
+
+    if args.nproc is not None and not 1 <= args.nproc <= 1024:
+        raise ConfigError(f"--nproc {args.nproc}: must lie between 1 and 1024")
+    if args.nproc is not None and args.plan == "show":
+        raise ConfigError("--plan show measures one process; leave out --nproc")
+    wanted = num_processes_of(Path(args.resume)) if args.resume else args.nproc or 1
+    if wanted == 1 or num_started() > 1:
+        return None
+    from sightline.training.launch import launch
+
+    if wanted > num_cores():
+        print(f"{wanted} processes share {num_cores()} cores: fewer may be faster", file=sys.stderr)
+    return launch(wanted, args.words)
 
 
 def _show(plan: "Plan") -> None:

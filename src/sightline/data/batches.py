@@ -7,6 +7,7 @@ of workers nor the memory at hand changes what is learned. Must not know network
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -58,25 +59,34 @@ class Batches:
     batch_size: int
     seed: int
     num_workers: int | None = None
-    part: tuple[int, int] = (0, 1)  # rank and number of the processes that share an epoch
+    part: tuple[int, int] = (0, 1)  # rank and number of the processes that share each batch
 
     def __len__(self) -> int:
         """Batches an epoch, the same on every rank. A last, smaller one is left for another epoch, unless alone."""
-        return max(1, len(self.rows) // self.part[1] // self.batch_size)
+        return max(1, len(self.rows) // self.batch_size)
 
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch]:
-        """The batches of one epoch, from number `start` on."""
+        """The batches of one epoch, from number `start` on; of each this process's share, which differ by one at most.
+
+        Together they are what one process would have, where pictures do not lie in large files.
+        """
         order = self.dataset.order(self.seed, epoch, self.rows, self.part)
-        size = self.batch_size
-        return self._batches([self._chunk(order, i * size) for i in range(start, len(self))], epoch)
+        ends = [self._own(i * self.batch_size) for i in range(start, len(self) + 1)]
+        return self._batches([self._chunk(order, begin, end) for begin, end in pairwise(ends)], epoch)
 
     def in_order(self, epoch: int) -> Generator[Batch]:
         """All rows once, unshuffled, with the augmentations that `epoch` has."""
-        return self._batches([self._chunk(self.rows, i) for i in range(0, len(self.rows), self.batch_size)], epoch)
+        size = self.batch_size
+        return self._batches([self._chunk(self.rows, i, i + size) for i in range(0, len(self.rows), size)], epoch)
 
-    def _chunk(self, order: NDArray[np.intp], start: int) -> NDArray[np.intp]:
+    def _own(self, num: int) -> int:
+        """How many of an epoch's first `num` rows are this process's."""
+        rank, size = self.part
+        return (num + size - 1 - rank) // size
+
+    def _chunk(self, order: NDArray[np.intp], start: int, end: int) -> NDArray[np.intp]:
         """The rows of a batch; where pictures are mixed one more, the partner of the last."""
-        end = min(start + self.batch_size, len(order))
+        end = min(end, len(order))
         partner = [order[end % len(order)]] if self._mixings else []
         return np.append(order[start:end], partner).astype(np.intp)
 

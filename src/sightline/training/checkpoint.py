@@ -135,6 +135,23 @@ class Checkpoints:
         self._cost_s = copying_s + time.thread_time() - begin
 
 
+class NoCheckpoints:
+    """Those of a process that leaves them to another."""
+
+    def is_due(self) -> bool:
+        return False
+
+    def save(self, step: int, tensors: Mapping[str, Tensor], values: Mapping[str, object]) -> None: ...
+
+    def last(self) -> Snapshot | None:
+        return None
+
+    def __enter__(self) -> "NoCheckpoints":
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+
 def _bytes(snapshot: Snapshot) -> bytes:
     values = {"format": FORMAT, "checksum": _checksum(snapshot.tensors), **snapshot.values}
     return serialised(dict(snapshot.tensors), metadata={KEY: json.dumps(values)})

@@ -14,18 +14,21 @@ import numpy as np
 import torch
 
 from sightline.data.batches import Batches
+from sightline.data.preprocess import Pixels
 from sightline.engines.torch import TorchEngine, flushing_denormals
 from sightline.errors import TrainingError
 from sightline.metrics import MAIN
 from sightline.report import Epoch
-from sightline.training.checkpoint import Checkpoints
+from sightline.training.checkpoint import Checkpoints, NoCheckpoints, Snapshot
 from sightline.training.interrupt import between_steps
-from sightline.training.objectives import Objective
+from sightline.training.objectives import Logits, Objective
 from sightline.training.optimise import LossOf, rate_factor
 from sightline.training.plan import Plan
 from sightline.training.prepare import Selection
+from sightline.training.processes import ALONE, Processes
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
+from sightline.training.safe import Answer
 from sightline.training.schedule import Schedule
 from sightline.training.state import Position, State
 from sightline.training.waiting import Waiting
@@ -62,22 +65,27 @@ def fit(
     schedule: Schedule,
     progress: Progress,
     log: Callable[[Epoch], None],
-    checkpoints: Checkpoints,
+    checkpoints: Checkpoints | NoCheckpoints,
     with_head: bool = False,
     head_loss: float = math.nan,
     goes_on: bool = True,
+    processes: Processes = ALONE,
 ) -> Outcome:
     """Train the engine's network by the schedule, in place, from the last checkpoint on where there is one.
 
     `with_head`: the head was fitted before, to `head_loss` on the pictures that train; the network as it is competes as
     epoch 0 for being kept. `goes_on`: False takes what the checkpoint holds. Ctrl-C and SIGTERM raise once a checkpoint
     is written. Where the loss is no finite number, training goes back to the last checkpoint, and on at a lower rate;
-    the second time TrainingError is raised.
+    the second time TrainingError is raised. `processes` that train together come to the same state, each with its share
+    of the batches.
     """
     network, waiting = engine.network, Waiting()
-    loss_of = LossOf(network, objective, batches.preprocessing, plan)
+    loss_of = LossOf(network, objective, batches.preprocessing, plan, processes)
     state = State(network, batches, recipe, objective, plan, schedule.num_steps, with_head)
     main, every = MAIN[batches.dataset.task].replace("_", " "), max(1, schedule.num_steps // len(batches) // MAX_LINES)
+
+    def answer(pictures: Pixels) -> Logits:
+        return processes.answer(engine, pictures)
 
     def rate_at(step: int) -> float:
         return recipe.learning_rate * state.at.slower * rate_factor(recipe, schedule.done(step))
@@ -87,15 +95,15 @@ def fit(
 
     def close_epoch(rate: float) -> None:
         begin = time.perf_counter()
-        record = _measured(engine, objective, selection, state.at, rate)
+        record = _measured(answer, objective, selection, state.at, rate)
         schedule.epoch_ended(time.perf_counter() - begin)
         log(record)
         if record.epoch % every == 0 or record.step == schedule.num_steps:
             progress.say(_sentence(record, main))
-        state.close_epoch(record, engine, selection, schedule.done(record.step), progress.say)
+        state.close_epoch(record, answer, selection, schedule.done(record.step), progress.say)
 
     with between_steps() as asked_to_stop, checkpoints, flushing_denormals():
-        if (saved := checkpoints.last()) is not None:
+        if (saved := processes.first(checkpoints.last)) is not None:
             state.restore(saved)
             progress.say(f"Going on from step {state.at.step:,} of {schedule.num_steps:,}")
             for record in state.history:
@@ -114,8 +122,9 @@ def fit(
             try:
                 left = None if goes_on and at.step < schedule.num_steps else 0  # else to be closed alone
                 for batch in islice(waiting.over(state.batches.epoch(at.epoch, at.batch)), left):
-                    loss = loss_of(batch)
-                    recent.append(_finite(loss.item(), at, rate_at(at.step)))
+                    state.draw_anew(processes.rank)
+                    loss, mean = processes.loss(loss_of, batch)
+                    recent.append(_finite(mean, at, rate_at(at.step)))
                     state.optimiser.backward(loss)
                     state.optimiser.step(rate_at(at.step))
                     at.step, at.batch, at.loss_sum = at.step + 1, at.batch + 1, at.loss_sum + recent[-1]
@@ -123,22 +132,23 @@ def fit(
                     at.spent_s = schedule.spent_s
                     schedule.correct(at.step)
                     progress.step(at.step, schedule.num_steps, f"epoch {at.epoch}  loss {np.mean(recent):.3f}")
-                    stop = asked_to_stop()
+                    stop = processes.stop(asked_to_stop())
                     if (stop is not None or checkpoints.is_due()) and state.is_finite():
                         save()
                     if stop is not None:
                         raise stop
                     if at.step >= schedule.num_steps:
                         break
+                processes.same_statistics(network)
                 _finite(0.0 if state.is_finite() else math.nan, at, rate_at(at.step - 1))
                 close_epoch(rate_at(at.step - 1))
             except _Diverged as error:
-                _go_back(state, checkpoints, str(error))
+                _go_back(state, processes.first(checkpoints.last), str(error))
                 progress.say(state.notes[-1])
                 save()
         if goes_on:
             save()
-        if (stop := asked_to_stop()) is not None:
+        if (stop := processes.stop(asked_to_stop())) is not None:
             raise stop
         if schedule.corrections:
             progress.say(f"Budget: corrected to {schedule.num_steps:,} steps in {len(schedule.corrections)} looks")
@@ -173,9 +183,9 @@ def _finite(loss: float, at: Position, rate: float) -> float:
     raise _Diverged(f"the loss is {loss} at step {at.step} (epoch {at.epoch}, learning rate {rate:.3g})")
 
 
-def _go_back(state: State, checkpoints: Checkpoints, what: str) -> None:
+def _go_back(state: State, saved: Snapshot | None, what: str) -> None:
     """To the last checkpoint, at a lower rate from there on. Raises TrainingError where that was done before."""
-    saved, rate = checkpoints.last(), state.optimiser.recipe.learning_rate
+    rate = state.optimiser.recipe.learning_rate
     if saved is None or state.at.slower < 1:
         raise TrainingError(
             f"{what}; training stopped. "
@@ -189,11 +199,11 @@ def _go_back(state: State, checkpoints: Checkpoints, what: str) -> None:
     )
 
 
-def _measured(engine: TorchEngine, objective: Objective, selection: Selection, at: Position, rate: float) -> Epoch:
+def _measured(answer: Answer, objective: Objective, selection: Selection, at: Position, rate: float) -> Epoch:
     """The epoch's line in the history."""
     begin, val_loss, val_figure = time.perf_counter(), None, None
     if len(selection.labels):
-        val_loss, val_figure = objective.selected(engine.answer(selection.pictures), selection.labels)
+        val_loss, val_figure = objective.selected(answer(selection.pictures), selection.labels)
         _finite(val_loss, at, rate)
     train_loss = at.loss_sum / at.batch if at.batch else None
     seconds = at.seconds + time.perf_counter() - begin

@@ -16,8 +16,9 @@ from sightline.data.batches import Batch
 from sightline.data.preprocess import Preprocessing
 from sightline.engines.torch import Normaliser
 from sightline.models import Network
-from sightline.training.objectives import Objective
+from sightline.training.objectives import Mixed, Objective
 from sightline.training.plan import Plan
+from sightline.training.processes import ALONE, Processes
 from sightline.training.recipe import Recipe
 
 BETAS = (0.9, 0.999)  # of Adam, its authors' values
@@ -206,22 +207,39 @@ class LossOf:
     `backward` must come before the next batch. Compiled, the first call takes a minute or so.
     """
 
-    def __init__(self, network: Network, objective: Objective, preprocessing: Preprocessing, plan: Plan) -> None:
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        preprocessing: Preprocessing,
+        plan: Plan,
+        processes: Processes = ALONE,
+    ) -> None:
+        """`processes`: those whose gradients are averaged."""
         self.device, self.objective = next(network.parameters()).device, objective
         self.normalise = Normaliser(preprocessing, plan.channels_last)
-        self.forward = torch.compile(network.training_logits) if plan.compiled else network.training_logits
+        forward = torch.compile(network.training_logits) if plan.compiled else network.training_logits
+        self.forward = processes.averaging(network, forward)
         self.low = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(plan.precision)
         if self.device.type == "cuda":  # answers are computed without, whatever is set here: see the engine
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = plan.precision == "tf32"
 
     def __call__(self, batch: Batch) -> Tensor:
         images = self.normalise(batch.images.to(self.device))
-        labels, mixed = batch.labels.to(self.device), None
-        if batch.partner_labels is not None and batch.shares is not None:
-            mixed = batch.partner_labels.to(self.device), batch.shares.to(self.device)
+        labels, mixed = batch.labels.to(self.device), _mixed(batch, self.device)
         with torch.autocast(self.device.type, self.low, enabled=self.low is not None):
             logits, auxiliary = self.forward(images)
         loss = self.objective.loss(logits.float(), labels, mixed)
         for aux_logits, share in auxiliary:
             loss = loss + share * self.objective.loss(aux_logits.float(), labels, mixed)
         return loss
+
+    def weight(self, batch: Batch) -> float:
+        """What the batch's loss weighs in the mean over several."""
+        return self.objective.weight(batch.labels, _mixed(batch, torch.device("cpu")))
+
+
+def _mixed(batch: Batch, device: torch.device) -> Mixed | None:
+    if batch.partner_labels is None or batch.shares is None:
+        return None
+    return batch.partner_labels.to(device), batch.shares.to(device)

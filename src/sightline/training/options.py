@@ -27,6 +27,7 @@ class Options:
     cache     keep decoded pictures on the disk for the next training; the results are the same without
     checkpoint_s  seconds between checkpoints; None: a minute, or as long as keeps their cost below a hundredth
     plan      `off`: float32 as it comes, nothing is measured; a plan's name, or a part of it; None: the fastest
+    num_processes  that train together, each with its share of the batches; started by torchrun, or by `--nproc`
     command   how this training was started, for the report
     """
 
@@ -41,6 +42,7 @@ class Options:
     cache: bool = True
     checkpoint_s: float | None = None
     plan: str | None = None
+    num_processes: int = 1
     command: str = "sightline.train(...)"
 
     def __post_init__(self) -> None:

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from sightline.data.augment import AUGMENTATIONS, Draw, View
 from sightline.data.batches import Batches
 from sightline.data.preprocess import Pixels
-from sightline.engines.torch import TorchEngine
 from sightline.metrics._interval import wilson
-from sightline.training.objectives import Objective
+from sightline.training.objectives import Logits, Objective
 from sightline.training.prepare import Selection
 
+Answer = Callable[[Pixels], Logits]
 NUM_DRAWS = 2  # a flip leaves half of the pictures alone; two draws reach three quarters
 LAST_CHANCE = 0.5  # share of the training after which switching on would no longer pay
 
@@ -34,7 +34,7 @@ class SafetyProbe:
 
     def update(
         self,
-        engine: TorchEngine,
+        answer: Answer,
         selection: Selection,
         batches: Batches,
         share_done: float,
@@ -43,13 +43,13 @@ class SafetyProbe:
         """The batches of the next epoch: with those augmentations that have now been shown to be safe."""
         if not self.waiting or not len(selection.labels) or share_done > LAST_CHANCE:
             return batches
-        as_is = self.objective.judged(engine.answer(selection.pictures), selection.labels)
+        as_is = self.objective.judged(answer(selection.pictures), selection.labels)
         kinds, blind = self.objective.kinds(selection.labels)
         if not _knows_enough(as_is, blind):
             return batches
         what = "pictures" if len(as_is) == len(selection.labels) else "answers"
         for name in list(self.waiting):
-            lost, won = self._compare(name, engine, selection, as_is)
+            lost, won = self._compare(name, answer, selection, as_is)
             self.waiting.remove(name)
             verdict = is_safe(lost, won, kinds)
             say(
@@ -61,14 +61,14 @@ class SafetyProbe:
         return batches
 
     def _compare(
-        self, name: str, engine: TorchEngine, selection: Selection, as_is: NDArray[np.bool_]
+        self, name: str, answer: Answer, selection: Selection, as_is: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For each answer (M,) to the pictures: in how many draws a right one was lost, or a wrong one mended."""
         lost, won = np.zeros(len(as_is), np.int64), np.zeros(len(as_is), np.int64)
         for draw in range(NUM_DRAWS):
             indices = np.arange(len(selection.labels))
             changed = _augmented(name, selection.pictures, Draw(self.seed, -1 - draw, indices))
-            right = self.objective.judged(engine.answer(changed), selection.labels)
+            right = self.objective.judged(answer(changed), selection.labels)
             lost += as_is & ~right
             won += ~as_is & right
         return lost, won

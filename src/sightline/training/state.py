@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from sightline.data.augment import Draw
 from sightline.data.batches import Batches
-from sightline.engines.torch import TorchEngine
 from sightline.models import Network
 from sightline.report import Epoch
 from sightline.training.checkpoint import Snapshot
@@ -22,7 +23,7 @@ from sightline.training.optimise import Optimizer
 from sightline.training.plan import Plan
 from sightline.training.prepare import Selection
 from sightline.training.recipe import Recipe
-from sightline.training.safe import SafetyProbe
+from sightline.training.safe import Answer, SafetyProbe
 
 
 @dataclass
@@ -91,23 +92,19 @@ class State:
         self.at, self.history, self.notes = Position(), list[Epoch](), list[str]()
 
     def close_epoch(
-        self, record: Epoch, engine: TorchEngine, selection: Selection, share_done: float, say: Callable[[str], None]
+        self, record: Epoch, answer: Answer, selection: Selection, share_done: float, say: Callable[[str], None]
     ) -> None:
         """Note what was measured, keep the weights if they are the best, see what may be switched on; then the next."""
         self.history.append(record)
         self.keeper.consider(record, self.network)
-        self.batches = self.probe.update(engine, selection, self.batches, share_done, say)
+        self.batches = self.probe.update(answer, selection, self.batches, share_done, say)
         self.at = Position(self.at.step, self.at.epoch + 1, spent_s=self.at.spent_s, slower=self.at.slower)
 
     def tensors(self) -> dict[str, Tensor]:
-        """As they are now, not copied. The random numbers are torch's, of which dropout's masks are drawn."""
+        """As they are now, not copied. No random numbers: those of a step are a function of it, see `draw_anew`."""
         found = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         found |= {f"optimiser.{name}": tensor for name, tensor in self.optimiser.tensors().items()}
-        found |= {f"best.{name}": tensor for name, tensor in self.keeper.state.items()}
-        found["random.cpu"] = torch.get_rng_state()
-        if next(self.network.parameters()).is_cuda:
-            found["random.cuda"] = torch.cuda.get_rng_state()
-        return found
+        return found | {f"best.{name}": tensor for name, tensor in self.keeper.state.items()}
 
     def values(self) -> dict[str, object]:
         keeper = self.keeper
@@ -124,6 +121,13 @@ class State:
             ],
         }
 
+    def draw_anew(self, rank: int) -> None:
+        """Torch's random numbers of the next step, dropout's masks among others: by (seed, step, process) alone."""
+        number = Draw(self.batches.seed, self.at.step, np.array([rank])).uniform("torch")[0, 0]
+        torch.default_generator.manual_seed(int(number * 2**53))
+        if next(self.network.parameters()).is_cuda:
+            torch.cuda.manual_seed(int(number * 2**53))
+
     def restore(self, snapshot: Snapshot) -> None:
         """Become what was saved. Raises KeyError or RuntimeError where it is of another network."""
         values, keeper = snapshot.values, self.keeper
@@ -134,9 +138,6 @@ class State:
         self.at, self.history = Position(**values["at"]), [Epoch(**record) for record in values["history"]]
         self.notes, self.probe.waiting = list(values["notes"]), list(values["untried"])
         self.batches = replace(self.batches, augmentations=tuple(values["augmentations"]))
-        torch.set_rng_state(snapshot.tensors["random.cpu"])
-        if "random.cuda" in snapshot.tensors and next(self.network.parameters()).is_cuda:
-            torch.cuda.set_rng_state(snapshot.tensors["random.cuda"])
 
     def is_finite(self) -> bool:
         """Whether every weight is a number; a loss can be one still when the weights no longer are."""

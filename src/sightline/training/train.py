@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from math import nan
 from pathlib import Path
@@ -26,6 +27,8 @@ from sightline.run import CONFIG, UNFINISHED, Run
 from sightline.training import prepare, unfinished
 from sightline.training.options import Options, Request
 from sightline.training.plan import Plan, named
+from sightline.training.plans import num_cores
+from sightline.training.processes import Processes, is_restarted, joined, num_started
 from sightline.training.progress import Progress, Silent
 from sightline.training.resolve import check
 from sightline.training.schedule import MIN_STEPS, Budget, Correction, Schedule
@@ -34,6 +37,7 @@ from sightline.training.unfinished import Unfinished
 if TYPE_CHECKING:
     from sightline.data.batches import Batches
     from sightline.models import Network
+    from sightline.report import Epoch
     from sightline.training.finish import Origin, Trained
     from sightline.training.objectives import Objective
     from sightline.training.prepare import Selection, Table
@@ -52,14 +56,19 @@ def train(
 
     `settings`: fields of the Recipe, and options of the network as `model.name`. Raises DataError,
     BadPicturesError, ConfigError, WeightsError or TrainingError; the user's files are never touched. A training that
-    was killed, or stopped by Ctrl-C, goes on with `resume`.
+    was killed, or stopped by Ctrl-C, goes on with `resume`. Processes that torchrun started train together.
     """
-    started, progress, options = time.perf_counter(), progress or Silent(), options or Options()
+    started, options = time.perf_counter(), _started_with(options or Options())
     check(settings or {})
-    request = Request.of(data, settings or {}, options)
-    with unfinished.begin(request, prepare.name_of(data)) as work:
-        progress.say(f"Run: {work.run_path}")
-        return _train(work, data, settings or {}, options, progress, started)
+    request, begin = Request.of(data, settings or {}, options), unfinished.begin
+    if is_restarted():
+        begin = unfinished.begin_or_reopen
+    with joined() as processes:
+        progress = progress if progress is not None and processes.rank == 0 else Silent()
+        work = processes.first(lambda: begin(request, prepare.name_of(data)))
+        with work if processes.rank == 0 else nullcontext():
+            progress.say(f"Run: {work.run_path}")
+            return _train(work, data, settings or {}, options, progress, started, processes)
 
 
 def resume(run: str | Path, data: Dataset | None = None, finish: bool = False, progress: Progress | None = None) -> Run:
@@ -69,15 +78,33 @@ def resume(run: str | Path, data: Dataset | None = None, finish: bool = False, p
     A finished run is left as it is. Raises RunError where there is none, or another process trains it, DataError where
     its pictures have changed, and what `train` raises.
     """
-    started, progress, path = time.perf_counter(), progress or Silent(), Path(run)
-    if (path / CONFIG).is_file() and not (path / UNFINISHED).is_dir():
-        progress.say(f"{path} is finished; there is nothing left to do")
-        return Run.open(path)
-    with unfinished.reopen(path) as work:
-        request = work.request
-        if data is None and request.data is None:
-            raise RunError(f"{path} was trained on data in memory; go on with sightline.resume({str(path)!r}, data)")
-        return _train(work, data or request.data or "", request.settings, request.options, progress, started, finish)
+    started, path = time.perf_counter(), Path(run)
+    with joined() as processes:
+        progress = progress if progress is not None and processes.rank == 0 else Silent()
+        if processes.first(lambda: (path / CONFIG).is_file() and not (path / UNFINISHED).is_dir()):
+            progress.say(f"{path} is finished; there is nothing left to do")
+            return Run.open(path)
+        work = processes.first(lambda: unfinished.reopen(path))
+        with work if processes.rank == 0 else nullcontext():
+            request = work.request
+            if data is None and request.data is None:
+                raise RunError(
+                    f"{path} was trained on data in memory; go on with sightline.resume({str(path)!r}, data)"
+                )
+            options = replace(request.options, num_processes=processes.size)
+            where = data or request.data or ""
+            return _train(work, where, request.settings, options, progress, started, processes, finish)
+
+
+def _started_with(options: Options) -> Options:
+    """The options with the number of processes that were started. Raises ConfigError where another was asked for."""
+    num = num_started()
+    if options.num_processes not in (1, num):
+        raise ConfigError(
+            f"nproc = {options.num_processes}: {num} {'was' if num == 1 else 'were'} started; start that many by "
+            f"`sightline train --nproc {options.num_processes}` or torchrun"
+        )
+    return replace(options, num_processes=num)
 
 
 def _train(
@@ -87,10 +114,13 @@ def _train(
     options: Options,
     progress: Progress,
     started: float,
+    processes: Processes,
     finish_now: bool = False,
 ) -> Run:
     """From the data to the finished run, in its folder; what was done before is not done again."""
     folder, cache = work.run_path, Cache.default(progress.say) if options.cache else None
+    if options.num_workers is None and processes.size > 1:
+        options = replace(options, num_workers=max(1, num_cores() // processes.size))
     table = prepare.open_table(data, options.fold, options.exclude, progress)
     look = survey(table.dataset, table.parts.rows("train"), cache)
 
@@ -98,17 +128,23 @@ def _train(
     from sightline.metrics import MAIN
     from sightline.training import finish, writer
 
+    is_first = processes.rank == 0
     network, what, origin = _network(dict(settings), look, table, options, progress)
     if what.recipe.epochs == 0 and options.minutes is None:
         table = prepare.with_selection_in_train(table)
-    writer.check_space(folder, network, len(table.dataset))
-    table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
-    writer.keep_split(folder, table.dataset, table.parts, table.records)
-    with writer.MetricsLog(folder, options.tensorboard, MAIN[table.dataset.task]) as log:
-        trained = _fit(work, network, what, table, options, progress, log, started, not finish_now)
-    run = finish.finish(folder, replace(trained, origin=origin), table, options, progress, started)
-    work.finish()
-    return run
+    processes.first(lambda: writer.check_space(folder, network, len(table.dataset)))
+    with processes.one_before_others() if cache is not None else nullcontext():
+        table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
+    processes.first(lambda: writer.keep_split(folder, table.dataset, table.parts, table.records))
+    with writer.MetricsLog(folder, options.tensorboard, MAIN[table.dataset.task]) if is_first else nullcontext() as log:
+        trained = _fit(work, network, what, table, options, progress, log, started, processes, not finish_now)
+
+    def finished() -> Run:
+        run = finish.finish(folder, replace(trained, origin=origin), table, options, progress, started)
+        work.finish()
+        return run
+
+    return processes.first(finished)
 
 
 def _network(
@@ -159,8 +195,9 @@ def _fit(
     table: Table,
     options: Options,
     progress: Progress,
-    log: MetricsLog,
+    log: MetricsLog | None,
     started: float,
+    processes: Processes,
     goes_on: bool,
 ) -> Trained:
     """Measure the plan, fit the head where weights are pretrained, fix the number of steps, train."""
@@ -168,43 +205,57 @@ def _fit(
 
     from sightline.engines.torch import TorchEngine, default_device, flushing_denormals
     from sightline.training import finish, loop, objectives, transfer
-    from sightline.training.checkpoint import Checkpoints
+    from sightline.training.checkpoint import Checkpoints, NoCheckpoints
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
-    batches = _batches(what, table, options)
+    batches = _batches(what, table, options, (processes.rank, processes.size))
     selection = prepare.selection_of(table, frame)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
-    _warn_of_changes(work, progress)
-    settled, num_steps = work.settled, recipe.epochs * len(batches)
-    if "plan" in settled:
-        chosen = Plan(**settled["plan"])
-    else:
+
+    with_head = recipe.weights is not None and network.has_linear_head
+
+    def settled_plan() -> Plan:
+        _warn_of_changes(work, processes.size, progress)
+        if "plan" in work.settled:
+            return Plan(**work.settled["plan"])
         with flushing_denormals():
-            chosen = _plan(network.to(device), batches, recipe, objective, options, num_steps)
+            plan = _plan(network.to(device), batches, recipe, objective, options, recipe.epochs * len(batches))
+        work.settle(plan=asdict(plan))
+        return plan
+
+    chosen = processes.first(settled_plan)
     progress.say(f"Plan: {chosen.sentence()}")
+    if processes.size > 1:
+        progress.say(_shared_sentence(network, batches, with_head))
     torch.set_num_threads(chosen.num_threads)
-    settled = work.settle(plan=asdict(chosen))
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
     checkpoints = Checkpoints(work.checkpoints_path, options.checkpoint_s, progress.say)
-    with_head = recipe.weights is not None and network.has_linear_head
-    head_loss = nan
-    if with_head and not checkpoints.exist:
+
+    def fitted_head() -> float:
+        if checkpoints.exist:
+            return nan
         cache, hashes = Cache.default(progress.say) if options.cache else None, table.records["hash"]
-        head_loss, sentence = transfer.fit_head(engine, batches, objective, progress, hashes, cache)
-        settled = work.settle(features=sentence)
-    if "num_steps" not in settled:
-        settled = work.settle(**_budget(recipe, batches, selection, table, options, chosen, started, progress))
+        loss, sentence = transfer.fit_head(engine, batches, objective, progress, hashes, cache)
+        work.settle(features=sentence)
+        return loss
+
+    def settled_steps() -> dict[str, Any]:
+        if "num_steps" not in work.settled:
+            work.settle(**_budget(recipe, batches, selection, table, options, chosen, started, progress))
+        return work.settled
+
+    head_loss = processes.first(fitted_head) if with_head else nan  # the others get the head with all weights
+    settled = processes.first(settled_steps)
     schedule = Schedule(
         settled["num_steps"],
         [Correction(**each) for each in settled.get("corrections", [])],
-        Budget(**settled["budget"]) if settled.get("budget") else None,
+        Budget(**settled["budget"]) if settled.get("budget") and processes.size == 1 else None,
         keep=lambda corrections: _keep(work, corrections),
         began=started,
     )
-    torch.manual_seed(options.seed)  # the trials drew from it, dropout's masks among others
     outcome = loop.fit(
-        engine, batches, selection, recipe, objective, chosen, schedule, progress, log, checkpoints,
-        with_head, head_loss, goes_on,
+        engine, batches, selection, recipe, objective, chosen, schedule, progress, log or _unlogged,
+        checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,
     )  # fmt: skip
 
     def unseen() -> tuple[NDArray[np.float32], Labels]:
@@ -217,10 +268,32 @@ def _fit(
     return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches), computed)
 
 
-def _batches(what: Resolved, table: Table, options: Options) -> Batches:
+def _unlogged(record: Epoch) -> None:
+    """Another process writes it down."""
+
+
+def _shared_sentence(network: Network, batches: Batches, keep_statistics: bool) -> str:
+    """How the batches are shared, and what each process has for itself."""
+    import torch
+
+    size = batches.part[1]
+    text = f"{size} processes: each batch of {batches.batch_size} is shared among them"
+    normalised = any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules())
+    if normalised and not keep_statistics:
+        text += "; batch normalisation is by each one's own share, and the statistics of the first are kept"
+    return text
+
+
+def _batches(what: Resolved, table: Table, options: Options, part: tuple[int, int] = (0, 1)) -> Batches:
+    """`part`: rank and number of the processes. Raises ConfigError where a batch is too small to be shared."""
     from sightline.data.batches import Batches
 
     rows = table.parts.rows("train")
+    if min(what.recipe.batch_size, len(rows)) < part[1]:
+        raise ConfigError(
+            f"batches of {min(what.recipe.batch_size, len(rows))} cannot be shared by {part[1]} processes; "
+            "start fewer, or make the batches larger (--set batch_size=N)"
+        )
     return Batches(
         dataset=table.dataset,
         rows=rows,
@@ -230,6 +303,7 @@ def _batches(what: Resolved, table: Table, options: Options) -> Batches:
         batch_size=min(what.recipe.batch_size, len(rows)),
         seed=options.seed,
         num_workers=options.num_workers,
+        part=part,
     )
 
 
@@ -278,7 +352,8 @@ def _plan(
     facts = writer.machine() | {
         "sightline": __version__, "cores": plans.num_cores(), "threads": default.num_threads,
         "network": network.architecture, "options": dict(network.options), "optimizer": recipe.optimizer,
-        "input": (batches.batch_size, frame.channels, frame.height, frame.width), "classes": network.num_classes,
+        "input": (batches.batch_size // batches.part[1], frame.channels, frame.height, frame.width),
+        "classes": network.num_classes,
     }  # fmt: skip
     known = plans.recalled(facts) if options.cache and not is_new else None
     if known is not None:
@@ -290,11 +365,12 @@ def _plan(
     return chosen
 
 
-def _warn_of_changes(work: Unfinished, progress: Progress) -> None:
+def _warn_of_changes(work: Unfinished, num_processes: int, progress: Progress) -> None:
     """Say what is different from when the training began, where that may change the last bits."""
     from sightline.training import writer
 
-    now, then = writer.machine() | {"Sightline": __version__}, work.settled.get("machine")
+    now = writer.machine() | {"Sightline": __version__, "Processes": str(num_processes)}
+    then = work.settled.get("machine")
     if then is None:
         work.settle(machine=now)
         return
@@ -324,9 +400,10 @@ def _budget(
     """`num_steps`: of the recipe's epochs, or as many as the `budget` allows."""
     if options.minutes is None:
         return {"num_steps": recipe.epochs * len(batches), "budget": None}
-    answer_s = chosen.step_s / batches.batch_size / 2.5  # a forward pass is about a third of a step
+    share = batches.part[1]
+    answer_s = chosen.step_s * share / batches.batch_size / 2.5  # a forward pass is about a third of a step
     budget = Budget(60 * options.minutes, len(batches), len(selection.labels), len(table.parts.rows("test")), answer_s)
     left_s = budget.limit_s - (time.perf_counter() - started)
-    found = max(MIN_STEPS, int(left_s / (chosen.step_s + chosen.batch_s + budget.epoch_end_s / len(batches))))
+    found = max(MIN_STEPS, int(left_s / (chosen.step_s + chosen.batch_s + budget.epoch_end_s / share / len(batches))))
     progress.say(f"Budget: {found:,} steps, {found / len(batches):.1f} epochs, in {options.minutes:g} minutes")
     return {"num_steps": found, "budget": asdict(budget)}

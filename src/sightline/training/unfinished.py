@@ -124,6 +124,23 @@ def begin(request: Request, data_name: str) -> Unfinished:
     return work
 
 
+def begin_or_reopen(request: Request, data_name: str) -> Unfinished:
+    """That of the same request, which a process that was killed has left, the newest of them; else a new one."""
+    out = request.options.out
+    places = [out] if out is not None else [path for path in RUNS.glob(f"{data_name}*") if path.is_dir()]
+    begun = [path for path in places if (path / UNFINISHED / REQUEST).is_file()]
+    for path in sorted(begun, key=lambda path: (path / UNFINISHED / REQUEST).stat().st_mtime, reverse=True):
+        found = reopen(path)
+        if json.dumps(found.request.to_json()) == json.dumps(request.to_json()):
+            return found
+    return begin(request, data_name)
+
+
+def num_processes_of(path: Path) -> int:
+    """Those that trained together in a run that was begun; 1 where there is none."""
+    return reopen(path).request.options.num_processes if (path / UNFINISHED).is_dir() else 1
+
+
 def reopen(path: Path) -> Unfinished:
     """That of a run which was begun. Raises RunError where there is none."""
     folder = path / UNFINISHED

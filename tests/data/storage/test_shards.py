@@ -1,5 +1,6 @@
 """The order of an epoch over shards: complete, mixed, shard by shard, the same from everywhere; divided among ranks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,12 +115,15 @@ def test_batches_are_the_same_for_any_number_of_workers_and_resume_anywhere(data
             assert batch.rows.tolist() == rows and torch.equal(batch.images, pictures)
 
 
-def test_ranks_of_batches_share_an_epoch(data: Dataset) -> None:
+@pytest.mark.parametrize("size", [4, 7])
+def test_ranks_share_every_batch_of_an_epoch(data: Dataset, size: int) -> None:
     for world in (2, 3):
-        ranks = [batches_of(data, 2, (rank, world)) for rank in range(world)]
-        assert {len(r) for r in ranks} == {60 // world // 4}
-        rows = np.concatenate([b.rows for r in ranks for b in r.epoch(1)])
-        assert len(set(rows.tolist())) == len(rows) == 4 * world * (60 // world // 4)
+        ranks = [list(replace(batches_of(data, 2, (rank, world)), batch_size=size).epoch(1)) for rank in range(world)]
+        for shares in zip(*ranks, strict=True):
+            sizes = [len(batch.rows) for batch in shares]
+            assert sum(sizes) == size and max(sizes) - min(sizes) <= 1
+        rows = np.concatenate([batch.rows for batches in ranks for batch in batches])
+        assert len(set(rows.tolist())) == len(rows) == size * (60 // size)
 
 
 def test_left_out_rows_keep_the_order_of_the_others(data: Dataset) -> None:

@@ -34,7 +34,7 @@ class Layout:
         turn = generator.permutation(int(self.file.max()) + 1)  # file -> when it comes in this epoch
         rows = rows[np.lexsort((self.place[rows], turn[self.file[rows]]))]
         move = generator.random(len(rows))
-        begin, end = (len(rows) * i // part[1] for i in (part[0], part[0] + 1))
+        begin, end = (i * (len(rows) // part[1]) + min(i, len(rows) % part[1]) for i in (part[0], part[0] + 1))
         rows, move = rows[begin:end], move[begin:end]
         position = np.cumsum(self.num_bytes[rows])
         return rows[np.argsort(position + self.window_bytes * move, kind="stable")]

@@ -31,6 +31,10 @@ class Objective(Protocol):
         """The loss of a batch, a scalar; mean over the pictures, each of which may be mixed with a partner."""
         ...
 
+    def weight(self, labels: Tensor, mixed: Mixed | None = None) -> float:
+        """What the mean of `loss` is divided by: the mean of a whole batch is that of its parts, so weighed."""
+        ...
+
     def solve(self, x: Tensor, labels: Tensor, penalties: tuple[float, ...]) -> list[tuple[Tensor, Tensor]]:
         """For each penalty on the squared weights the best linear head on features (N, D): weights (K, D), bias (K,).
 

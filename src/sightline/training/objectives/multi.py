@@ -42,6 +42,9 @@ class BinaryCrossEntropies:
         truth = blended(labels.to(logits.dtype), mixed) * (1 - self.smoothing) + 0.5 * self.smoothing
         return F.binary_cross_entropy_with_logits(logits, truth, pos_weight=weights)
 
+    def weight(self, labels: Tensor, mixed: Mixed | None = None) -> float:
+        return float(len(labels))
+
     def solve(self, x: Tensor, labels: Tensor, penalties: tuple[float, ...]) -> list[tuple[Tensor, Tensor]]:
         """As many logistic regressions as there are classes, at once."""
         return _lbfgs.solve(x, self.num_classes, penalties, lambda logits: self.num_classes * self.loss(logits, labels))

@@ -40,6 +40,9 @@ class Huber:
     def loss(self, logits: Tensor, labels: Tensor, mixed: Mixed | None = None) -> Tensor:
         return F.huber_loss(logits, self._scaled(blended(labels, mixed)).to(logits))
 
+    def weight(self, labels: Tensor, mixed: Mixed | None = None) -> float:
+        return float(len(labels))
+
     def solve(self, x: Tensor, labels: Tensor, penalties: tuple[float, ...]) -> list[tuple[Tensor, Tensor]]:
         """Ridge regressions: the least mean squared error + penalty * |W|^2, by the eigenvectors of x'x."""
         truth = self._scaled(labels)

@@ -42,6 +42,15 @@ class CrossEntropy:
             return losses.mean()
         return losses.sum() / (shares * weights[labels] + (1 - shares) * weights[partners]).sum()
 
+    def weight(self, labels: Tensor, mixed: Mixed | None = None) -> float:
+        if self.weights is None:
+            return float(len(labels))
+        weights = self.weights.to(labels.device)
+        if mixed is None:
+            return float(weights[labels].sum())
+        partners, shares = mixed
+        return float((shares * weights[labels] + (1 - shares) * weights[partners]).sum())
+
     def solve(self, x: Tensor, labels: Tensor, penalties: tuple[float, ...]) -> list[tuple[Tensor, Tensor]]:
         """A multinomial regression."""
         return _lbfgs.solve(x, self.num_classes, penalties, lambda logits: self.loss(logits, labels))

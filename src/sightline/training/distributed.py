@@ -1,0 +1,163 @@
+"""Several processes that train one network: torch's DistributedDataParallel, over gloo on processors, NCCL on GPUs.
+
+Comes in: the environment that torchrun sets; goes out: `Several`, a `processes.Processes`. Where one process fails, all
+end, and one of them says why. Must not know what is trained.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]  # of torch
+from torch.distributed.rendezvous import rendezvous
+from torch.nn.parallel import DistributedDataParallel
+
+from sightline.data.batches import Batch
+from sightline.data.preprocess import Pixels
+from sightline.engines.torch import TorchEngine
+from sightline.errors import ConfigError, SightlineError, ToldElsewhere, TrainingError
+from sightline.training.interrupt import TERMINATED
+from sightline.training.objectives import Logits
+from sightline.training.optimise import LossOf
+from sightline.training.processes import Forward, T
+
+# For what the first process does alone: reading the pictures, the test. One that died is noticed at once.
+WAIT = timedelta(hours=1)
+GRACE = timedelta(seconds=3)  # for the first process, which knows most, to say what went wrong
+FAILED = "failed"
+LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe", "Timed out", "timed out")  # in messages
+
+
+class Several:
+    """This process and the others, by `dist`."""
+
+    def __init__(self, rank: int, size: int, device: torch.device, store: Store) -> None:
+        self.rank, self.size, self.device, self._store = rank, size, device, store
+
+    def first(self, make: Callable[[], T]) -> T:
+        held: list[T | None] = [make() if self.rank == 0 else None]
+        dist.broadcast_object_list(held, device=self.device)
+        return held[0]  # type: ignore[return-value]  # what `make` gave, None too
+
+    @contextlib.contextmanager
+    def one_before_others(self) -> Iterator[None]:
+        if self.rank > 0:
+            dist.barrier()
+        yield
+        if self.rank == 0:
+            dist.barrier()
+
+    def averaging(self, network: nn.Module, forward: Forward) -> Forward:
+        """`static_graph`: some networks have parameters that no loss depends on."""
+        where = [self.device] if self.device.type == "cuda" else None
+        shared: Forward = DistributedDataParallel(_Forward(network, forward), device_ids=where, static_graph=True)
+        return shared
+
+    def loss(self, loss_of: LossOf, batch: Batch) -> tuple[Tensor, float]:
+        loss, weight = loss_of(batch), loss_of.weight(batch)
+        loss_sum, weight_sum = self._sum([loss.item() * weight, weight]).tolist()
+        return loss * (weight * self.size / weight_sum), loss_sum / weight_sum
+
+    def stop(self, asked: BaseException | None) -> BaseException | None:
+        interrupted, ended = isinstance(asked, KeyboardInterrupt), isinstance(asked, SystemExit)
+        interrupted, ended = (count > 0 for count in self._sum([float(interrupted), float(ended)]).tolist())
+        if asked is not None or not (interrupted or ended):
+            return asked
+        return KeyboardInterrupt() if interrupted else SystemExit(TERMINATED)
+
+    def same_statistics(self, network: nn.Module) -> None:
+        for buffer in network.buffers():
+            dist.broadcast(buffer, 0)
+
+    def answer(self, engine: TorchEngine, pictures: Pixels) -> Logits:
+        """Bits do not depend on what pictures are asked together with, so these are those of one process."""
+        begin, end = (len(pictures) * i // self.size for i in (self.rank, self.rank + 1))
+        own = torch.from_numpy(engine.answer(pictures[begin:end])).to(self.device)
+        logits = torch.zeros(len(pictures), own.shape[1], device=self.device)
+        logits[begin:end] = own
+        dist.all_reduce(logits)
+        return np.asarray(logits.cpu().numpy())
+
+    def failed_first(self, code: int) -> tuple[bool, int]:
+        """Whether this process is the one to say what went wrong, and the exit code of all."""
+        own = f"{self.rank} {code}"
+        try:
+            if self.rank > 0:
+                with contextlib.suppress(dist.DistStoreError):
+                    self._store.wait([FAILED], GRACE)
+            told = self._store.compare_set(FAILED, "", own).decode()
+        except RuntimeError:  # the first process has gone, and the store with it
+            return self.rank == 0, code
+        return told == own, int(told.split()[1])
+
+    def _sum(self, values: list[float]) -> Tensor:
+        total = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.all_reduce(total)
+        return total
+
+
+class _Forward(nn.Module):
+    """A function as a module that has a network's parameters, and none of its statistics."""
+
+    def __init__(self, network: nn.Module, function: Forward) -> None:
+        super().__init__()
+        self.weights, self.function = nn.ParameterList(network.parameters()), function
+
+    def forward(self, images: Tensor) -> tuple[Tensor, list[tuple[Tensor, float]]]:
+        return self.function(images)
+
+
+@contextlib.contextmanager
+def joined() -> Iterator[Several]:
+    """Waits for the others. What goes wrong inside is raised by one process; the others end without a word."""
+    device = _device()
+    store, rank, size = next(rendezvous("env://", timeout=WAIT))
+    # torchrun's store outlives restarts: without a name for each life, some would connect to the addresses of the dead.
+    store = PrefixStore(f"sightline/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    processes = Several(rank, size, device, store)
+    try:
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=WAIT, world_size=size, rank=rank, store=store)
+        yield processes
+    except BaseException as error:
+        is_teller, code = processes.failed_first(_exit_code(error))
+        if not is_teller:
+            raise ToldElsewhere(code) from error
+        if isinstance(error, RuntimeError) and any(word in str(error) for word in LOST):
+            lost = TrainingError(
+                f"process {rank} of {size} has lost the others: one was killed, ran out of memory, or was cut off"
+            )
+            for note in getattr(error, "__notes__", ()):
+                lost.add_note(note)
+            raise lost from error
+        raise
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _device() -> torch.device:
+    """This process's GPU, which becomes torch's default one, or the processor."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    local, num_devices = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if local >= num_devices:
+        raise ConfigError(
+            f"{os.environ.get('LOCAL_WORLD_SIZE', local + 1)} processes on a machine of {num_devices} GPUs: start one "
+            f"for each (--nproc {num_devices}), or hide the GPUs (CUDA_VISIBLE_DEVICES=)"
+        )
+    torch.cuda.set_device(local)
+    return torch.device("cuda", local)
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, SightlineError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    return error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else TrainingError.exit_code
