@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from datetime import timedelta
 
 from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]  # of torch
@@ -29,6 +30,8 @@ from sightline.training.plans import num_cores
 LOOPBACK = "127.0.0.1"
 INTERFACE = "lo0" if sys.platform == "darwin" else "lo"
 START = timedelta(minutes=5)
+_NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")  # of which some systems have two
+_SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
 class Loopback(RendezvousHandler):
@@ -84,6 +87,7 @@ def launch(num_processes: int, words: list[str]) -> int:
         start_method="spawn",
     )
     before = dict(os.environ)  # which the processes get
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}  # the agent puts its own in their place
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, num_cores() // num_processes)))
     os.environ.update({"GLOO_SOCKET_IFNAME": INTERFACE, "NCCL_SOCKET_IFNAME": INTERFACE})
     try:
@@ -101,6 +105,9 @@ def launch(num_processes: int, words: list[str]) -> int:
     finally:
         os.environ.clear()
         os.environ.update(before)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
     return 0
 
 
