@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 EVERY = 0.04  # of a budget: how often it is looked at
-MIN_STEPS = 12  # that are begun with, so that there is a step to look after where the estimate is far too low
-EVERY_SHARE = 0.1  # of the steps: likewise
-TOLERANCE = 0.01  # of it: what is left alone
-REPORT_S = 3.0
+TOLERANCE = 0.01  # of a budget: what is left alone
+EVERY_SHARE = 0.1  # of the steps: how often it is looked at where they pass sooner, as the estimate was far too low
+MIN_STEPS = 12  # that are begun with, so that there is a step to look after
+REPORT_S = 3.0  # for the report
 
 
 @dataclass(frozen=True)

@@ -289,9 +289,10 @@ def _batches(what: Resolved, table: Table, options: Options, part: tuple[int, in
     from sightline.data.batches import Batches
 
     rows = table.parts.rows("train")
-    if min(what.recipe.batch_size, len(rows)) < part[1]:
+    batch_size = min(what.recipe.batch_size, len(rows))
+    if batch_size < part[1]:
         raise ConfigError(
-            f"batches of {min(what.recipe.batch_size, len(rows))} cannot be shared by {part[1]} processes; "
+            f"batches of {batch_size} cannot be shared by {part[1]} processes; "
             "start fewer, or make the batches larger (--set batch_size=N)"
         )
     return Batches(
@@ -300,7 +301,7 @@ def _batches(what: Resolved, table: Table, options: Options, part: tuple[int, in
         canvases=table.canvases,
         preprocessing=what.preprocessing,
         augmentations=what.recipe.augment,
-        batch_size=min(what.recipe.batch_size, len(rows)),
+        batch_size=batch_size,
         seed=options.seed,
         num_workers=options.num_workers,
         part=part,
