@@ -19,7 +19,7 @@ from sightline.data import open_dataset
 from sightline.data.batches import Batch
 from sightline.errors import ConfigError, DataError, RunError, TrainingError
 from sightline.run import UNFINISHED
-from sightline.training import checkpoint, loop, train, trials
+from sightline.training import checkpoint, loop, schedule, settle, train, trials
 from sightline.training.checkpoint import Checkpoints
 from sightline.training.options import Options
 from sightline.training.unfinished import reopen
@@ -456,10 +456,12 @@ def test_a_budget_is_fixed_before_the_first_step(
 
     with monkeypatch.context() as patch:
         stopping_at(patch, 10, die)
-        patch.setattr(train, "_budget", lambda *arguments: {"num_steps": 17, "budget": None})
+        patch.setattr(settle, "_allowed", lambda *arguments: 17)
+        patch.setattr(schedule, "EVERY_SHARE", 2.0)  # no corrections
         with pytest.raises(MemoryError):
             train.train(pictures, {**SETTINGS, "keep": "last"}, in_folder(tmp_path / "run", minutes=1.0))
-    monkeypatch.setattr(train, "_budget", None)
+    monkeypatch.setattr(settle, "_allowed", None)
+    monkeypatch.setattr(schedule, "EVERY_SHARE", 2.0)
     monkeypatch.setattr(trials, "measure", None)
     lines = (resume(tmp_path / "run").path / "metrics.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["step"] == 17

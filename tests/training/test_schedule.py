@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sightline.classifier import from_arrays
-from sightline.training import train as module
+from sightline.training import settle
 from sightline.training.options import Options
 from sightline.training.schedule import REPORT_S, Budget, Correction, Schedule
 from sightline.training.train import train
@@ -108,8 +108,7 @@ def test_answers_at_epochs_ends_and_in_the_test_take_their_share() -> None:
 
 def test_corrections_are_kept_and_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A budget that is far off at first: fewer steps are taken, and the report and the log agree on them."""
-    budget = module._budget
-    monkeypatch.setattr(module, "_budget", lambda *arguments: budget(*arguments) | {"num_steps": 100_000})
+    monkeypatch.setattr(settle, "_allowed", lambda *arguments: 100_000)
     lines = Lines()
     begin = time.perf_counter()
     run = train(from_arrays(*bars(300)), {"batch_size": 16}, Options(out=tmp_path / "run", minutes=0.2), lines)

@@ -51,7 +51,7 @@ class Schedule:
     first_num_steps: int
     corrections: list[Correction] = field(default_factory=list)
     budget: Budget | None = None
-    keep: Callable[[list[Correction]], None] = lambda corrections: None
+    keep: Callable[[list[Correction]], object] = lambda corrections: None
     began: float = 0.0
     clock: Callable[[], float] = time.perf_counter
     _from: tuple[int, float] = (0, 0.0)  # the step and the time of the first step of this process

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline import __version__
 from sightline.data.dataset import Dataset
 from sightline.data.packs.cache import Cache
 from sightline.data.reading.scan import Survey, survey
@@ -26,12 +25,11 @@ from sightline.errors import ConfigError, RunError, WeightsError
 from sightline.run import CONFIG, UNFINISHED, Run
 from sightline.training import prepare, unfinished
 from sightline.training.options import Options, Request
-from sightline.training.plan import Plan, named
+from sightline.training.plan import Plan
 from sightline.training.plans import num_cores
 from sightline.training.processes import Processes, is_restarted, joined, num_started
 from sightline.training.progress import Progress, Silent
 from sightline.training.resolve import check
-from sightline.training.schedule import MIN_STEPS, Budget, Correction, Schedule
 from sightline.training.unfinished import Unfinished
 
 if TYPE_CHECKING:
@@ -39,9 +37,7 @@ if TYPE_CHECKING:
     from sightline.models import Network
     from sightline.report import Epoch
     from sightline.training.finish import Origin, Trained
-    from sightline.training.objectives import Objective
-    from sightline.training.prepare import Selection, Table
-    from sightline.training.recipe import Recipe
+    from sightline.training.prepare import Table
     from sightline.training.resolve import Resolved
     from sightline.training.writer import MetricsLog
 
@@ -203,8 +199,8 @@ def _fit(
     """Measure the plan, fit the head where weights are pretrained, fix the number of steps, train."""
     import torch
 
-    from sightline.engines.torch import TorchEngine, default_device, flushing_denormals
-    from sightline.training import finish, loop, objectives, transfer
+    from sightline.engines.torch import TorchEngine, default_device
+    from sightline.training import finish, loop, objectives, settle, transfer
     from sightline.training.checkpoint import Checkpoints, NoCheckpoints
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
@@ -214,16 +210,9 @@ def _fit(
 
     with_head = recipe.weights is not None and network.has_linear_head
 
-    def settled_plan() -> Plan:
-        _warn_of_changes(work, processes.size, progress)
-        if "plan" in work.settled:
-            return Plan(**work.settled["plan"])
-        with flushing_denormals():
-            plan = _plan(network.to(device), batches, recipe, objective, options, recipe.epochs * len(batches))
-        work.settle(plan=asdict(plan))
-        return plan
-
-    chosen = processes.first(settled_plan)
+    if different := processes.first(lambda: settle.changes(work, processes.size)):
+        progress.say(f"This is not where the training began, so its last bits may differ ({different})")
+    chosen = processes.first(lambda: settle.settled_plan(work, network, batches, recipe, objective, options))
     progress.say(f"Plan: {chosen.sentence()}")
     if processes.size > 1:
         progress.say(_shared_sentence(network, batches, with_head))
@@ -240,19 +229,12 @@ def _fit(
         return loss
 
     def settled_steps() -> dict[str, Any]:
-        if "num_steps" not in work.settled:
-            work.settle(**_budget(recipe, batches, selection, table, options, chosen, started, progress))
-        return work.settled
+        counts = len(selection.labels), len(table.parts.rows("test"))
+        return settle.settled_steps(work, recipe, batches, *counts, options, chosen, started, progress)
 
     head_loss = processes.first(fitted_head) if with_head else nan  # the others get the head with all weights
     settled = processes.first(settled_steps)
-    schedule = Schedule(
-        settled["num_steps"],
-        [Correction(**each) for each in settled.get("corrections", [])],
-        Budget(**settled["budget"]) if settled.get("budget") and processes.size == 1 else None,
-        keep=lambda corrections: _keep(work, corrections),
-        began=started,
-    )
+    schedule = settle.schedule_of(work, settled, started, processes.size == 1)
     outcome = loop.fit(
         engine, batches, selection, recipe, objective, chosen, schedule, progress, log or _unlogged,
         checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,
@@ -321,90 +303,10 @@ def show_plan(
     table = prepare.open_table(data, options.fold, options.exclude, progress)
     look = survey(table.dataset, table.parts.rows("train"), cache)
 
-    from sightline.engines.torch import default_device, flushing_denormals
-    from sightline.training import objectives
+    from sightline.training import objectives, settle
 
     network, what, _ = _network(dict(settings or {}), look, table, options, progress)
     table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
     batches = _batches(what, table, options)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, what.recipe)
-    num_steps, device = what.recipe.epochs * len(batches), default_device()
-    with flushing_denormals():
-        return _plan(network.to(device), batches, what.recipe, objective, options, num_steps, is_new=True)
-
-
-def _plan(
-    network: Network,
-    batches: Batches,
-    recipe: Recipe,
-    objective: Objective,
-    options: Options,
-    num_steps: int,
-    is_new: bool = False,
-) -> Plan:
-    """The plan that was asked for, or was measured for such a training before (unless `is_new`), or is measured now."""
-    from sightline.training import plans, trials, writer
-
-    default = trials.default_plan()
-    if options.plan is not None:
-        asked = default if options.plan == "off" else named(options.plan, default)
-        return asked if options.minutes is None else trials.timed(asked, network, batches, recipe, objective)
-    frame = batches.preprocessing
-    facts = writer.machine() | {
-        "sightline": __version__, "cores": plans.num_cores(), "threads": default.num_threads,
-        "network": network.architecture, "options": dict(network.options), "optimizer": recipe.optimizer,
-        "input": (batches.batch_size // batches.part[1], frame.channels, frame.height, frame.width),
-        "classes": network.num_classes,
-    }  # fmt: skip
-    known = plans.recalled(facts) if options.cache and not is_new else None
-    if known is not None:
-        return known if options.minutes is None else trials.timed(known, network, batches, recipe, objective)
-    budget_s = None if options.minutes is None else 60 * options.minutes
-    chosen = trials.measure(network, batches, recipe, objective, num_steps, budget_s)
-    if options.cache:
-        plans.remember(facts, chosen)
-    return chosen
-
-
-def _warn_of_changes(work: Unfinished, num_processes: int, progress: Progress) -> None:
-    """Say what is different from when the training began, where that may change the last bits."""
-    from sightline.training import writer
-
-    now = writer.machine() | {"Sightline": __version__, "Processes": str(num_processes)}
-    then = work.settled.get("machine")
-    if then is None:
-        work.settle(machine=now)
-        return
-    changed = [
-        f"{key}: {then.get(key, 'none')}, now {now.get(key, 'none')}"
-        for key in now | then
-        if then.get(key) != now.get(key)
-    ]
-    if changed:
-        progress.say(f"This is not where the training began, so its last bits may differ ({'; '.join(changed)})")
-
-
-def _keep(work: Unfinished, corrections: list[Correction]) -> None:
-    work.settle(corrections=[asdict(each) for each in corrections])
-
-
-def _budget(
-    recipe: Recipe,
-    batches: Batches,
-    selection: Selection,
-    table: Table,
-    options: Options,
-    chosen: Plan,
-    started: float,
-    progress: Progress,
-) -> dict[str, object]:
-    """`num_steps`: of the recipe's epochs, or as many as the `budget` allows."""
-    if options.minutes is None:
-        return {"num_steps": recipe.epochs * len(batches), "budget": None}
-    share = batches.part[1]
-    answer_s = chosen.step_s * share / batches.batch_size / 2.5  # a forward pass is about a third of a step
-    budget = Budget(60 * options.minutes, len(batches), len(selection.labels), len(table.parts.rows("test")), answer_s)
-    left_s = budget.limit_s - (time.perf_counter() - started)
-    found = max(MIN_STEPS, int(left_s / (chosen.step_s + chosen.batch_s + budget.epoch_end_s / share / len(batches))))
-    progress.say(f"Budget: {found:,} steps, {found / len(batches):.1f} epochs, in {options.minutes:g} minutes")
-    return {"num_steps": found, "budget": asdict(budget)}
+    return settle.plan_for(network, batches, what.recipe, objective, options, is_new=True)

@@ -1,0 +1,136 @@
+"""What is settled before the first step, and kept, so that a training that goes on has the same.
+
+Comes in: a training as it was asked for; goes out: its Plan, and its Schedule. Must not train or evaluate.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sightline import __version__
+from sightline.data.batches import Batches
+from sightline.engines.torch import default_device, flushing_denormals
+from sightline.models import Network
+from sightline.training import plans, trials, writer
+from sightline.training.objectives import Objective
+from sightline.training.options import Options
+from sightline.training.plan import Plan, named
+from sightline.training.progress import Progress
+from sightline.training.recipe import Recipe
+from sightline.training.schedule import MIN_STEPS, Budget, Correction, Schedule
+from sightline.training.unfinished import Unfinished
+
+
+def settled_plan(
+    work: Unfinished, network: Network, batches: Batches, recipe: Recipe, objective: Objective, options: Options
+) -> Plan:
+    """The plan that the training began with, or `plan_for` it."""
+    if "plan" not in work.settled:
+        work.settle(plan=asdict(plan_for(network, batches, recipe, objective, options)))
+    return Plan(**work.settled["plan"])
+
+
+def plan_for(
+    network: Network,
+    batches: Batches,
+    recipe: Recipe,
+    objective: Objective,
+    options: Options,
+    is_new: bool = False,
+) -> Plan:
+    """The plan that was asked for, or was measured for such a training before (unless `is_new`), or is measured now.
+
+    Where a budget of time hangs on it, the chosen one is timed in any case.
+    """
+    network.to(default_device())
+    with flushing_denormals():
+        chosen = _known(network, batches, recipe, options, is_new)
+        if chosen is None:
+            num_steps = recipe.epochs * len(batches)
+            budget_s = None if options.minutes is None else 60 * options.minutes
+            chosen = trials.measure(network, batches, recipe, objective, num_steps, budget_s)
+            if options.cache:
+                plans.remember(_facts(network, batches, recipe), chosen)
+        elif options.minutes is not None:
+            chosen = trials.timed(chosen, network, batches, recipe, objective)
+    return chosen
+
+
+def _known(network: Network, batches: Batches, recipe: Recipe, options: Options, is_new: bool) -> Plan | None:
+    if options.plan is not None:
+        default = trials.default_plan()
+        return default if options.plan == "off" else named(options.plan, default)
+    return plans.recalled(_facts(network, batches, recipe)) if options.cache and not is_new else None
+
+
+def _facts(network: Network, batches: Batches, recipe: Recipe) -> dict[str, object]:
+    """All that the fastest plan may hang on."""
+    frame = batches.preprocessing
+    return writer.machine() | {
+        "sightline": __version__, "cores": plans.num_cores(), "threads": trials.default_plan().num_threads,
+        "network": network.architecture, "options": dict(network.options), "optimizer": recipe.optimizer,
+        "input": (batches.batch_size // batches.part[1], frame.channels, frame.height, frame.width),
+        "classes": network.num_classes,
+    }  # fmt: skip
+
+
+def changes(work: Unfinished, num_processes: int) -> str:
+    """What is different from when the training began, where that may change the last bits; empty where nothing is."""
+    now = writer.machine() | {"Sightline": __version__, "Processes": str(num_processes)}
+    if "machine" not in work.settled:
+        work.settle(machine=now)
+    then = work.settled["machine"]
+    return "; ".join(
+        f"{key}: {then.get(key, 'none')}, now {now.get(key, 'none')}"
+        for key in now | then
+        if then.get(key) != now.get(key)
+    )
+
+
+def settled_steps(
+    work: Unfinished,
+    recipe: Recipe,
+    batches: Batches,
+    num_selection: int,
+    num_test: int,
+    options: Options,
+    chosen: Plan,
+    started: float,
+    progress: Progress,
+) -> dict[str, Any]:
+    """All that is settled by now; among it `num_steps`, of the recipe's epochs or as many as the `budget` allows.
+
+    `started`: on the clock, when the command began.
+    """
+    if "num_steps" not in work.settled:
+        budget, num_steps = None, recipe.epochs * len(batches)
+        if options.minutes is not None:
+            budget = _budget(60 * options.minutes, batches, num_selection, num_test, chosen)
+            num_steps = _allowed(budget, batches, chosen, time.perf_counter() - started)
+            epochs = num_steps / len(batches)
+            progress.say(f"Budget: {num_steps:,} steps, {epochs:.1f} epochs, in {options.minutes:g} minutes")
+        work.settle(num_steps=num_steps, budget=None if budget is None else asdict(budget))
+    return dict(work.settled)
+
+
+def schedule_of(work: Unfinished, settled: Mapping[str, Any], started: float, is_alone: bool) -> Schedule:
+    """With the corrections that were made before; where several processes train none are made."""
+    return Schedule(
+        settled["num_steps"],
+        [Correction(**each) for each in settled.get("corrections", [])],
+        Budget(**settled["budget"]) if settled["budget"] and is_alone else None,
+        keep=lambda corrections: work.settle(corrections=[asdict(each) for each in corrections]),
+        began=started,
+    )
+
+
+def _budget(seconds: float, batches: Batches, num_selection: int, num_test: int, chosen: Plan) -> Budget:
+    answer_s = chosen.step_s * batches.part[1] / batches.batch_size / 2.5  # a forward pass is about a third of a step
+    return Budget(seconds, len(batches), num_selection, num_test, answer_s)
+
+
+def _allowed(budget: Budget, batches: Batches, chosen: Plan, spent_s: float) -> int:
+    """Steps in what is left of the budget."""
+    step_s = chosen.step_s + chosen.batch_s + budget.epoch_end_s / batches.part[1] / len(batches)
+    return max(MIN_STEPS, int((budget.limit_s - spent_s) / step_s))
