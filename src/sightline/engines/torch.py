@@ -157,6 +157,10 @@ def open_run(run: Run) -> TorchEngine:
         network = models.rebuild(config.architecture, len(config.classes), frame.channels, size, options)
     except ConfigError as error:
         raise RunError(f"{run.path / CONFIG}: {error}") from error
+    try:
+        network.read_stages(config.stages)
+    except AttributeError as error:  # torch's, for a module that is not there
+        raise RunError(f"{run.path / CONFIG}: stages: {error}") from error
     report = models.load_into(network, models.open_weights(str(run.path), config.architecture))
     if report.missing or report.unexpected or report.replaced:
         raise WeightsError(f"{run.weights_path} does not fit {config.architecture}: {report.sentence()}")

@@ -79,9 +79,10 @@ def _facts(engine: TorchEngine) -> dict[str, object]:
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return {
         "network": network.architecture, "options": dict(network.options), "weights": digest.hexdigest(),
-        "preprocessing": asdict(config.preprocessing), "view": "plain", "decoding": decoding(),
-        "batch": config.batch_size, "threads": config.num_threads, "channels_last": config.channels_last,
-        "device": engine.device.type, "machine": writer.machine(), "openvino": version() if is_installed() else None,
+        "stages": network.read_channels, "preprocessing": asdict(config.preprocessing), "view": "plain",
+        "decoding": decoding(), "batch": config.batch_size, "threads": config.num_threads,
+        "channels_last": config.channels_last, "device": engine.device.type, "machine": writer.machine(),
+        "openvino": version() if is_installed() else None,
     }  # fmt: skip
 
 

@@ -220,19 +220,21 @@ def _fit(
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
     checkpoints = Checkpoints(work.checkpoints_path, options.checkpoint_s, progress.say)
 
-    def fitted_head() -> float:
+    def fitted_head() -> tuple[float, dict[str, int]]:
         if checkpoints.exist:
-            return nan
+            return nan, work.settled["stages"]
         cache, hashes = Cache.default(progress.say) if options.cache else None, table.records["hash"]
-        loss, sentence = transfer.fit_head(engine, batches, objective, progress, hashes, cache)
-        work.settle(features=sentence)
-        return loss
+        fitted = transfer.fit_head(engine, batches, objective, progress, hashes, cache)
+        work.settle(features=fitted.features, stages=fitted.stages)
+        return fitted.loss, fitted.stages
 
     def settled_steps() -> dict[str, Any]:
         counts = len(selection.labels), len(table.parts.rows("test"))
         return settle.settled_steps(work, recipe, batches, *counts, options, chosen, started, progress)
 
-    head_loss = processes.first(fitted_head) if with_head else nan  # the others get the head with all weights
+    head_loss, stages = processes.first(fitted_head) if with_head else (nan, {})
+    if network.read_channels != stages:
+        network.read_stages(stages)  # the weights come from the checkpoint, or from the first process
     settled = processes.first(settled_steps)
     schedule = settle.schedule_of(work, settled, started, processes.size == 1)
     outcome = loop.fit(
@@ -245,7 +247,7 @@ def _fit(
         return engine.answer(pictures.pictures), pictures.labels
 
     decision = asdict(objective.decision(unseen))
-    engine = replace(engine, config=replace(engine.config, decision=decision))
+    engine = replace(engine, config=replace(engine.config, decision=decision, stages=network.read_channels))
     num_steps, computed = schedule.num_steps, settled.get("features", "")
     return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches), computed)
 

@@ -74,7 +74,7 @@ def _change(then: tuple[str, ...] | None, now: tuple[str, ...] | None) -> str:
 
 def write_network(folder: Path, network: Network, run_config: RunConfig) -> RunConfig:
     """Weights and config.json; returns the configuration with the weights' hash."""
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.body.state_dict().items()}
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.tensors().items()}
     temporary = folder / (WEIGHTS + ".tmp")
     try:
         # Not `save_file`: it lets no one but the owner read the file, and hides that a disk is full in its own error.
