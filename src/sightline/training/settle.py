@@ -13,6 +13,7 @@ from sightline.data.batches import Batches
 from sightline.engines.torch import default_device, flushing_denormals
 from sightline.models import Network
 from sightline.training import plans, trials, writer
+from sightline.training.micro import Cut, Cuts
 from sightline.training.objectives import Objective
 from sightline.training.options import Options
 from sightline.training.plan import Plan, named
@@ -122,6 +123,16 @@ def schedule_of(work: Unfinished, settled: Mapping[str, Any], started: float, is
         Budget(**settled["budget"]) if settled["budget"] and is_alone else None,
         keep=lambda corrections: work.settle(corrections=[asdict(each) for each in corrections]),
         began=started,
+    )
+
+
+def cuts_of(work: Unfinished, settled: Mapping[str, Any], options: Options) -> Cuts:
+    """With those that were made before; where several processes train none are made."""
+    if options.num_processes > 1:
+        return Cuts(forbidden="Several processes cannot agree on smaller parts once one of them has failed")
+    return Cuts(
+        [Cut(**each) for each in settled.get("cuts", [])],
+        keep=lambda cuts: work.settle(cuts=[asdict(each) for each in cuts]),
     )
 
 

@@ -238,6 +238,7 @@ def _fit(
     outcome = loop.fit(
         engine, batches, selection, recipe, objective, chosen, schedule, progress, log or _unlogged,
         checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,
+        settle.cuts_of(work, settled, options),
     )  # fmt: skip
 
     def unseen() -> tuple[NDArray[np.float32], Labels]:
