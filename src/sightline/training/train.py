@@ -29,6 +29,7 @@ from sightline.training.plan import Plan
 from sightline.training.plans import num_cores
 from sightline.training.processes import Processes, is_restarted, joined, num_started
 from sightline.training.progress import Progress, Silent
+from sightline.training.repeatable import same_bits
 from sightline.training.resolve import check
 from sightline.training.unfinished import Unfinished
 
@@ -62,7 +63,7 @@ def train(
     with joined() as processes:
         progress = progress if progress is not None and processes.rank == 0 else Silent()
         work = processes.first(lambda: begin(request, prepare.name_of(data)))
-        with work if processes.rank == 0 else nullcontext():
+        with work if processes.rank == 0 else nullcontext(), same_bits(options.deterministic):
             progress.say(f"Run: {work.run_path}")
             return _train(work, data, settings or {}, options, progress, started, processes)
 
@@ -89,7 +90,8 @@ def resume(run: str | Path, data: Dataset | None = None, finish: bool = False, p
                 )
             options = replace(request.options, num_processes=processes.size)
             where = data or request.data or ""
-            return _train(work, where, request.settings, options, progress, started, processes, finish)
+            with same_bits(options.deterministic):
+                return _train(work, where, request.settings, options, progress, started, processes, finish)
 
 
 def _started_with(options: Options) -> Options:
