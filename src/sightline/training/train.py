@@ -124,10 +124,11 @@ def _train(
 
     # From here on torch is needed; what went wrong before, went wrong quickly.
     from sightline.metrics import MAIN
-    from sightline.training import finish, writer
+    from sightline.training import finish, synchronised, writer
 
     is_first = processes.rank == 0
     network, what, origin = _network(dict(settings), look, table, options, progress)
+    synchronised.check(what.recipe, processes.size)
     if what.recipe.epochs == 0 and options.minutes is None:
         table = prepare.with_selection_in_train(table)
     processes.first(lambda: writer.check_space(folder, network, len(table.dataset)))
@@ -202,7 +203,7 @@ def _fit(
     import torch
 
     from sightline.engines.torch import TorchEngine, default_device
-    from sightline.training import finish, loop, objectives, settle, transfer
+    from sightline.training import finish, loop, objectives, settle, synchronised, transfer
     from sightline.training.checkpoint import Checkpoints, NoCheckpoints
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
@@ -217,7 +218,9 @@ def _fit(
     chosen = processes.first(lambda: settle.settled_plan(work, network, batches, recipe, objective, options))
     progress.say(f"Plan: {chosen.sentence()}")
     if processes.size > 1:
-        progress.say(_shared_sentence(network, batches, with_head))
+        progress.say(_shared_sentence(network, batches, with_head or recipe.sync_batchnorm))
+        if recipe.sync_batchnorm:
+            synchronised.synchronise(network)
     torch.set_num_threads(chosen.num_threads)
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
     checkpoints = Checkpoints(work.checkpoints_path, options.checkpoint_s, progress.say)
@@ -257,14 +260,14 @@ def _unlogged(record: Epoch) -> None:
     """Another process writes it down."""
 
 
-def _shared_sentence(network: Network, batches: Batches, keep_statistics: bool) -> str:
+def _shared_sentence(network: Network, batches: Batches, same_statistics: bool) -> str:
     """How the batches are shared, and what each process has for itself."""
     import torch
 
     size = batches.part[1]
     text = f"{size} processes: each batch of {batches.batch_size} is shared among them"
     normalised = any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules())
-    if normalised and not keep_statistics:
+    if normalised and not same_statistics:
         text += "; batch normalisation is by each one's own share, and the statistics of the first are kept"
     return text
 
