@@ -144,7 +144,7 @@ def test_statistics_are_those_of_the_parts_and_of_no_failed_attempt() -> None:
         mean = 0.9 * mean + 0.1 * x.mean((0, 2, 3))
     torch.testing.assert_close(normal[0].running_mean, mean)
     assert all(int(m.num_batches_tracked) == 2 for m in normal)
-    assert "the same but for batch normalisation" in lines.lines[0]
+    assert "the same but for dropout and batch normalisation" in lines.lines[0]
 
 
 @pytest.mark.parametrize(("options", "at_once"), [(PLAIN, "1 picture "), ({"norm": "batch"}, "2 pictures ")])
@@ -239,7 +239,7 @@ def test_memory_that_runs_out_halfway_changes_no_result(tmp_path: Path, monkeypa
     said = [line for line in lines.lines if line.startswith("Memory ran out")]
     assert said == [
         f"Memory ran out in step 9 for {num} pictures at once: from here on batches are computed in {parts} parts "
-        "whose gradients are added up, which is the same within rounding"
+        "whose gradients are added up, which but for dropout is the same within rounding"
         for num, parts in ((16, 2), (8, 4))
     ]
     assert "from step 9 on batches are computed in 4 parts" in (run / "report.html").read_text(encoding="utf-8")
@@ -290,7 +290,8 @@ def test_killed_it_goes_on_in_the_same_parts_to_the_same_bits(killed: int, tmp_p
     finally:
         torch.set_num_threads(threads)
     assert sha256(run / "model.safetensors") == sha256(tmp_path / "plain" / "model.safetensors")
-    assert "from step 8 on batches are computed in 2 parts" in (run / "report.html").read_text(encoding="utf-8")
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "from step 8 on batches are computed in 2 parts" in page and "the same but for dropout and batch" in page
 
 
 # The memory of this process, limited by the system when the first step begins.

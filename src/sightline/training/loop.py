@@ -84,7 +84,7 @@ def fit(
     network, waiting = engine.network, Waiting()
     loss_of = LossOf(network, objective, batches.preprocessing, plan, processes)
     state = State(network, batches, recipe, objective, plan, schedule.num_steps, with_head)
-    gradients = Gradients(loss_of, state, cuts or Cuts(), processes, progress)
+    gradients = Gradients(loss_of, state, cuts or Cuts(), processes, progress, keep_statistics=with_head)
     main, every = MAIN[batches.dataset.task].replace("_", " "), max(1, schedule.num_steps // len(batches) // MAX_LINES)
 
     def answer(pictures: Pixels) -> Logits:

@@ -51,13 +51,23 @@ class Cuts:
 
 
 class Gradients:
-    """Batch -> its gradients, in the parameters, and its loss. What a failed attempt has changed is put back."""
+    """Batch -> its gradients, in the parameters, and its loss. What a failed attempt has changed is put back.
+
+    `keep_statistics`: batch normalisation is not by the batch, as it trains.
+    """
 
     def __init__(
-        self, loss_of: LossOf, state: State, cuts: Cuts, processes: Processes = ALONE, progress: Progress | None = None
+        self,
+        loss_of: LossOf,
+        state: State,
+        cuts: Cuts,
+        processes: Processes = ALONE,
+        progress: Progress | None = None,
+        keep_statistics: bool = False,
     ) -> None:
         self.loss_of, self.state, self.cuts, self.processes = loss_of, state, cuts, processes
         self.progress = progress or Silent()
+        self.by_batch = not keep_statistics and has_batch_norm(state.network)
         # Normalisation's running statistics, which a forward pass moves. 0.08 ms a step for ResNet-50's 159.
         self._buffers = [b for b in state.network.buffers() if b.numel()]
         self._before = [torch.empty_like(b) for b in self._buffers]
@@ -68,7 +78,7 @@ class Gradients:
         if not self.cuts.made:
             return []
         first, num_parts = min(cut.at for cut in self.cuts.made), max(cut.num_parts for cut in self.cuts.made)
-        return [f"Memory did not do for a whole batch: from step {first:,} on {_how(num_parts, self.state.network)}."]
+        return [f"Memory did not do for a whole batch: from step {first:,} on {self._how(num_parts)}."]
 
     def __call__(self, batch: Batch) -> float:
         """Raises TrainingError where memory does not do for the smallest parts, or batches must not be cut."""
@@ -107,7 +117,7 @@ class Gradients:
         self.loss_of.release()
 
     def _cut(self, batch: Batch, num_parts: int, problem: str) -> None:
-        size, step, network = len(batch.labels), self.state.at.step, self.state.network
+        size, step = len(batch.labels), self.state.at.step
         largest, smaller = -(-size // num_parts), min(2 * num_parts, size)
         if self.cuts.forbidden:
             raise TrainingError(
@@ -115,15 +125,21 @@ class Gradients:
                 f"make the batches smaller (--set batch_size={max(1, self.state.batches.batch_size // 2)})"
             )
         # Batch normalisation needs two pictures: by its own statistics alone, each would look like any other.
-        if largest == 1 or size // smaller < (2 if has_batch_statistics(network) else 1):
+        if largest == 1 or size // smaller < (2 if self.by_batch else 1):
             raise TrainingError(
                 f"memory ran out in step {step:,}, even for {largest} picture{'s' * (largest > 1)} at once "
                 f"({problem}). Choose a smaller size (--size), or a smaller network (--model)"
             )
         self.cuts.add(Cut(step, smaller))
         self.progress.say(
-            f"Memory ran out in step {step:,} for {largest} pictures at once: from here on {_how(smaller, network)}"
+            f"Memory ran out in step {step:,} for {largest} pictures at once: from here on {self._how(smaller)}"
         )
+
+    def _how(self, num_parts: int) -> str:
+        text = f"batches are computed in {num_parts} parts whose gradients are added up"
+        if self.by_batch:
+            return f"{text}; the same but for dropout and batch normalisation, whose statistics are each part's own"
+        return f"{text}, which but for dropout is the same within rounding"
 
 
 def parts(batch: Batch, num_parts: int) -> list[Batch]:
@@ -132,14 +148,6 @@ def parts(batch: Batch, num_parts: int) -> list[Batch]:
     return [batch.part(begin, end) for begin, end in pairwise(ends)]
 
 
-def has_batch_statistics(network: Network) -> bool:
-    """Whether pictures of a batch are normalised by each other, as it is being trained."""
-    kinds = (torch.nn.modules.batchnorm._BatchNorm,)
-    return any(isinstance(m, kinds) and (m.training or m.running_mean is None) for m in network.modules())
-
-
-def _how(num_parts: int, network: Network) -> str:
-    text = f"batches are computed in {num_parts} parts whose gradients are added up"
-    if has_batch_statistics(network):
-        return f"{text}; the same but for batch normalisation, whose statistics are each part's own"
-    return f"{text}, which is the same within rounding"
+def has_batch_norm(network: Network) -> bool:
+    """Whether it has layers that normalise the pictures of a batch by each other."""
+    return any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules())

@@ -20,7 +20,7 @@ from sightline.data.batches import Batch, Batches
 from sightline.engines.memory import unless_too_large
 from sightline.errors import TrainingError
 from sightline.models import Network
-from sightline.training.micro import has_batch_statistics
+from sightline.training.micro import has_batch_norm
 from sightline.training.objectives import Objective
 from sightline.training.optimise import LossOf, Optimizer
 from sightline.training.plan import Plan, Precision
@@ -156,7 +156,7 @@ class Trial:
         return self.fastest(current, rivals, deadline)
 
     def _half(self, num: int) -> int:
-        if num // 2 < (2 if has_batch_statistics(self.network) else 1):
+        if num // 2 < (2 if has_batch_norm(self.network) else 1):
             raise TrainingError(
                 f"memory ran out while plans were tried, even for {num} picture{'s' * (num > 1)} at once. Choose "
                 "a smaller size (--size) or network (--model), or measure nothing (--plan off), which needs less"
