@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores); 0: none")
     parser.add_argument("--no-cache", action="store_true", help="keep no decoded pictures and features on the disk")
     parser.add_argument("--plan", metavar="P", help="how it is computed: off, show (measure, train nothing), or a name")
+    parser.add_argument("--deterministic", action="store_true", help="the same bits twice: nothing is measured")
     parser.add_argument("--checkpoint-every", type=float, metavar="S", help="seconds between checkpoints (60)")
     parser.add_argument("--nproc", type=int, metavar="N", help="train in so many processes: one a GPU, or cores shared")
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")
@@ -76,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
         cache=not args.no_cache,
         checkpoint_s=args.checkpoint_every,
         plan=None if args.plan == "show" else args.plan,
+        deterministic=args.deterministic,
         num_processes=args.nproc or 1,
         command=as_text(shlex.join(["sightline", *args.words])),
     )
@@ -103,6 +105,10 @@ def _in_processes(args: argparse.Namespace) -> int | None:
         raise ConfigError(f"--nproc {args.nproc}: must lie between 1 and 1024")
     if args.nproc is not None and args.plan == "show":
         raise ConfigError("--plan show measures one process; leave out --nproc")
+    if args.deterministic and (args.nproc or 1) > 1:
+        raise ConfigError("--deterministic: the order in which processes add is not fixed; leave out --nproc")
+    if args.deterministic and args.plan == "show":
+        raise ConfigError("--plan show measures, --deterministic does not; leave out one of them")
     wanted = num_processes_of(Path(args.resume)) if args.resume else args.nproc or 1
     if wanted == 1 or num_started() > 1:
         return None

@@ -30,6 +30,8 @@ from sightline.training.progress import Progress
 from sightline.training.recipe import SMALL_SIDE
 from sightline.training.resolve import Resolved
 
+SAME_BITS = "yes: nothing was measured, so that the same machine, versions, plan and seed give the same bits"
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -84,6 +86,8 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     write_json(folder / "metrics.json", tested.to_json() | {"interrupted": trained.outcome.interrupted})
     write_csv(folder / "predictions.csv", *result.predictions(tested, table.dataset))
     common = _common(trained, table, tested, command, time.perf_counter() - started)
+    if options.deterministic:
+        common = replace(common, what=common.what | {"Deterministic": f"{SAME_BITS}; the seed was {options.seed}"})
     train_labels = table.dataset.labels[table.parts.rows("train")]
     facts = result.facts_of(common, tested, table.dataset, train_labels, predictor.decision)
     with replacing(folder / "README.md") as file:

@@ -29,6 +29,7 @@ from sightline.training.plan import Plan
 from sightline.training.plans import num_cores
 from sightline.training.processes import Processes, is_restarted, joined, num_started
 from sightline.training.progress import Progress, Silent
+from sightline.training.repeatable import same_bits
 from sightline.training.resolve import check
 from sightline.training.unfinished import Unfinished
 
@@ -62,7 +63,7 @@ def train(
     with joined() as processes:
         progress = progress if progress is not None and processes.rank == 0 else Silent()
         work = processes.first(lambda: begin(request, prepare.name_of(data)))
-        with work if processes.rank == 0 else nullcontext():
+        with work if processes.rank == 0 else nullcontext(), same_bits(options.deterministic):
             progress.say(f"Run: {work.run_path}")
             return _train(work, data, settings or {}, options, progress, started, processes)
 
@@ -89,7 +90,8 @@ def resume(run: str | Path, data: Dataset | None = None, finish: bool = False, p
                 )
             options = replace(request.options, num_processes=processes.size)
             where = data or request.data or ""
-            return _train(work, where, request.settings, options, progress, started, processes, finish)
+            with same_bits(options.deterministic):
+                return _train(work, where, request.settings, options, progress, started, processes, finish)
 
 
 def _started_with(options: Options) -> Options:
@@ -122,10 +124,11 @@ def _train(
 
     # From here on torch is needed; what went wrong before, went wrong quickly.
     from sightline.metrics import MAIN
-    from sightline.training import finish, writer
+    from sightline.training import finish, synchronised, writer
 
     is_first = processes.rank == 0
     network, what, origin = _network(dict(settings), look, table, options, progress)
+    synchronised.check(what.recipe, processes.size)
     if what.recipe.epochs == 0 and options.minutes is None:
         table = prepare.with_selection_in_train(table)
     processes.first(lambda: writer.check_space(folder, network, len(table.dataset)))
@@ -200,7 +203,7 @@ def _fit(
     import torch
 
     from sightline.engines.torch import TorchEngine, default_device
-    from sightline.training import finish, loop, objectives, settle, transfer
+    from sightline.training import finish, loop, objectives, settle, synchronised, transfer
     from sightline.training.checkpoint import Checkpoints, NoCheckpoints
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
@@ -215,7 +218,9 @@ def _fit(
     chosen = processes.first(lambda: settle.settled_plan(work, network, batches, recipe, objective, options))
     progress.say(f"Plan: {chosen.sentence()}")
     if processes.size > 1:
-        progress.say(_shared_sentence(network, batches, with_head))
+        progress.say(_shared_sentence(network, batches, with_head or recipe.sync_batchnorm))
+        if recipe.sync_batchnorm:
+            synchronised.synchronise(network)
     torch.set_num_threads(chosen.num_threads)
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
     checkpoints = Checkpoints(work.checkpoints_path, options.checkpoint_s, progress.say)
@@ -240,6 +245,7 @@ def _fit(
     outcome = loop.fit(
         engine, batches, selection, recipe, objective, chosen, schedule, progress, log or _unlogged,
         checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,
+        settle.cuts_of(work, settled, options),
     )  # fmt: skip
 
     def unseen() -> tuple[NDArray[np.float32], Labels]:
@@ -256,14 +262,14 @@ def _unlogged(record: Epoch) -> None:
     """Another process writes it down."""
 
 
-def _shared_sentence(network: Network, batches: Batches, keep_statistics: bool) -> str:
+def _shared_sentence(network: Network, batches: Batches, same_statistics: bool) -> str:
     """How the batches are shared, and what each process has for itself."""
     import torch
 
     size = batches.part[1]
     text = f"{size} processes: each batch of {batches.batch_size} is shared among them"
     normalised = any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules())
-    if normalised and not keep_statistics:
+    if normalised and not same_statistics:
         text += "; batch normalisation is by each one's own share, and the statistics of the first are kept"
     return text
 
