@@ -29,6 +29,7 @@ class Options:
     plan      `off`: float32 as it comes, nothing is measured; a plan's name, or a part of it; None: the fastest
     num_processes  that train together, each with its share of the batches; started by torchrun, or by `--nproc`
     command   how this training was started, for the report
+    note      a sentence for the report, on what its figures are to be read with
     """
 
     seed: int = 0
@@ -44,6 +45,7 @@ class Options:
     plan: str | None = None
     num_processes: int = 1
     command: str = "sightline.train(...)"
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
