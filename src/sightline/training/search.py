@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from sightline.data.storage.durable import sync_folder, try_lock
-from sightline.errors import ConfigError, MissingExtraError, RunError
+from sightline.errors import ConfigError, MissingExtraError, RunError, TrainingError
 from sightline.run import CONFIG, SPLIT, UNFINISHED, write_csv, write_json
 from sightline.training.options import Request
 from sightline.training.plan import Plan
@@ -124,7 +124,8 @@ class Search:
         if error is None:
             return
         if self._made is None or (self.path / TRIALS).exists() or self.is_over:
-            error.add_note(f"{self.path} keeps what was tried. Go on: sightline tune --resume {self.path}")
+            if self.is_over or not isinstance(error, TrainingError):  # where all failed they would fail again
+                error.add_note(f"{self.path} keeps what was tried. Go on: sightline tune --resume {self.path}")
             return
         for name in (SEARCH, LOCK, PLANS, STUDY, f"{STUDY}-journal", SPLIT, TRIALS):
             (self.path / name).unlink(missing_ok=True)

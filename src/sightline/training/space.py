@@ -20,7 +20,8 @@ Value = float | int | str | tuple[str, ...]
 # The rate of an optimiser in terms of that of SGD: Adam's steps do not shrink with the gradient, and around 0.001 is
 # usual for it where SGD takes 0.1.
 RELATIVE_RATE = {"sgd": 1.0, "adam": 0.01, "adamw": 0.01}
-SPAN = 10.0  # a rate or a decay is looked for from a tenth of the default to ten times it
+SPAN = 10.0  # a decay is looked for from a tenth of the default to ten times it, a rate from a tenth on
+MAX_RATE = 3.0  # times the default: at nine times, digits and chest X-rays were answered by chance
 AUGMENTATIONS_ADDED = ("trivialaugment", "erasing", "mixup")  # to the default ones, one at a time
 FROM_SCRATCH = ("learning_rate", "weight_decay", "optimizer", "label_smoothing", "augment")
 FINE_TUNING = ("learning_rate", "weight_decay", "label_smoothing", "augment")
@@ -133,7 +134,7 @@ def _first(value: str, *others: str) -> OneOf:
 
 
 RANGES: dict[str, Callable[[Recipe], Range]] = {
-    "learning_rate": lambda recipe: Factor(high=min(SPAN, 100 / recipe.learning_rate)),
+    "learning_rate": lambda recipe: Factor(high=min(MAX_RATE, 100 / recipe.learning_rate)),
     "weight_decay": lambda recipe: Factor(),
     "optimizer": lambda recipe: _first(recipe.optimizer, "sgd", "adamw"),
     "label_smoothing": lambda recipe: Between(0.0, 0.2),
