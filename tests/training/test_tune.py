@@ -130,7 +130,7 @@ def test_fine_tuning_is_searched_and_the_head_alone_is_not(undisturbed: Tuned, p
         tune(pictures, settings, in_folder(tmp_path / "out"), 2)
     assert not (tmp_path / "out").exists()
     tuned = tune(pictures, settings | {"epochs": 1}, in_folder(tmp_path / "out"), 2)
-    assert set(tuned.best.settings) == {"learning_rate", "weight_decay", "label_smoothing", "augment"}
+    assert set(tuned.best.settings) == {"learning_rate", "weight_decay", "augment"}
     kept = min(lines_of(tuned.run), key=lambda line: line["val_loss"])  # epoch 0 is the head alone
     assert kept["val_loss"] == tuned.best.loss
 
@@ -416,7 +416,7 @@ def test_the_head_alone_has_nothing_to_search() -> None:
 
 def test_what_is_fixed_is_not_searched() -> None:
     assert list(space_of(SCRATCH, "single", [], {"augment": []}).ranges) == [
-        "optimizer", "learning_rate", "weight_decay", "label_smoothing",
+        "optimizer", "learning_rate", "weight_decay",
     ]  # fmt: skip
     # a fixed rate is one of the optimiser that it was meant for
     assert "optimizer" not in space_of(SCRATCH, "single", [], {"learning_rate": 0.1}).ranges
