@@ -30,6 +30,7 @@ class Options:
     deterministic  the same bits twice: nothing is measured, torch alone computes, by algorithms that repeat
     num_processes  that train together, each with its share of the batches; started by torchrun, or by `--nproc`
     command   how this training was started, for the report
+    note      a sentence for the report, on what its figures are to be read with
     """
 
     seed: int = 0
@@ -46,6 +47,7 @@ class Options:
     deterministic: bool = False
     num_processes: int = 1
     command: str = "sightline.train(...)"
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:

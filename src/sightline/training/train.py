@@ -127,7 +127,7 @@ def _train(
     from sightline.training import finish, synchronised, writer
 
     is_first = processes.rank == 0
-    network, what, origin = _network(dict(settings), look, table, options, progress)
+    network, what, origin = network_for(dict(settings), look, table, options, progress)
     synchronised.check(what.recipe, processes.size)
     if what.recipe.epochs == 0 and options.minutes is None:
         table = prepare.with_selection_in_train(table)
@@ -146,7 +146,7 @@ def _train(
     return processes.first(finished)
 
 
-def _network(
+def network_for(
     settings: dict[str, Any], look: Survey, table: Table, options: Options, progress: Progress
 ) -> tuple[Network, Resolved, Origin]:
     """Settle what will be done, say it, and build the network with what it starts from."""
@@ -207,7 +207,7 @@ def _fit(
     from sightline.training.checkpoint import Checkpoints, NoCheckpoints
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
-    batches = _batches(what, table, options, (processes.rank, processes.size))
+    batches = batches_of(what, table, options, (processes.rank, processes.size))
     selection = prepare.selection_of(table, frame)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
 
@@ -274,7 +274,7 @@ def _shared_sentence(network: Network, batches: Batches, same_statistics: bool) 
     return text
 
 
-def _batches(what: Resolved, table: Table, options: Options, part: tuple[int, int] = (0, 1)) -> Batches:
+def batches_of(what: Resolved, table: Table, options: Options, part: tuple[int, int] = (0, 1)) -> Batches:
     """`part`: rank and number of the processes. Raises ConfigError where a batch is too small to be shared."""
     from sightline.data.batches import Batches
 
@@ -313,8 +313,8 @@ def show_plan(
 
     from sightline.training import objectives, settle
 
-    network, what, _ = _network(dict(settings or {}), look, table, options, progress)
+    network, what, _ = network_for(dict(settings or {}), look, table, options, progress)
     table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
-    batches = _batches(what, table, options)
+    batches = batches_of(what, table, options)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, what.recipe)
     return settle.plan_for(network, batches, what.recipe, objective, options, is_new=True)
