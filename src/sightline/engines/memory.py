@@ -2,6 +2,8 @@
 that memory does not do for it. Must not know what it is.
 """
 
+import contextlib
+import ctypes
 import gc
 from collections.abc import Callable
 from typing import TypeVar
@@ -33,9 +35,16 @@ def unless_too_large(compute: Callable[[], T], said: Callable[[str], None] = lam
             raise
         said(_first_line(error))
     gc.collect()  # only here are the error and what its traceback holds gone
+    _give_back()
+    return None
+
+
+def _give_back() -> None:
+    """What torch and the C library keep for the next time: it is of the sizes of what did not fit."""
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # of torch
         torch.cuda.empty_cache()
-    return None
+    with contextlib.suppress(OSError, AttributeError):  # glibc's alone
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _first_line(error: BaseException) -> str:

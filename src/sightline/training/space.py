@@ -158,6 +158,7 @@ FIXED = {
     "epochs": "more are nearly always better, and cost more; fix them with --epochs",
     "patience": "it says when a training stops, not how it learns",
     "keep": "a search compares what is kept; --set keep=best keeps the best epoch of every trial",
+    "sync_batchnorm": "it asks for several processes, and a search trains in one",
     "augment_if_safe": "these switch themselves on once the selection pictures show no harm",
 }
 
