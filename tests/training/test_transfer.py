@@ -13,8 +13,9 @@ from tests.training.test_train import FAST, Lines, bars
 from sightline import Predictor
 from sightline.classifier import from_arrays
 from sightline.engines import torch as engines
+from sightline.errors import ConfigError
 from sightline.run import Run
-from sightline.training import features, loop, train
+from sightline.training import features, loop, train, trials
 from sightline.training.objectives.single import CrossEntropy
 from sightline.training.options import Options
 from sightline.training.transfer import _Choice
@@ -126,3 +127,11 @@ def test_a_choice_is_solved_as_in_the_whole_space(num: int) -> None:
     (w, b), (w2, b2) = (objective.solve(space, y, (0.1,))[0] for space in (choice.scaled, whole))
     torch.testing.assert_close(choice.scaled @ w.T + b, whole @ w2.T + b2, atol=2e-3, rtol=0)
     assert (choice.rotation is not None) == (num < 30)
+
+
+def test_no_plan_is_measured_for_the_head_alone(first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "measure", None)  # which would fail
+    data = from_arrays(*bars(60))
+    train.train(data, {"weights": first}, Options(out=tmp_path / "run"))
+    with pytest.raises(ConfigError, match="the head alone is fitted, without a step that could be timed"):
+        train.show_plan(data, {"weights": first}, Options())

@@ -42,12 +42,15 @@ def plan_for(
 ) -> Plan:
     """The plan that was asked for, or was measured for such a training before (unless `is_new`), or is measured now.
 
-    Where a budget of time hangs on it, the chosen one is timed in any case.
+    Where a budget of time hangs on it, the chosen one is timed in any case; where the head alone is fitted there is no
+    step to be timed, and the default is taken.
     """
     network.to(default_device())
     with flushing_denormals():
         chosen = _known(network, batches, recipe, options, is_new)
-        if chosen is None:
+        if chosen is None and not recipe.epochs and options.minutes is None:
+            chosen = trials.default_plan()
+        elif chosen is None:
             num_steps = recipe.epochs * len(batches)
             budget_s = None if options.minutes is None else 60 * options.minutes
             chosen = trials.measure(network, batches, recipe, objective, num_steps, budget_s)

@@ -314,6 +314,8 @@ def show_plan(
     from sightline.training import objectives, settle
 
     network, what, _ = network_for(dict(settings or {}), look, table, options, progress)
+    if not what.recipe.epochs:
+        raise ConfigError("--plan show: the head alone is fitted, without a step that could be timed; give --epochs")
     table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
     batches = batches_of(what, table, options)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, what.recipe)
