@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", nargs="?", help="the labelled pictures")
+    parser.add_argument("data", metavar="DATA", nargs="?", help="the labelled pictures; with --resume: where they lie now")
     parser.add_argument("--resume", metavar="RUN", help="go on with a training that was killed or stopped")
     parser.add_argument("--finish", action="store_true", help="with --resume: no further step, test what was learned")
     parser.add_argument("--model", metavar="NAME", help="a network of `sightline models`")
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         return code
     if args.resume:
         with Terminal() as terminal:
-            resume(args.resume, finish=args.finish, progress=terminal)
+            resume(args.resume, args.data, args.finish, terminal)
         return 0
     flags = {name: getattr(args, name) for name in ("model", "weights", "epochs", "size", "fit")}
     recipe_file = config.read_toml(Path(args.recipe)) if args.recipe else {}
@@ -141,8 +141,8 @@ def _check_words(args: argparse.Namespace) -> None:
         return
     options = [word.partition("=")[0] for word in args.words if word.startswith("--")]
     others = [name for name in options if name not in ("--resume", "--finish")]
-    if others or args.data is not None:
-        raise ConfigError(f"--resume goes on as the training was asked for; leave out {', '.join(others) or args.data}")
+    if others:
+        raise ConfigError(f"--resume goes on as the training was asked for; leave out {', '.join(others)}")
 
 
 def _fold(text: str) -> tuple[int, int]:
