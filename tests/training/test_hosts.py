@@ -40,7 +40,9 @@ class Host:
     hidden: Path
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        script = 'mount -t tmpfs -o ro none "$1" && hostname "$2" && cd "$3" && shift 3 && exec "$@"'
+        (self.folder / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {self.name}\n")  # as Debian has it
+        script = 'mount --bind "$3/hosts" /etc/hosts && mount -t tmpfs -o ro none "$1" && hostname "$2" && cd "$3"'
+        script += ' && shift 3 && exec "$@"'
         place = [str(self.hidden), self.name, str(self.folder)]
         inside = ["ip", "netns", "exec", self.name, "unshare", "-u", "sh", "-c", script, "sh", *place, *command]
         env = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(self.folder / "cache")}
@@ -93,7 +95,9 @@ def write_pictures(folder: Path) -> None:
         Image.fromarray(picture).save(folder / label / f"{i:03}.png")
 
 
-def start(hosts: list[Host], *words: str, codes: tuple[str, str] = ("", ""), c10d: bool = False) -> list[subprocess.Popen[str]]:
+def start(
+    hosts: list[Host], *words: str, codes: tuple[str, str] = ("", ""), c10d: bool = False
+) -> list[subprocess.Popen[str]]:
     """`sightline train PICTURES WORDS` on both; `codes`: Python that runs before, on each."""
     processes = []
     for rank, (host, pictures) in enumerate(zip(hosts, ("pictures", "copied"), strict=True)):
@@ -167,10 +171,14 @@ def test_a_host_with_other_pictures_is_told_what_differs(hosts: list[Host]) -> N
 
 
 def test_other_versions_and_other_words_are_refused(hosts: list[Host]) -> None:
-    newer = "from sightline.training import meeting; import dataclasses; introduced = meeting._introduced; " \
+    newer = (
+        "from sightline.training import meeting; import dataclasses; introduced = meeting._introduced; "
         "meeting._introduced = lambda rank: dataclasses.replace(introduced(rank), torch='9.0')"
+    )
     said = "".join(ended(start(hosts, *TRAIN, "--out", "run", codes=("", newer))))
-    assert re.search(r"process 0 on \S+ has torch \S+, process 1 on \S+ has torch 9.0: they could not learn", said), said
+    assert re.search(r"process 0 on \S+ has torch \S+, process 1 on \S+ has torch 9.0: they could not learn", said), (
+        said
+    )
     seed = "sys.argv += ['--seed', '1']"
     said = "".join(ended(start(hosts, *TRAIN, "--out", "run", codes=("", seed))))
     assert "was started with seed = 0, process 1" in said and said.count("give all the same words") == 1, said
@@ -200,9 +208,11 @@ def test_when_the_cable_is_cut_both_end_and_both_go_on_to_the_same_bits(
     ip("-n", hosts[1].name, "link", "set", "cable", "down")
     began = time.monotonic()
     said = ended(processes)
-    assert time.monotonic() - began < 100
+    assert time.monotonic() - began < 100  # seconds
     for rank in (0, 1):
-        heard = f"process {rank} on {hosts[rank].name} has heard nothing of process {1 - rank} on {hosts[1 - rank].name}"
+        heard = (
+            f"process {rank} on {hosts[rank].name} has heard nothing of process {1 - rank} on {hosts[1 - rank].name}"
+        )
         assert heard in said[rank], said[rank]
     ip("-n", hosts[1].name, "link", "set", "cable", "up")
     said = ended(start(hosts, "--resume", "run"))

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", nargs="?", help="the labelled pictures; with --resume: where they lie now")
+    parser.add_argument(
+        "data", metavar="DATA", nargs="?", help="the labelled pictures; with --resume: where they lie now"
+    )
     parser.add_argument("--resume", metavar="RUN", help="go on with a training that was killed or stopped")
     parser.add_argument("--finish", action="store_true", help="with --resume: no further step, test what was learned")
     parser.add_argument("--model", metavar="NAME", help="a network of `sightline models`")

@@ -1,4 +1,4 @@
-"""The processes of one training find each other. Comes in: torchrun's store; goes out: one that these processes alone use.
+"""The processes of one training find each other. Comes in: torchrun's store; goes out: one that these alone use.
 
 torchrun's store outlives restarts, and each of its agents counts its own: a process knows the others of its life by a
 number that the first one drew. Refused are other versions, other hosts' loopbacks, and those that do not come. Must not
@@ -21,6 +21,7 @@ from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]  
 
 from sightline import __version__
 from sightline.errors import ConfigError, TrainingError
+from sightline.training.processes import num_restarts
 
 # torchrun starts no process before all hosts are there; importing torch from a cold disk takes up to a minute.
 START_S = 300.0
@@ -30,7 +31,7 @@ INTERFACE = "GLOO_SOCKET_IFNAME"
 
 @dataclass(frozen=True)
 class Member:
-    """A process, as it introduces itself. `address`: at which the others reach it; `restarts`: what torchrun counted."""
+    """A process, as it introduces itself. `address`: where the others reach it; `restarts`: see `num_restarts`."""
 
     number: str
     rank: int
@@ -90,8 +91,7 @@ def _introduced(rank: int) -> Member:
     address = _own_address()
     if INTERFACE not in os.environ and (interface := _interface_of(address)):
         os.environ[INTERFACE] = interface  # gloo would take what the host's name stands for, often 127.0.1.1
-    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
-    return Member(secrets.token_hex(8), rank, platform.node(), address, restarts, numpy=numpy.__version__)
+    return Member(secrets.token_hex(8), rank, platform.node(), address, num_restarts(), numpy=numpy.__version__)
 
 
 def _own_address() -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sightline.training.optimise import LossOf
 
 T = TypeVar("T")
+RESTARTS = "SIGHTLINE_RESTARTS"  # how often `--nproc` has started these processes again, as torchrun has its own count
 Forward = Callable[["Tensor"], tuple["Tensor", list[tuple["Tensor", float]]]]  # as `Network.training_logits`
 
 
@@ -118,6 +119,11 @@ def num_started() -> int:
 def num_local() -> int:
     """How many of them run on this host."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if num_started() > 1 else 1
+
+
+def num_restarts() -> int:
+    """How often those that train were started again, as far as this host has seen."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) + int(os.environ.get(RESTARTS, "0"))
 
 
 @contextlib.contextmanager

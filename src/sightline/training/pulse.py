@@ -18,16 +18,18 @@ from torch.distributed import Store
 
 from sightline.errors import TrainingError
 
-BEAT_S = 2.0
-# Twelve missed beats a network or a busy machine may have; two minutes would be paid for by every GPU that waits.
+BEAT_S, TICK_S = 2.0, 1.0
+# A switch that starts anew, or a machine that swaps, is silent for some seconds; every GPU that waits longer is paid for.
 LOST_S = 60.0
 
 
 @contextlib.contextmanager
-def listening(store: Store, rank: int, members: list[str], end: Callable[[str], object] | None = None) -> Iterator[None]:
+def listening(
+    store: Store, rank: int, members: list[str], end: Callable[[str], object] | None = None
+) -> Iterator[None]:
     """While inside, `end` is called, in another thread, with what to say once one of `members` is lost."""
     over, others = threading.Event(), [0] if rank else list(range(1, len(members)))
-    silent = dict.fromkeys(others, 0)  # own ticks, not the clock's: those of a process that was stopped do not count
+    silent = dict.fromkeys(others, 0.0)  # own ticks, not the clock's: those of a process that was stopped do not count
 
     def beat() -> None:
         # A store of its own: the other may be waited for. What it asks may take for ever where the network is cut.
@@ -39,17 +41,17 @@ def listening(store: Store, rank: int, members: list[str], end: Callable[[str], 
                 own.set(f"pulse/{rank}", str(count))
                 for other in others:
                     if own.check([f"pulse/{other}"]) and (now := own.get(f"pulse/{other}")) != heard[other]:
-                        heard[other], silent[other] = now, 0
+                        heard[other], silent[other] = now, 0.0
 
     def watch() -> None:
-        while not over.wait(1.0):
+        while not over.wait(TICK_S):
             for other in others:
-                silent[other] += 1
+                silent[other] += TICK_S
                 if silent[other] > LOST_S:
                     (end or _end)(
-                        f"{members[rank]} has heard nothing of {members[other]} for {LOST_S:g} s: that machine is off or "
-                        "cut off, or the process was stopped. Go on, once all can be reached: sightline train --resume "
-                        "RUN, started as before"
+                        f"{members[rank]} has heard nothing of {members[other]} for {LOST_S:g} s: that machine is off "
+                        "or cut off, or the process was stopped. Go on, once all can be reached: start them as before, "
+                        "with sightline train --resume RUN"
                     )
                     return
 

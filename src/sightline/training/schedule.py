@@ -26,7 +26,7 @@ class Correction:
 
 @dataclass
 class Budget:
-    """Seconds for everything, and what besides steps they have to do for: `answer_s` a picture that one process answers.
+    """Seconds for everything, and what besides steps they have to do for: `answer_s` a picture, in one process.
 
     `num_processes` share the selection pictures; the first one answers the test's.
     """

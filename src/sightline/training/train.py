@@ -75,9 +75,9 @@ def resume(
 ) -> Run:
     """Go on with a training that was killed or stopped; on the same machine its weights become the very same bits.
 
-    `data`: the pictures, where they lay in memory, or lie elsewhere now. `finish`: no further step; what was learned is tested and reported.
-    A finished run is left as it is. Raises RunError where there is none, or another process trains it, DataError where
-    its pictures have changed, and what `train` raises.
+    `data`: the pictures, where they lay in memory, or lie elsewhere now. `finish`: no further step; what was learned
+    is tested and reported. A finished run is left as it is. Raises RunError where there is none, or another process
+    trains it, DataError where its pictures have changed, and what `train` raises.
     """
     started, path = time.perf_counter(), Path(run)
     with joined() as processes:
