@@ -3,10 +3,10 @@
 python benchmarks/processes.py [--kills 3] [--seed 0] [--plot processes.png]
 
 Small networks on scikit-learn's digits, float32, over gloo. (1) One process against two, without batch statistics, the
-same total batch: the losses of every epoch, drawn by --plot. (2) Selection and test of data sets whose sizes neither two
-nor three divide, in one, two and three processes: how often each picture was answered. (3) Dropout, BatchNorm and AdamW
-in two processes, of which one, drawn by chance, is killed with -9 at random moments, and torchrun starts both anew:
-accuracy and the weights' SHA-256 with and without.
+same total batch: the losses of every epoch, drawn by --plot. (2) Selection and test of data sets whose sizes neither
+two nor three divide, in one, two and three processes: how often each picture was answered. (3) Dropout, BatchNorm and
+AdamW in two processes, of which one, drawn by chance, is killed with -9 at random moments, and torchrun starts both
+anew: accuracy and the weights' SHA-256 with and without.
 """
 
 import argparse

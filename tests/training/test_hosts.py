@@ -191,8 +191,8 @@ def test_when_a_host_dies_the_other_ends_and_both_go_on_to_the_same_bits(
     until_step(hosts[0], 10)
     hosts[1].kill()
     began = time.monotonic()
-    (said,) = ended(processes[:1])
-    assert time.monotonic() - began < 30
+    said, _ = ended(processes)
+    assert time.monotonic() - began < 30  # seconds
     assert "has lost the others" in said and "sightline train --resume run" in said, said
     said, _ = ended(start(hosts, "--resume", "run"))
     assert "Going on from step" in said, said

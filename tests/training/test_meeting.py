@@ -1,6 +1,5 @@
 """Processes of one life find each other past the notes of the dead, and refuse what cannot train together."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -71,10 +70,3 @@ def test_what_cannot_train_together_is_refused(changed: dict[str, str], message:
     meeting.check([MEMBER, other])
     with pytest.raises(ConfigError, match=message):
         meeting.check([MEMBER, replace(other, **changed)])  # type: ignore[arg-type]  # texts
-
-
-def test_a_list_of_names_is_plain_json() -> None:
-    store = HashStore()
-    met(store, 2)
-    names = json.loads(store.get("sightline/list"))
-    assert [name["host"] for name in names] == [names[0]["host"]] * 2

@@ -19,7 +19,7 @@ from torch.distributed import Store
 from sightline.errors import TrainingError
 
 BEAT_S, TICK_S = 2.0, 1.0
-# A switch that starts anew, or a machine that swaps, is silent for some seconds; every GPU that waits longer is paid for.
+# A switch that starts anew, or a machine that swaps, is silent for some seconds; GPUs that wait longer are paid for.
 LOST_S = 60.0
 
 

@@ -61,6 +61,9 @@ def train(
         begin = unfinished.begin_or_reopen if processes.is_restarted else unfinished.begin
         same.check_asked(processes, request)
         progress = progress if progress is not None and processes.rank == 0 else Silent()
+        out = options.out
+        if processes.is_restarted and out and processes.first(lambda: _is_finished(out)):
+            return processes.first(lambda: Run.open(out))  # killed after the last of it was written
         work = processes.first(lambda: begin(request, prepare.name_of(data)))
         with work if processes.rank == 0 else nullcontext():
             progress.say(f"Run: {work.run_path}")
@@ -82,7 +85,7 @@ def resume(
     started, path = time.perf_counter(), Path(run)
     with joined() as processes:
         progress = progress if progress is not None and processes.rank == 0 else Silent()
-        if processes.first(lambda: (path / CONFIG).is_file() and not (path / UNFINISHED).is_dir()):
+        if processes.first(lambda: _is_finished(path)):
             progress.say(f"{path} is finished; there is nothing left to do")
             return processes.first(lambda: Run.open(path))
         work = processes.first(lambda: unfinished.reopen(path))
@@ -95,6 +98,10 @@ def resume(
             options = replace(request.options, num_processes=processes.size)
             where = request.data or "" if data is None else data
             return _train(work, where, request.settings, options, progress, started, processes, finish)
+
+
+def _is_finished(path: Path) -> bool:
+    return (path / CONFIG).is_file() and not (path / UNFINISHED).is_dir()
 
 
 def _started_with(options: Options) -> Options:
