@@ -104,7 +104,7 @@ def start(
         place = ["--node-rank", str(rank), "--master-addr", hosts[0].address, "--master-port", str(PORT)]
         if c10d:
             place = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"{hosts[0].address}:{PORT}", "--rdzv-id", "one"]
-            place += ["--local-addr", host.address]
+            place += ["--local-addr", host.address, "--rdzv-conf", f"is_host={1 - rank}"]
         worker = host.folder / "worker.py"
         worker.write_text(WORKER)
         agent = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1", *place]
