@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from sightline.errors import ConfigError
 from sightline.run import UNFINISHED, read_split, sha256
 from sightline.training import train
+from sightline.training.launch import _killed
 from sightline.training.objectives import multi, number, single
 from sightline.training.options import Options
 from sightline.training.recipe import Recipe
@@ -168,6 +169,13 @@ if os.environ.get("RANK") == "1" and int(os.environ["SIGHTLINE_RESTARTS"]) < {ti
         return plain(*arguments)
     loop.LossOf.__call__ = call
 """
+
+
+def test_who_was_killed_is_told_from_who_followed() -> None:
+    assert _killed({0: -15, 1: -9}) == _killed({0: 8, 1: -9}) == (1, signal.SIGKILL)
+    assert _killed({0: -11, 1: -15}) == (0, signal.SIGSEGV)
+    assert _killed({0: 7, 1: -15}) is _killed({0: 8, 1: -15}) is _killed({0: 5, 1: -9}) is None
+    assert _killed({1: -15}) == (1, signal.SIGTERM)
 
 
 @pytest.mark.parametrize(("times", "code"), [(1, 0), (9, 8)])

@@ -91,9 +91,11 @@ def launch(num_processes: int, words: list[str]) -> int:
                 elastic_launch(_config(num_processes), sys.executable)("-m", "sightline", *words)
                 return 0
             except ChildFailedError as error:
-                killed = _killed(error)
+                codes = {rank: int(failure.exitcode) for rank, failure in error.failures.items()}
+                killed = _killed(codes)
                 if killed is None:
-                    return int(error.get_first_failure()[1].exitcode)
+                    said = {code for code in codes.values() if code > 0}
+                    return min(said - {TrainingError.exit_code} or said)
                 what = f"process {killed[0]} of {num_processes} was ended by {killed[1].name}"
                 if killed[1] in _SIGNALS or restarts == MAX_RESTARTS:
                     after = f" after {restarts} restarts" if restarts else ""
@@ -125,12 +127,17 @@ def _config(num_processes: int) -> LaunchConfig:
     )
 
 
-def _killed(error: ChildFailedError) -> tuple[int, signal.Signals] | None:
-    """A process that a signal has ended, and which; the others' failures follow from that."""
-    for rank, failure in sorted(error.failures.items()):
-        if failure.exitcode < 0:
-            return rank, signal.Signals(-failure.exitcode)
-    return None
+def _killed(codes: dict[int, int]) -> tuple[int, signal.Signals] | None:
+    """The process that a signal has ended, and which; None where one ended by itself, with something to say.
+
+    `codes`: exit codes by rank. Those of one that lost the others, and of those that the agent stopped, follow from that.
+    """
+    signals = {rank: signal.Signals(-code) for rank, code in sorted(codes.items()) if code < 0}
+    crashed = {rank: number for rank, number in signals.items() if number not in _SIGNALS}
+    said = {code for code in codes.values() if code > 0}
+    if said - {TrainingError.exit_code} or (said and not crashed):
+        return None
+    return next(iter((crashed or signals).items()))
 
 
 def _loopback(parameters: RendezvousParameters) -> RendezvousHandler:
