@@ -130,7 +130,7 @@ def _config(num_processes: int) -> LaunchConfig:
 def _killed(codes: dict[int, int]) -> tuple[int, signal.Signals] | None:
     """The process that a signal has ended, and which; None where one ended by itself, with something to say.
 
-    `codes`: exit codes by rank. Those of one that lost the others, and of those that the agent stopped, follow from that.
+    `codes`: exit codes by rank. That of one that lost the others, or that the agent stopped, follows from another's.
     """
     signals = {rank: signal.Signals(-code) for rank, code in sorted(codes.items()) if code < 0}
     crashed = {rank: number for rank, number in signals.items() if number not in _SIGNALS}
