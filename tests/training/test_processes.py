@@ -194,6 +194,27 @@ def test_nproc_starts_all_again_a_few_times_where_one_was_killed(
         assert "was ended by SIGKILL after 3 restarts; the others were stopped" in said
 
 
+# What still runs when a process ends, which may abort it.
+THREADS_LEFT = """
+import atexit, os, pathlib, sys
+def tell():
+    paths = pathlib.Path("/proc/self/task").glob("*/comm")
+    print("left:", *(path.read_text().strip() for path in paths), file=sys.stderr)
+if "RANK" in os.environ:
+    atexit.register(tell)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads by name are Linux'")
+def test_a_process_ends_after_the_threads_of_its_group(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(THREADS_LEFT)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    said = in_two(str(pictures), *OWN, "--nproc", "2", "--out", str(tmp_path / "run"))
+    assert said.count("left: ") == 2 and "gloo" not in said, said
+
+
 def test_a_budget_is_kept_by_two_as_by_one(pictures: Path, tmp_path: Path) -> None:
     budget_s, out = 15.0, tmp_path / "run"
     words = [*EXACT[2:], "--minutes", f"{budget_s / 60}", "--out", str(out)]

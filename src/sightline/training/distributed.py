@@ -5,13 +5,16 @@ end, and one of them says why. Must not know what is trained.
 """
 
 import contextlib
+import gc
 import os
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import numpy as np
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional  # else first by DDP: the group of that moment is its functions' default for ever
 from torch import Tensor, nn
 from torch.distributed import Store  # type: ignore[attr-defined]  # of torch
 from torch.distributed.rendezvous import rendezvous
@@ -31,7 +34,7 @@ from sightline.training.processes import Forward, T
 # For what the first process does alone: reading a million pictures, the test. One that died is noticed at once, a host
 # that was cut off by its `pulse`.
 WAIT = timedelta(days=7)
-GRACE = timedelta(seconds=3)  # for the first process, which knows most, to say what went wrong
+GRACE_S = 3.0  # for the first process, which knows most, to say what went wrong
 FAILED = "failed"
 LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe", "Timed out", "timed out")  # in messages
 
@@ -98,9 +101,9 @@ class Several:
         """Whether this process is the one to say what went wrong, and the exit code of all."""
         own = f"{self.rank} {code}"
         try:
-            if self.rank > 0:
-                with contextlib.suppress(dist.DistStoreError):
-                    self._store.wait([FAILED], GRACE)
+            deadline = time.monotonic() + GRACE_S * (self.rank > 0)
+            while time.monotonic() < deadline and not self._store.check([FAILED]):
+                time.sleep(0.05)
             told = self._store.compare_set(FAILED, "", own).decode()
         except RuntimeError:  # the first process has gone, and the store with it
             return self.rank == 0, code
@@ -148,8 +151,15 @@ def joined() -> Iterator[Several]:
             raise lost from error
         raise
     finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+        _leave()
+
+
+def _leave() -> None:
+    """Ends gloo's threads, which may abort a process that ends before them. They end with the last that has the group:
+    DDP, whose parts refer to each other."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+        gc.collect()
 
 
 def _met() -> meeting.Meeting:
