@@ -36,7 +36,7 @@ ALLOWED["cli"] = {*ALLOWED["classifier"], "classifier"}
 # Slow to import, or not always installed.
 INSIDE_FUNCTIONS = {
     "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",
-    "fsspec", "aiohttp", "pydicom", "imagecodecs", "nibabel", "openvino",
+    "fsspec", "aiohttp", "pydicom", "imagecodecs", "nibabel", "openvino", "optuna",
 }  # fmt: skip
 
 

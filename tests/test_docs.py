@@ -339,6 +339,8 @@ def test_the_recipes_fields_and_defaults() -> None:
 def _written(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
     return "none" if value is None else str(value)
 
 

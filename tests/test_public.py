@@ -15,7 +15,10 @@ NAMES = [name for name in sightline.__all__ if name != "__version__"]
 
 
 def test_the_names_are_these() -> None:
-    names = ["Classifier", "Options", "Predictor", "Regressor", "check", "load", "open_dataset", "resume", "train"]
+    names = [
+        "Classifier", "Options", "Predictor", "Regressor", "check", "load", "open_dataset", "resume", "resume_tune",
+        "train", "tune",
+    ]  # fmt: skip
     assert sorted(NAMES) == names
     assert sightline.__version__.count(".") == 2
 

@@ -13,7 +13,9 @@ _HOMES = {
     "Regressor": "classifier",
     "open_dataset": "data",
     "resume": "training.train",
+    "resume_tune": "training.tune",
     "train": "training.train",
+    "tune": "training.tune",
 }
 __all__ = ["__version__", *_HOMES]
 

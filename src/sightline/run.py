@@ -26,7 +26,7 @@ from sightline import config
 from sightline.data.preprocess import Preprocessing
 from sightline.errors import ConfigError, RunError, nearest
 
-FORMAT = 2  # 2 only where a run is of a task that readers of format 1 would answer wrongly
+FORMAT = 3  # each run has the least whose readers answer as it does: 3 reads stages, 2 is of another task
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 UNFINISHED = "unfinished"  # the folder of a training that goes on or was broken off; gone when it is finished
@@ -50,6 +50,7 @@ class RunConfig:
                   does not depend on which other pictures were asked about
     num_threads, channels_last   as in training, since both change the last bits
     data          where the training pictures were, absolute; for `evaluate` without DATA
+    stages        those that the head reads besides the features, and their channels
     task, decision   what is answered (`single`, `multi` or `number`), and what its decision needs to know
     """
 
@@ -63,6 +64,7 @@ class RunConfig:
     data: str = ""
     weights_sha256: str = ""
     version: str = ""
+    stages: Mapping[str, int] = field(default_factory=dict)
     task: str = "single"
     decision: Mapping[str, Any] = field(default_factory=dict)
 
@@ -83,13 +85,14 @@ class RunConfig:
             },
             "model_args": dict(self.model_options),
             "sightline": {
-                "format": 1 if self.task == "single" else FORMAT,
+                "format": 3 if self.stages else 1 if self.task == "single" else 2,
                 "version": self.version,
                 "precision": "float32",
                 "batch_size": self.batch_size,
                 "num_threads": self.num_threads,
                 "channels_last": self.channels_last,
                 "data": self.data,
+                "stages": dict(self.stages),
                 "task": self.task,
                 "decision": dict(self.decision),
                 "weights_sha256": self.weights_sha256,
@@ -114,6 +117,7 @@ class RunConfig:
                 (),
                 preprocessing_from_timm(cfg),
                 model_options=dict(document["model_args"]),
+                stages={str(name): int(num) for name, num in own.get("stages", {}).items()},
                 decision=dict(own.get("decision", {})),
             )
             found = config.replace(blank, values, str(where))

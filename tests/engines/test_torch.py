@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from sightline import models
 from sightline.data.preprocess import Preprocessing
-from sightline.engines.torch import Normaliser, normalised
+from sightline.engines.torch import Normaliser, TorchEngine, normalised
+from sightline.run import RunConfig
 
 FRAME = Preprocessing(5, 7, mean=(0.5, 0.25, 0.0), std=(0.5, 1.0, 2.0))
 every_layout = pytest.mark.parametrize("channels_last", [True, False])
@@ -69,3 +71,45 @@ def test_a_second_batch_before_backward_is_an_error_and_no_wrong_gradient() -> N
     normalise(images_of(4, 2))
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+def engine_without_memory_for(most: int, monkeypatch: pytest.MonkeyPatch) -> tuple[TorchEngine, list[int]]:
+    """Batches of 8; a forward pass of more than `most` pictures is refused. And the sizes that were tried."""
+    torch.manual_seed(0)
+    network = models.build("simple_cnn", 3, 3, (28, 28), {"width": 4, "norm": "batch"})
+    frame = Preprocessing(28, 28, 3)
+    config = RunConfig("simple_cnn", ("a", "b", "c"), frame, batch_size=8, num_threads=1)
+    plain, tried = network.body.forward, list[int]()
+
+    def forward(images: Tensor) -> Tensor:
+        tried.append(len(images))
+        if len(images) > most:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 67108864 bytes.")
+        return plain(images)
+
+    monkeypatch.setattr(network.body, "forward", forward)
+    return TorchEngine.build(network, config, torch.device("cpu")), tried
+
+
+def test_a_batch_that_memory_does_not_do_for_is_answered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (11, 28, 28, 3), dtype=np.uint8)
+    with monkeypatch.context() as patch:
+        engine, tried = engine_without_memory_for(8, patch)
+        expected, features = engine.answer(pictures), engine.logits_and_features(pictures[:8])[1]
+    assert set(tried) == {8}
+    with monkeypatch.context() as patch:
+        engine, tried = engine_without_memory_for(2, patch)
+        with pytest.warns(RuntimeWarning) as warned:
+            found = engine.answer(pictures)
+        assert [str(w.message).partition(":")[0] for w in warned] == [
+            f"memory did not do for {num} pictures at once" for num in (8, 4)
+        ]
+        assert tried == [8, 4] + 8 * [2]  # what was learned from the first batch holds for the second
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        np.testing.assert_allclose(engine.logits_and_features(pictures[:8])[1], features, atol=1e-5)
+
+
+def test_one_picture_too_many_is_an_error_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, _ = engine_without_memory_for(0, monkeypatch)
+    with pytest.warns(RuntimeWarning), pytest.raises(MemoryError, match=r"one picture of \(28, 28\) pixels"):
+        engine.answer(np.zeros((1, 28, 28, 3), np.uint8))

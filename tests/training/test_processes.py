@@ -84,6 +84,8 @@ if rank in ("all", os.environ["RANK"]) and os.environ["TORCHELASTIC_RESTART_COUN
             os.kill(os.getpid(), signal.SIGKILL)
         if len(calls) == number and what == "raise":
             raise DataError("a picture has gone")
+        if len(calls) == number and what == "memory":
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
         return plain(*arguments)
     loop.LossOf.__call__ = call
 from sightline.cli import main
@@ -230,6 +232,15 @@ def test_one_that_fails_ends_all_with_one_message(pictures: Path, torchrun: Call
     said = torchrun(["raise", "1", "5"], str(pictures), *OWN, "--out", str(tmp_path / "run"), code=1)
     assert said.count("sightline: ") == said.count("sightline: a picture has gone") == 1, said
     assert "DataError" not in said  # the agent's own traceback is torchrun's affair
+
+
+def test_one_that_runs_out_of_memory_says_how_to_mend_it(
+    pictures: Path, torchrun: Callable[..., str], tmp_path: Path
+) -> None:
+    """Smaller parts cannot be agreed upon: the others may wait for gradients already."""
+    said = torchrun(["memory", "1", "5"], str(pictures), *OWN, "--out", str(tmp_path / "run"), code=1)
+    assert said.count("sightline: ") == said.count("sightline: memory ran out in step 4, for 8 pictures") == 1, said
+    assert "Several processes cannot agree" in said and "--set batch_size=8" in said
 
 
 def test_mistakes_are_told_once_with_their_exit_code(pictures: Path, tmp_path: Path) -> None:

@@ -35,6 +35,10 @@ SETTINGS = {
 }  # fmt: skip
 
 
+class Died(Exception):
+    """An error that nothing mends."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     """As the processes have that are killed: the number of threads changes the last bits."""
@@ -204,11 +208,11 @@ def test_what_was_learned_can_be_tested_as_it_is(
     out = tmp_path / "run"
 
     def die() -> None:
-        raise MemoryError
+        raise Died
 
     with monkeypatch.context() as patch:
         stopping_at(patch, 10, die)
-        with pytest.raises(MemoryError):
+        with pytest.raises(Died):
             train.train(pictures, SETTINGS, in_folder(out))
     run = resume(out, finish=True)
     assert json.loads((run.path / "metrics.json").read_text())["interrupted"] is True
@@ -226,11 +230,11 @@ def broken_off(every_step: None, pictures: Path, tmp_path: Path, monkeypatch: py
     shutil.copytree(pictures, tmp_path / "bars")
 
     def die() -> None:
-        raise MemoryError
+        raise Died
 
     with monkeypatch.context() as patch:
         stopping_at(patch, 10, die)
-        with pytest.raises(MemoryError):
+        with pytest.raises(Died):
             train.train(tmp_path / "bars", SETTINGS, in_folder(tmp_path / "run"))
     return tmp_path / "run"
 
@@ -334,11 +338,11 @@ def test_data_in_memory_are_asked_for_again(every_step: None, tmp_path: Path, mo
     whole = train.train(data, SETTINGS, in_folder(tmp_path / "whole")).path
 
     def die() -> None:
-        raise MemoryError
+        raise Died
 
     with monkeypatch.context() as patch:
         stopping_at(patch, 10, die)
-        with pytest.raises(MemoryError):
+        with pytest.raises(Died):
             train.train(data, SETTINGS, in_folder(tmp_path / "run"))
     with pytest.raises(RunError, match=r"go on with sightline.resume\("):
         resume(tmp_path / "run")
@@ -460,11 +464,11 @@ def test_the_data_set_may_be_opened_before(
     """Its place is kept, so that no data need be given to go on."""
 
     def die() -> None:
-        raise MemoryError
+        raise Died
 
     with monkeypatch.context() as patch:
         stopping_at(patch, 3, die)
-        with pytest.raises(MemoryError):
+        with pytest.raises(Died):
             train.train(open_dataset(pictures), SETTINGS, in_folder(tmp_path / "run"))
     assert is_the_same(resume(tmp_path / "run").path, undisturbed)
 
@@ -475,13 +479,13 @@ def test_a_budget_is_fixed_before_the_first_step(
     """However fast the machine is when it goes on."""
 
     def die() -> None:
-        raise MemoryError
+        raise Died
 
     with monkeypatch.context() as patch:
         stopping_at(patch, 10, die)
         patch.setattr(settle, "_allowed", lambda *arguments: 17)
         patch.setattr(schedule, "EVERY_SHARE", 2.0)  # no corrections
-        with pytest.raises(MemoryError):
+        with pytest.raises(Died):
             train.train(pictures, {**SETTINGS, "keep": "last"}, in_folder(tmp_path / "run", minutes=1.0))
     monkeypatch.setattr(settle, "_allowed", None)
     monkeypatch.setattr(schedule, "EVERY_SHARE", 2.0)

@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.code != TERMINATED or isinstance(error, ToldElsewhere):
             raise
         return _fail(error, "ended by SIGTERM", TERMINATED)
+    except MemoryError as error:
+        return _fail(error, str(error) or "memory ran out; close other programs, or take a machine with more", 1)
     except BrokenPipeError:  # the reader of our output has gone, as in `sightline models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

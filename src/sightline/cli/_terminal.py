@@ -50,7 +50,7 @@ class Terminal:
             return
         if self.task is None:
             self.task = self.bars.add_task("training", total=total, figures="")
-        self.bars.update(self.task, completed=step, figures=figures)
+        self.bars.update(self.task, completed=step, total=total, figures=figures)
 
 
 def _bars() -> "Progress":

@@ -12,9 +12,10 @@ set. Defaults are chosen from the data and printed; every value of the recipe ca
 """
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any  # Any: recipe fields of several types
 
 if TYPE_CHECKING:
+    from sightline.training.options import Options
     from sightline.training.plan import Plan
 
 
@@ -24,13 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with a training that was killed or stopped")
     parser.add_argument("--finish", action="store_true", help="with --resume: no further step, test what was learned")
-    parser.add_argument("--model", metavar="NAME", help="a network of `sightline models`")
-    parser.add_argument("--weights", metavar="W", help="start from: pretrained, a tag, a folder or a file")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=int, metavar="N", help="passes over the training pictures")
     length.add_argument("--minutes", type=float, metavar="M", help="a time budget for everything instead")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and augmentation (0)")
     parser.add_argument("--out", metavar="RUN", help="the run folder (the next free runs/NAME)")
+    add_recipe_arguments(parser)
+    parser.add_argument("--plan", metavar="P", help="how it is computed: off, show (measure, train nothing), or a name")
+    parser.add_argument("--deterministic", action="store_true", help="the same bits twice: nothing is measured")
+    parser.add_argument("--checkpoint-every", type=float, metavar="S", help="seconds between checkpoints (60)")
+    parser.add_argument("--nproc", type=int, metavar="N", help="train in so many processes: one a GPU, or cores shared")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")
+
+
+def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
+    """What any command takes that trains: the recipe, and which pictures."""
+    parser.add_argument("--model", metavar="NAME", help="a network of `sightline models`")
+    parser.add_argument("--weights", metavar="W", help="start from: pretrained, a tag, a folder or a file")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and augmentation (0)")
     parser.add_argument("--size", type=int, metavar="PX", help="side of the network's input")
     parser.add_argument("--fit", choices=("crop", "pad", "squash"), help="how pictures get into the frame (crop)")
     parser.add_argument("--fold", metavar="I/K", help="train on the I-th of K cross-validation splits")
@@ -40,21 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exclude", metavar="FILE", help="leave out the pictures of this list (sightline check)")
     parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (all cores); 0: none")
     parser.add_argument("--no-cache", action="store_true", help="keep no decoded pictures and features on the disk")
-    parser.add_argument("--plan", metavar="P", help="how it is computed: off, show (measure, train nothing), or a name")
-    parser.add_argument("--checkpoint-every", type=float, metavar="S", help="seconds between checkpoints (60)")
-    parser.add_argument("--nproc", type=int, metavar="N", help="train in so many processes: one a GPU, or cores shared")
-    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events too")
 
 
 def run(args: argparse.Namespace) -> int:
-    import shlex
-    from pathlib import Path
+    from dataclasses import replace
 
-    from sightline import config
     from sightline.cli._terminal import Terminal
-    from sightline.data.storage.names import as_text
-    from sightline.training.options import Options
-    from sightline.training.resolve import settings_of
     from sightline.training.train import resume, show_plan, train
 
     _check_words(args)
@@ -64,9 +66,45 @@ def run(args: argparse.Namespace) -> int:
         with Terminal() as terminal:
             resume(args.resume, args.data, args.finish, terminal)
         return 0
+    settings = settings_from(args)
+    options = replace(
+        options_from(args),
+        tensorboard=args.tensorboard,
+        checkpoint_s=args.checkpoint_every,
+        plan=None if args.plan == "show" else args.plan,
+        deterministic=args.deterministic,
+        num_processes=args.nproc or 1,
+    )
+    if args.plan == "show":
+        with Terminal() as terminal:
+            plan = show_plan(args.data, settings, options, terminal)
+        _show(plan)
+        return 0
+    with Terminal() as terminal:
+        train(args.data, settings, options, terminal)
+    return 0
+
+
+def settings_from(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags, `--set` and the file of `--recipe` say of the recipe."""
+    from pathlib import Path
+
+    from sightline import config
+    from sightline.training.resolve import settings_of
+
     flags = {name: getattr(args, name) for name in ("model", "weights", "epochs", "size", "fit")}
-    recipe_file = config.read_toml(Path(args.recipe)) if args.recipe else {}
-    options = Options(
+    return settings_of(config.read_toml(Path(args.recipe)) if args.recipe else {}, args.set, flags)
+
+
+def options_from(args: argparse.Namespace) -> "Options":
+    """What the flags that are not of the recipe say."""
+    import shlex
+    from pathlib import Path
+
+    from sightline.data.storage.names import as_text
+    from sightline.training.options import Options
+
+    return Options(
         seed=args.seed,
         minutes=args.minutes,
         out=Path(args.out) if args.out else None,
@@ -74,21 +112,9 @@ def run(args: argparse.Namespace) -> int:
         skip_bad=args.skip_bad,
         exclude=Path(args.exclude) if args.exclude else None,
         num_workers=args.workers,
-        tensorboard=args.tensorboard,
         cache=not args.no_cache,
-        checkpoint_s=args.checkpoint_every,
-        plan=None if args.plan == "show" else args.plan,
-        num_processes=args.nproc or 1,
         command=as_text(shlex.join(["sightline", *args.words])),
     )
-    if args.plan == "show":
-        with Terminal() as terminal:
-            plan = show_plan(args.data, settings_of(recipe_file, args.set, flags), options, terminal)
-        _show(plan)
-        return 0
-    with Terminal() as terminal:
-        train(args.data, settings_of(recipe_file, args.set, flags), options, terminal)
-    return 0
 
 
 def _in_processes(args: argparse.Namespace) -> int | None:
@@ -105,6 +131,10 @@ def _in_processes(args: argparse.Namespace) -> int | None:
         raise ConfigError(f"--nproc {args.nproc}: must lie between 1 and 1024")
     if args.nproc is not None and args.plan == "show":
         raise ConfigError("--plan show measures one process; leave out --nproc")
+    if args.deterministic and (args.nproc or 1) > 1:
+        raise ConfigError("--deterministic: the order in which processes add is not fixed; leave out --nproc")
+    if args.deterministic and args.plan == "show":
+        raise ConfigError("--plan show measures, --deterministic does not; leave out one of them")
     wanted = num_processes_of(Path(args.resume)) if args.resume else args.nproc or 1
     if wanted == 1 or num_started() > 1:
         return None
@@ -141,10 +171,21 @@ def _check_words(args: argparse.Namespace) -> None:
         if args.data is None:
             raise ConfigError("train what? Name the pictures (DATA), or a training to go on with (--resume RUN)")
         return
+    check_resumes_alone(args, ("--resume", "--finish"), "the training", takes_data=True)
+
+
+def check_resumes_alone(
+    args: argparse.Namespace, allowed: tuple[str, ...], what: str, takes_data: bool = False
+) -> None:
+    """Raise ConfigError for words beside `--resume` that would change what was asked for."""
+    from sightline.errors import ConfigError
+
     options = [word.partition("=")[0] for word in args.words if word.startswith("--")]
-    others = [name for name in options if name not in ("--resume", "--finish")]
+    others = [name for name in options if name not in allowed]
+    if args.data is not None and not takes_data:
+        others.append(args.data)
     if others:
-        raise ConfigError(f"--resume goes on as the training was asked for; leave out {', '.join(others)}")
+        raise ConfigError(f"--resume goes on as {what} was asked for; leave out {', '.join(others)}")
 
 
 def _fold(text: str) -> tuple[int, int]:

@@ -40,8 +40,13 @@ class Batch:
 
     def first(self, num: int) -> "Batch":
         """The first pictures."""
-        partners, shares = (None if t is None else t[:num] for t in (self.partner_labels, self.shares))
-        return Batch(self.images[:num], self.labels[:num], self.rows[:num], partners, shares)
+        return self.part(0, num)
+
+    def part(self, begin: int, end: int) -> "Batch":
+        """The pictures from number `begin` up to `end`."""
+        own = slice(begin, end)
+        partners, shares = (None if t is None else t[own] for t in (self.partner_labels, self.shares))
+        return Batch(self.images[own], self.labels[own], self.rows[own], partners, shares)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ a uint8 one that is asked together with float32 ones becomes float32, which the 
 """
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,18 +17,31 @@ from numpy.typing import NDArray
 
 from sightline import models
 from sightline.data.preprocess import Pixels, Preprocessing
+from sightline.engines.memory import unless_too_large
 from sightline.errors import ConfigError, RunError, WeightsError
 from sightline.models import Network
 from sightline.run import CONFIG, Run, RunConfig
 
 
+@dataclass
+class Memory:
+    """In how many parts batches have to be answered."""
+
+    num_parts: int = 1
+
+
 @dataclass(frozen=True)
 class TorchEngine:
-    """One callable: pictures -> logits, with the run's number of threads."""
+    """One callable: pictures -> logits, with the run's number of threads.
+
+    Where memory does not do for a batch, it is answered in parts, with a warning; MemoryError where one picture is too
+    much.
+    """
 
     network: Network
     config: RunConfig
     device: torch.device
+    memory: Memory = field(default_factory=Memory, compare=False)
 
     @staticmethod
     def build(network: Network, config: RunConfig, device: torch.device) -> "TorchEngine":
@@ -47,12 +62,12 @@ class TorchEngine:
     def __call__(self, images: Pixels) -> NDArray[np.float32]:
         """(n, height, width, C), uint8 or float32 0..255, n <= batch_size -> float32 logits (n, K)."""
         with self._ready(images) as pixels:
-            return self._first(self.network(pixels), len(images))
+            return self._first(self._in_parts(lambda part: (self.network(part),), pixels)[0], len(images))
 
     def logits_and_features(self, images: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """As `__call__`; besides the logits what the head is given, float32 (n, D)."""
         with self._ready(images) as pixels:
-            logits, features = self.network.logits_and_features(pixels)
+            logits, features = self._in_parts(self.network.logits_and_features, pixels)
             return self._first(logits, len(images)), self._first(features, len(images))
 
     @contextlib.contextmanager
@@ -65,9 +80,34 @@ class TorchEngine:
             pixels = torch.from_numpy(padded).to(self.device).permute(0, 3, 1, 2)
             yield normalised(pixels, self.config.preprocessing, self.config.channels_last)
 
+    def _in_parts(
+        self, compute: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], pixels: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        """What `compute` gives for the batch: at once, or in as many equal parts as memory wants, from then on."""
+        while True:
+            size = -(-len(pixels) // self.memory.num_parts)
+            found = unless_too_large(partial(_each, compute, torch.split(pixels, size)))
+            if found is not None:
+                return found[0] if len(found) == 1 else tuple(torch.cat(values) for values in zip(*found, strict=True))
+            if size == 1:
+                raise MemoryError(f"memory ran out for one picture of {tuple(pixels.shape[2:])} pixels")
+            self.memory.num_parts *= 2
+            warnings.warn(
+                f"memory did not do for {size} pictures at once: they are answered by {-(-size // 2)}; the last bits "
+                "of their probabilities may differ",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
     @staticmethod
     def _first(values: torch.Tensor, count: int) -> NDArray[np.float32]:
         return np.asarray(values[:count].float().cpu().numpy())
+
+
+def _each(
+    compute: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], parts: Sequence[torch.Tensor]
+) -> list[tuple[torch.Tensor, ...]]:
+    return [compute(part) for part in parts]
 
 
 @contextlib.contextmanager
@@ -157,6 +197,10 @@ def open_run(run: Run) -> TorchEngine:
         network = models.rebuild(config.architecture, len(config.classes), frame.channels, size, options)
     except ConfigError as error:
         raise RunError(f"{run.path / CONFIG}: {error}") from error
+    try:
+        network.read_stages(config.stages)
+    except AttributeError as error:  # torch's, for a module that is not there
+        raise RunError(f"{run.path / CONFIG}: stages: {error}") from error
     report = models.load_into(network, models.open_weights(str(run.path), config.architecture))
     if report.missing or report.unexpected or report.replaced:
         raise WeightsError(f"{run.weights_path} does not fit {config.architecture}: {report.sentence()}")

@@ -61,7 +61,7 @@ class LoadReport:
 
 def load_into(network: Network, weights: Weights) -> LoadReport:
     """Copies `weights` into `network`. Raises WeightsError, and changes nothing, where they do not fit."""
-    target = network.body.state_dict()
+    target = network.tensors()
     source = weights.state_dict
     free = _free_prefixes(network.body, network.num_classes)
     _check_kinship(network, weights, target, free)
@@ -74,7 +74,7 @@ def load_into(network: Network, weights: Weights) -> LoadReport:
     if clashes:
         raise WeightsError(_clash_message(network, weights, clashes, source, target))
     fitting = {key: value for key, value in source.items() if key in target and value.shape == target[key].shape}
-    network.body.load_state_dict(fitting, strict=False)
+    network.load(fitting)
     anew = [key for key in target if key not in fitting and not key.endswith("num_batches_tracked")]
     return LoadReport(
         origin=weights.origin,

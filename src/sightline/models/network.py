@@ -1,15 +1,18 @@
 """A network as the rest of the house sees it. Comes in: a built module; goes out: logits, features, stages.
 
 The wrapped `body` is torchvision's, timm's or our own module as it was built: its state dict keeps their key
-names, and `network.body.state_dict()` is what is saved. Knows nothing of weights files, pictures or training,
-except which auxiliary outputs a training has to weigh.
+names, and `network.tensors()` is what is saved. Knows nothing of weights files, pictures or training, except which
+auxiliary outputs a training has to weigh.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError
+from sightline.models.stages import StageHead, listening, readable
 
 # Modules of auxiliary classifiers, which only training runs through.
 AUXILIARY_PREFIXES = ("aux1.", "aux2.", "AuxLogits.")
@@ -18,6 +21,8 @@ AUXILIARY_PREFIXES = ("aux1.", "aux2.", "AuxLogits.")
 # GoogLeNet: Szegedy et al. 2014, Going deeper with convolutions, section 5 (each of two heads 0.3).
 # Inception v3: its authors' training code (tensorflow/models, inception_train.py) has 0.4.
 _AUXILIARY_WEIGHTS = {"googlenet": 0.3, "inception_v3": 0.4}
+
+STAGE_WEIGHT = "stage_head.weight"  # beside the body's own tensors
 
 # Containers whose parts are a network's stages; any other top-level module is a stage itself.
 _OPENED = ("features", "blocks", "stages", "layers", "levels", "trunk_output", "encoder")
@@ -39,6 +44,7 @@ class Network(nn.Module):
         self.body = body
         self.architecture, self.options = architecture, options
         self.num_classes, self.in_channels, self.image_size = num_classes, in_channels, image_size
+        self.stage_head: StageHead | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, K), in training mode too: auxiliary outputs are left out."""
@@ -50,7 +56,18 @@ class Network(nn.Module):
         The loss is `loss(logits) + sum(weight * loss(aux_logits))`. Networks without auxiliary heads give [].
         Raises ConfigError for a network with outputs in training that are neither.
         """
-        output = self.body(x)
+        return self._answered(x)[0]
+
+    def _answered(self, x: Tensor) -> tuple[tuple[Tensor, list[tuple[Tensor, float]]], Tensor | None]:
+        """`training_logits(x)`, and the statistics of the stages that the head reads, if it does."""
+        if self.stage_head is None:
+            return self._logits(self.body(x)), None
+        with listening() as seen:
+            logits, auxiliary = self._logits(self.body(x))
+        statistics = self.stage_head.statistics(seen)
+        return (logits + self.stage_head(statistics), auxiliary), statistics
+
+    def _logits(self, output: Any) -> tuple[Tensor, list[tuple[Tensor, float]]]:  # Any: each network gives its own
         if isinstance(output, Tensor):
             return output, []
         logits, *auxiliary = output
@@ -80,14 +97,15 @@ class Network(nn.Module):
 
     @property
     def has_linear_head(self) -> bool:
-        """Whether `head(features(x)) == forward(x)`: one head, and it is linear."""
+        """Whether the logits are `head(features)`: one head, and it is linear."""
         names = head_names(self.body, self.num_classes)
         return len(names) == 1 and isinstance(self.body.get_submodule(names[0]), nn.Linear)
 
     def features(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> what the head is given: (N, D) for a linear head, (N, D, H', W') for a convolution.
 
-        Meant for eval mode. One thread at a time: it listens at the head while the network runs.
+        Where the head reads stages, their statistics follow, (N, D + 2 * all channels). Meant for eval mode. One
+        thread at a time: it listens at the head while the network runs.
         """
         return self.logits_and_features(x)[1]
 
@@ -100,10 +118,42 @@ class Network(nn.Module):
 
         handle = self.head.register_forward_pre_hook(listen)
         try:
-            logits = self(x)
+            (logits, _), statistics = self._answered(x)
         finally:
             handle.remove()
-        return logits, seen[-1]
+        return logits, seen[-1] if statistics is None else torch.cat([seen[-1], statistics], 1)
+
+    def read_stages(self, channels: Mapping[str, int]) -> None:
+        """Let the head read these stages too, by weights that are zero; none: the last one's features alone."""
+        if self.stage_head is not None:
+            self.stage_head.close()
+        head = StageHead(self.body, channels, self.num_classes) if channels else None
+        self.stage_head = None if head is None else head.to(self.head.weight.device)
+
+    @property
+    def read_channels(self) -> dict[str, int]:
+        """Of the stages that the head reads, by their names."""
+        return {} if self.stage_head is None else dict(self.stage_head.channels)
+
+    def readable_stages(self) -> dict[str, int]:
+        """Channels of the stages that a head can read, by their names, input first; it runs once for it."""
+        training = self.training
+        picture = torch.zeros(1, self.in_channels, *self.image_size, device=self.head.weight.device)
+        try:
+            return readable(self.stages(), self.eval(), picture)
+        finally:
+            self.train(training)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is saved: the body's, under its own names, and the weights by which the head reads stages."""
+        found: dict[str, Tensor] = self.body.state_dict()
+        return found if self.stage_head is None else {**found, STAGE_WEIGHT: self.stage_head.weight.detach()}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take some of `tensors()`, by their names."""
+        self.body.load_state_dict({k: v for k, v in tensors.items() if k != STAGE_WEIGHT}, strict=False)
+        if self.stage_head is not None and STAGE_WEIGHT in tensors:
+            self.stage_head.load_state_dict({"weight": tensors[STAGE_WEIGHT]})
 
     def stages(self) -> dict[str, nn.Module]:
         """Named top-level parts in the order of their registration, from input to output, the head's last.

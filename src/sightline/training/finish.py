@@ -30,6 +30,8 @@ from sightline.training.progress import Progress
 from sightline.training.recipe import SMALL_SIDE
 from sightline.training.resolve import Resolved
 
+SAME_BITS = "yes: nothing was measured, so that the same machine, versions, plan and seed give the same bits"
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -83,7 +85,9 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     tested = evaluate(predictor, table.dataset, rows, "test", read=read)
     write_json(folder / "metrics.json", tested.to_json() | {"interrupted": trained.outcome.interrupted})
     write_csv(folder / "predictions.csv", *result.predictions(tested, table.dataset))
-    common = _common(trained, table, tested, command, time.perf_counter() - started)
+    common = _common(trained, table, tested, options, time.perf_counter() - started)
+    if options.deterministic:
+        common = replace(common, what=common.what | {"Deterministic": f"{SAME_BITS}; the seed was {options.seed}"})
     train_labels = table.dataset.labels[table.parts.rows("train")]
     facts = result.facts_of(common, tested, table.dataset, train_labels, predictor.decision)
     with replacing(folder / "README.md") as file:
@@ -96,9 +100,9 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     return run
 
 
-def _common(trained: Trained, table: Table, tested: Evaluation, command: str, duration_s: float) -> Common:
+def _common(trained: Trained, table: Table, tested: Evaluation, options: Options, duration_s: float) -> Common:
     outcome, dataset, parts = trained.outcome, table.dataset, table.parts
-    notes = [*table.notes, *outcome.notes]
+    notes = [*filter(None, (options.note,)), *table.notes, *outcome.notes]
     if outcome.interrupted:
         notes.append(f"Training was ended after {outcome.num_steps:,} of {trained.num_steps:,} steps.")
     if outcome.stopped_by_patience:
@@ -106,7 +110,7 @@ def _common(trained: Trained, table: Table, tested: Evaluation, command: str, du
     return Common(
         title=table.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command,
+        command=options.command,
         version=__version__,
         split="test",
         num_samples=len(tested.rows),

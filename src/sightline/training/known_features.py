@@ -19,7 +19,7 @@ from sightline.data.packs.cache import Cache, Key
 from sightline.data.packs.pack import Pack, PackError
 
 Floats = NDArray[np.float32]
-MAX_PICTURES = 200_000  # of a file; those not asked for are left out first. 1 GB at 1,280 features
+MAX_BYTES = 2**30  # of a file; those not asked for are left out first
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,12 @@ class KnownFeatures:
         with self.cache.claim(self.key, 1, lambda pack: set(new) <= set(_hashes(pack))) as (old, growing):
             if growing is None:
                 return
-            hashes = list(new)
+            hashes, num_bytes = list(new), sum(values.nbytes for values in new.values())
             for values in new.values():
                 growing.add(values.reshape(1, -1, 1))
             if old is not None:
-                others = [h for h in _hashes(old) if h not in new][: max(0, MAX_PICTURES - len(new))]
+                room = max(0, MAX_BYTES - num_bytes) * len(new) // num_bytes
+                others = [h for h in _hashes(old) if h not in new][:room]
                 for name, values in self._read(old, set(others)):
                     hashes.append(name)
                     growing.add(values.reshape(1, -1, 1))

@@ -21,6 +21,7 @@ from sightline.metrics import MAIN
 from sightline.report import Epoch
 from sightline.training.checkpoint import Checkpoints, NoCheckpoints, Snapshot
 from sightline.training.interrupt import between_steps
+from sightline.training.micro import Cuts, Gradients
 from sightline.training.objectives import Logits, Objective
 from sightline.training.optimise import LossOf, rate_factor
 from sightline.training.plan import Plan
@@ -70,6 +71,7 @@ def fit(
     head_loss: float = math.nan,
     goes_on: bool = True,
     processes: Processes = ALONE,
+    cuts: Cuts | None = None,
 ) -> Outcome:
     """Train the engine's network by the schedule, in place, from the last checkpoint on where there is one.
 
@@ -77,11 +79,12 @@ def fit(
     epoch 0 for being kept. `goes_on`: False takes what the checkpoint holds. Ctrl-C and SIGTERM raise once a checkpoint
     is written. Where the loss is no finite number, training goes back to the last checkpoint, and on at a lower rate;
     the second time TrainingError is raised. `processes` that train together come to the same state, each with its share
-    of the batches.
+    of the batches. `cuts`: those of batches that memory did not do for, which are added to.
     """
     network, waiting = engine.network, Waiting()
     loss_of = LossOf(network, objective, batches.preprocessing, plan, processes)
     state = State(network, batches, recipe, objective, plan, schedule.num_steps, with_head)
+    gradients = Gradients(loss_of, state, cuts or Cuts(), processes, progress, keep_statistics=with_head)
     main, every = MAIN[batches.dataset.task].replace("_", " "), max(1, schedule.num_steps // len(batches) // MAX_LINES)
 
     def answer(pictures: Pixels) -> Logits:
@@ -122,10 +125,7 @@ def fit(
             try:
                 left = None if goes_on and at.step < schedule.num_steps else 0  # else to be closed alone
                 for batch in islice(waiting.over(state.batches.epoch(at.epoch, at.batch)), left):
-                    state.draw_anew(processes.rank)
-                    loss, mean = processes.loss(loss_of, batch)
-                    recent.append(_finite(mean, at, rate_at(at.step)))
-                    state.optimiser.backward(loss)
+                    recent.append(_finite(gradients(batch), at, rate_at(at.step)))
                     state.optimiser.step(rate_at(at.step))
                     at.step, at.batch, at.loss_sum = at.step + 1, at.batch + 1, at.loss_sum + recent[-1]
                     at.seconds, at.waited_s = time.perf_counter() - began, waiting.waited_s - waited_s
@@ -165,7 +165,7 @@ def fit(
             stopped_by_patience=over,
             interrupted=state.at.step < schedule.num_steps and not over,
             waiting=sentence,
-            notes=state.notes,
+            notes=[*state.notes, *gradients.notes],
         )
 
 

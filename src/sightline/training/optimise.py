@@ -38,13 +38,17 @@ class Optimizer:
         self.recipe = recipe
         self.groups = [_Group(g, d) for g, d in ((decayed, recipe.weight_decay), (plain, 0.0)) if g]
 
-    def backward(self, loss: Tensor) -> None:
-        """The gradients of a loss, in place of those before."""
+    def backward(self, loss: Tensor, adds: bool = False) -> None:
+        """The gradients of a loss, in place of those before, or added to them."""
+        if not adds:
+            self.forget_gradients()
+        scaled = loss if self.scale is None else loss * self.scale.factor
+        scaled.backward()  # type: ignore[no-untyped-call]  # of torch
+
+    def forget_gradients(self) -> None:
         for group in self.groups:
             for parameter in group.parameters:
                 parameter.grad = None
-        scaled = loss if self.scale is None else loss * self.scale.factor
-        scaled.backward()  # type: ignore[no-untyped-call]  # of torch
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
@@ -233,6 +237,10 @@ class LossOf:
         for aux_logits, share in auxiliary:
             loss = loss + share * self.objective.loss(aux_logits.float(), labels, mixed)
         return loss
+
+    def release(self) -> None:
+        """Give back the memory that is kept from one batch to the next."""
+        self.normalise = Normaliser(self.normalise.preprocessing, self.normalise.channels_last)
 
     def weight(self, batch: Batch) -> float:
         """What the batch's loss weighs in the mean over several."""

@@ -27,8 +27,10 @@ class Options:
     cache     keep decoded pictures on the disk for the next training; the results are the same without
     checkpoint_s  seconds between checkpoints; None: a minute, or as long as keeps their cost below a hundredth
     plan      `off`: float32 as it comes, nothing is measured; a plan's name, or a part of it; None: the fastest
+    deterministic  the same bits twice: nothing is measured, torch alone computes, by algorithms that repeat
     num_processes  that train together, each with its share of the batches; started by torchrun, or by `--nproc`
     command   how this training was started, for the report
+    note      a sentence for the report, on what its figures are to be read with
     """
 
     seed: int = 0
@@ -42,8 +44,10 @@ class Options:
     cache: bool = True
     checkpoint_s: float | None = None
     plan: str | None = None
+    deterministic: bool = False
     num_processes: int = 1
     command: str = "sightline.train(...)"
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
@@ -54,6 +58,16 @@ class Options:
             raise ConfigError(f"workers = {self.num_workers}: must be at least 0; leave it out for all cores")
         if self.checkpoint_s is not None and not 0 <= self.checkpoint_s < math.inf:
             raise ConfigError(f"checkpoint_s = {self.checkpoint_s:g}: must be at least 0; leave it out for a minute")
+        if self.deterministic and self.minutes is not None:
+            raise ConfigError(
+                f"deterministic with minutes = {self.minutes:g}: the clock would decide how many steps are made; give "
+                "epochs instead"
+            )
+        if self.deterministic and self.num_processes > 1:
+            raise ConfigError(
+                f"deterministic with nproc = {self.num_processes}: the order in which processes add their gradients is "
+                "not fixed; train in one"
+            )
 
 
 @dataclass(frozen=True)

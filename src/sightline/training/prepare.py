@@ -121,20 +121,48 @@ def decode(
     for note in notes[len(table.notes) :]:
         progress.say(note)
     if found.bad:
-        _check_left(dataset, parts)
+        _check_left(dataset, parts, len(table.parts.rows("test")) > 0)
     return Table(dataset, parts, tuple(notes), records, canvases)
 
 
-def _check_left(dataset: Dataset, parts: Split) -> None:
-    """Raise DataError where bad pictures that were left out leave too little to train and test with."""
+def _check_left(dataset: Dataset, parts: Split, is_tested: bool) -> None:
+    """Raise DataError where bad pictures that were left out leave too little to train and, if it `is_tested`, test."""
     check_classes(dataset)
     counts = parts.counts(dataset.labels, len(dataset.classes))
     if (counts["train"] == 0).any():
         name = dataset.classes[int(counts["train"].argmin())]
         raise DataError(f"{dataset.location}: no picture of {name!r} is left to train with; repair or add some")
     TASKS.get(dataset.task).check_trained(dataset.labels[parts.rows("train")], dataset.classes, dataset.location)
-    if not len(parts.rows("test")):
+    if is_tested and not len(parts.rows("test")):
         raise DataError(f"{dataset.location}: no picture is left to test with; repair or add some")
+
+
+def without_test(table: Table) -> Table:
+    """The table less the pictures that test, before any of them is read; what is left is divided as before."""
+    rows, names = table.parts.rows("test"), table.parts.names
+    dataset = replace(table.dataset.without(rows.tolist(), ""), notes=table.dataset.notes)
+    return replace(table, dataset=dataset, parts=replace(table.parts, names=names[names != "test"]))
+
+
+def numbered_as(table: Table, read: Table) -> Table:
+    """What `read` knows of some rows of `table`, under their numbers there; the others have no picture.
+
+    Augmentation depends on a row's number, so only under the same one a training gives the same. Where bad pictures
+    were left out there are other numbers in any case, and `read` is what comes out.
+    """
+    known = table.parts.names != "test"
+    if len(read.dataset) < known.sum():
+        return read
+    numbers = np.where(known, known.cumsum() - 1, -1)
+    records = np.zeros(len(table.dataset), RECORD)
+    records[known] = read.records
+    canvases = read.canvases
+    if isinstance(canvases, Canvases):
+        canvases = canvases.spread(numbers)
+    elif canvases is not None:
+        blank = np.zeros((0, 0, 0), np.uint8)
+        canvases = [blank if number < 0 else canvases[number] for number in numbers.tolist()]
+    return Table(table.dataset, table.parts, read.notes, records, canvases)
 
 
 def with_selection_in_train(table: Table) -> Table:

@@ -35,6 +35,7 @@ class Recipe:
     augment          augmentations, always on, in order; those that mix pictures come last, wherever they stand
     augment_if_safe  augmentations that might change a label: switched on once the selection split shows not
     patience         epochs without a better selection loss after which training stops; 0: never
+    sync_batchnorm   with several processes: batch normalisation over the pictures of all of them; on GPUs alone
     keep             last: the final weights; best: those of the epoch with the best selection loss
     """
 
@@ -55,6 +56,7 @@ class Recipe:
     augment: tuple[str, ...] = ()
     augment_if_safe: tuple[str, ...] = ("flip",)
     patience: int = 0
+    sync_batchnorm: bool = False
     keep: Literal["last", "best"] = "last"
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from sightline.data.batches import Batches
 from sightline.engines.torch import default_device, flushing_denormals
 from sightline.models import Network
 from sightline.training import plans, trials, writer
+from sightline.training.micro import Cut, Cuts
 from sightline.training.objectives import Objective
 from sightline.training.options import Options
 from sightline.training.plan import Plan, named
@@ -58,9 +59,10 @@ def plan_for(
 
 
 def _known(network: Network, batches: Batches, recipe: Recipe, options: Options, is_new: bool) -> Plan | None:
-    if options.plan is not None:
+    asked = "off" if options.plan is None and options.deterministic else options.plan
+    if asked is not None:
         default = trials.default_plan()
-        return default if options.plan == "off" else named(options.plan, default)
+        return default if asked == "off" else named(asked, default)
     return plans.recalled(_facts(network, batches, recipe)) if options.cache and not is_new else None
 
 
@@ -122,6 +124,18 @@ def schedule_of(work: Unfinished, settled: Mapping[str, Any], started: float, is
         Budget(**settled["budget"]) if settled["budget"] and is_first else None,
         keep=lambda corrections: work.settle(corrections=[asdict(each) for each in corrections]),
         began=started,
+    )
+
+
+def cuts_of(work: Unfinished, settled: Mapping[str, Any], options: Options) -> Cuts:
+    """With those that were made before; none are made where several processes train, or bits are to be the same."""
+    if options.deterministic:
+        return Cuts(forbidden="How much of it is free must not change the bits (--deterministic)")
+    if options.num_processes > 1:
+        return Cuts(forbidden="Several processes cannot agree on smaller parts once one of them has failed")
+    return Cuts(
+        [Cut(**each) for each in settled.get("cuts", [])],
+        keep=lambda cuts: work.settle(cuts=[asdict(each) for each in cuts]),
     )
 
 

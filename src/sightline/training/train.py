@@ -29,6 +29,7 @@ from sightline.training.plan import Plan
 from sightline.training.plans import num_cores
 from sightline.training.processes import Processes, joined, num_local, num_started
 from sightline.training.progress import Progress, Silent
+from sightline.training.repeatable import same_bits
 from sightline.training.resolve import check
 from sightline.training.unfinished import Unfinished
 
@@ -65,7 +66,7 @@ def train(
         if processes.is_restarted and out and processes.first(lambda: _is_finished(out)):
             return processes.first(lambda: Run.open(out))  # killed after the last of it was written
         work = processes.first(lambda: begin(request, prepare.name_of(data)))
-        with work if processes.rank == 0 else nullcontext():
+        with work if processes.rank == 0 else nullcontext(), same_bits(options.deterministic):
             progress.say(f"Run: {work.run_path}")
             return _train(work, data, settings or {}, options, progress, started, processes)
 
@@ -97,7 +98,8 @@ def resume(
                 )
             options = replace(request.options, num_processes=processes.size)
             where = request.data or "" if data is None else data
-            return _train(work, where, request.settings, options, progress, started, processes, finish)
+            with same_bits(options.deterministic):
+                return _train(work, where, request.settings, options, progress, started, processes, finish)
 
 
 def _is_finished(path: Path) -> bool:
@@ -135,10 +137,11 @@ def _train(
 
     # From here on torch is needed; what went wrong before, went wrong quickly.
     from sightline.metrics import MAIN
-    from sightline.training import finish, writer
+    from sightline.training import finish, synchronised, writer
 
     is_first = processes.rank == 0
-    network, what, origin = _network(dict(settings), look, table, options, progress)
+    network, what, origin = network_for(dict(settings), look, table, options, progress)
+    synchronised.check(what.recipe, processes.size)
     if what.recipe.epochs == 0 and options.minutes is None:
         table = prepare.with_selection_in_train(table)
     processes.first(lambda: writer.check_space(folder, network, len(table.dataset)))
@@ -157,7 +160,7 @@ def _train(
     return processes.first(finished)
 
 
-def _network(
+def network_for(
     settings: dict[str, Any], look: Survey, table: Table, options: Options, progress: Progress
 ) -> tuple[Network, Resolved, Origin]:
     """Settle what will be done, say it, and build the network with what it starts from."""
@@ -214,11 +217,11 @@ def _fit(
     import torch
 
     from sightline.engines.torch import TorchEngine, default_device
-    from sightline.training import finish, loop, objectives, settle, transfer
+    from sightline.training import finish, loop, objectives, settle, synchronised, transfer
     from sightline.training.checkpoint import Checkpoints, NoCheckpoints
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
-    batches = _batches(what, table, options, (processes.rank, processes.size))
+    batches = batches_of(what, table, options, (processes.rank, processes.size))
     selection = prepare.selection_of(table, frame)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
 
@@ -229,29 +232,34 @@ def _fit(
     chosen = processes.first(lambda: settle.settled_plan(work, network, batches, recipe, objective, options))
     progress.say(f"Plan: {chosen.sentence()}")
     if processes.size > 1:
-        progress.say(_shared_sentence(network, batches, with_head))
+        progress.say(_shared_sentence(network, batches, with_head or recipe.sync_batchnorm))
+        if recipe.sync_batchnorm:
+            synchronised.synchronise(network)
     torch.set_num_threads(chosen.num_threads)
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
     checkpoints = Checkpoints(work.checkpoints_path, options.checkpoint_s, progress.say)
 
-    def fitted_head() -> float:
+    def fitted_head() -> tuple[float, dict[str, int]]:
         if checkpoints.exist:
-            return nan
+            return nan, work.settled["stages"]
         cache, hashes = Cache.default(progress.say) if options.cache else None, table.records["hash"]
-        loss, sentence = transfer.fit_head(engine, batches, objective, progress, hashes, cache)
-        work.settle(features=sentence)
-        return loss
+        fitted = transfer.fit_head(engine, batches, objective, progress, hashes, cache)
+        work.settle(features=fitted.features, stages=fitted.stages)
+        return fitted.loss, fitted.stages
 
     def settled_steps() -> dict[str, Any]:
         counts = len(selection.labels), len(table.parts.rows("test"))
         return settle.settled_steps(work, recipe, batches, *counts, options, chosen, started, progress)
 
-    head_loss = processes.first(fitted_head) if with_head else nan  # the others get the head with all weights
+    head_loss, stages = processes.first(fitted_head) if with_head else (nan, {})
+    if network.read_channels != stages:
+        network.read_stages(stages)  # the weights come from the checkpoint, or from the first process
     settled = processes.first(settled_steps)
     schedule = settle.schedule_of(work, settled, started, processes.rank == 0)
     outcome = loop.fit(
         engine, batches, selection, recipe, objective, chosen, schedule, progress, log or _unlogged,
         checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,
+        settle.cuts_of(work, settled, options),
     )  # fmt: skip
 
     def unseen() -> tuple[NDArray[np.float32], Labels]:
@@ -259,7 +267,7 @@ def _fit(
         return engine.answer(pictures.pictures), pictures.labels
 
     decision = asdict(objective.decision(unseen))
-    engine = replace(engine, config=replace(engine.config, decision=decision))
+    engine = replace(engine, config=replace(engine.config, decision=decision, stages=network.read_channels))
     num_steps, computed = schedule.num_steps, settled.get("features", "")
     return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches), computed)
 
@@ -268,19 +276,19 @@ def _unlogged(record: Epoch) -> None:
     """Another process writes it down."""
 
 
-def _shared_sentence(network: Network, batches: Batches, keep_statistics: bool) -> str:
+def _shared_sentence(network: Network, batches: Batches, same_statistics: bool) -> str:
     """How the batches are shared, and what each process has for itself."""
     import torch
 
     size = batches.part[1]
     text = f"{size} processes: each batch of {batches.batch_size} is shared among them"
     normalised = any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules())
-    if normalised and not keep_statistics:
+    if normalised and not same_statistics:
         text += "; batch normalisation is by each one's own share, and the statistics of the first are kept"
     return text
 
 
-def _batches(what: Resolved, table: Table, options: Options, part: tuple[int, int] = (0, 1)) -> Batches:
+def batches_of(what: Resolved, table: Table, options: Options, part: tuple[int, int] = (0, 1)) -> Batches:
     """`part`: rank and number of the processes. Raises ConfigError where a batch is too small to be shared."""
     from sightline.data.batches import Batches
 
@@ -319,8 +327,8 @@ def show_plan(
 
     from sightline.training import objectives, settle
 
-    network, what, _ = _network(dict(settings or {}), look, table, options, progress)
+    network, what, _ = network_for(dict(settings or {}), look, table, options, progress)
     table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
-    batches = _batches(what, table, options)
+    batches = batches_of(what, table, options)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, what.recipe)
     return settle.plan_for(network, batches, what.recipe, objective, options, is_new=True)

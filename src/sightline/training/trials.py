@@ -2,7 +2,7 @@
 
 Comes in: a Network and its Batches; goes out: a Plan with what was measured. One question after the other, each from
 the answer to the one before: precision and memory layout, the number of threads, compilation. Trials run on copies, so
-training starts from untouched weights; where a step is long, on a part of a batch.
+training starts from untouched weights; where a step is long, or memory does not do for it, on a part of a batch.
 """
 
 import copy
@@ -11,12 +11,16 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import nn
 
 from sightline.data.batches import Batch, Batches
+from sightline.engines.memory import unless_too_large
+from sightline.errors import TrainingError
 from sightline.models import Network
+from sightline.training.micro import has_batch_norm
 from sightline.training.objectives import Objective
 from sightline.training.optimise import LossOf, Optimizer
 from sightline.training.plan import Plan, Precision
@@ -94,11 +98,13 @@ class Trial:
 
     def shortened(self, num_steps: int) -> float:
         """Seconds that a whole step may take; from here on steps are of a part of the batch, where they are long."""
-        size = len(self.batch.labels)
+        size, few = len(self.batch.labels), min(SMALL, len(self.batch.labels))
+        while (few_s := unless_too_large(partial(self._second_step, self.batch.first(few)))) is None:
+            few = self._half(few)
+        whole_s = few_s * size / few
         if size <= SMALL:
-            return self._second_step(self.batch)
-        small_s = self._second_step(self.batch.first(SMALL))
-        whole_s = small_s * size / SMALL
+            self.batch, self.share = self.batch.first(few), few / size
+            return whole_s
         limit_s = max(MIN_LIMIT_S, MAX_SHARE * num_steps * whole_s)
         affordable_s = limit_s / (4 * (NUM_ROUNDS + 2))  # of four plans, with their warm-up
         if whole_s > affordable_s:
@@ -107,23 +113,55 @@ class Trial:
         return whole_s
 
     def fastest(self, current: Plan, rivals: Iterable[Plan], deadline: float) -> Plan:
-        """`current`, or the rival that is clearly faster and whose loss agrees; all in turn, the hopeless no more."""
-        steps = dict[Plan, Callable[[], float]]()
+        """`current`, or the rival that is clearly faster and whose loss agrees; all in turn, the hopeless no more.
+
+        A rival that memory does not do for is left out. Where it does not do for `current`, steps are of half as many
+        pictures from here on. Raises TrainingError where that is none.
+        """
+        steps, rivals = dict[Plan, Callable[[], float]](), list(rivals)
         for plan in (current, *rivals):
             if steps and time.perf_counter() > deadline:
                 break
-            step = self._step(plan, self.batch)
-            torch.manual_seed(0)  # the same dropout for all
-            loss = step()  # warms up
+            begun = unless_too_large(partial(self._begun, plan))
+            if begun is None and plan == current:
+                return self._of_fewer(current, rivals, deadline)
+            if begun is None:
+                continue
+            step, loss = begun
             if not steps and math.isnan(self.reference):
                 self.reference = loss
             if plan == current or abs(loss - self.reference) <= MAX_LOSS_DIFFERENCE * abs(self.reference):
                 steps[plan] = step
         found, num_rounds = _in_turn(steps, deadline)
+        if found[current] == math.inf:
+            steps.clear()
+            return self._of_fewer(current, rivals, deadline)
         for plan, seconds in found.items():
             self.seconds[plan] = min(seconds, self.seconds.get(plan, math.inf))
         best = min(found, key=lambda plan: found[plan])
         return best if num_rounds >= MIN_ROUNDS and found[best] < CLEARLY * found[current] else current
+
+    def _begun(self, plan: Plan) -> tuple[Callable[[], float], float]:
+        """A step that is warm, and its first loss."""
+        step = self._step(plan, self.batch)
+        torch.manual_seed(0)  # the same dropout for all
+        return step, step()
+
+    def _of_fewer(self, current: Plan, rivals: list[Plan], deadline: float) -> Plan:
+        """`fastest` by half as many pictures; what was timed by more is forgotten."""
+        num = len(self.batch.labels)
+        half = self._half(num)
+        self.batch, self.share = self.batch.first(half), self.share * half / num
+        self.seconds, self.reference = {}, math.nan
+        return self.fastest(current, rivals, deadline)
+
+    def _half(self, num: int) -> int:
+        if num // 2 < (2 if has_batch_norm(self.network) else 1):
+            raise TrainingError(
+                f"memory ran out while plans were tried, even for {num} picture{'s' * (num > 1)} at once. Choose "
+                "a smaller size (--size) or network (--model), or measure nothing (--plan off), which needs less"
+            )
+        return num // 2
 
     def _second_step(self, batch: Batch) -> float:
         step = self._step(default_plan(), batch)
@@ -159,8 +197,8 @@ def _in_turn(steps: dict[Plan, Callable[[], float]], deadline: float) -> tuple[d
             if seconds[plan] < math.inf and seconds[plan] > HOPELESS * min(seconds.values()):
                 continue
             begin = time.perf_counter()
-            step()
-            seconds[plan] = min(seconds[plan], time.perf_counter() - begin)
+            if unless_too_large(step) is not None:
+                seconds[plan] = min(seconds[plan], time.perf_counter() - begin)
     return seconds, num_rounds
 
 

@@ -99,7 +99,7 @@ class Unfinished:
         with contextlib.suppress(OSError):
             self.folder.rename(new)
         shutil.rmtree(new, ignore_errors=True)
-        _remove_empty(made)
+        remove_empty(made)
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -110,7 +110,7 @@ class Unfinished:
 def begin(request: Request, data_name: str) -> Unfinished:
     """A new run's, in the folder that was asked for, which must be absent or empty, or the next free `runs/NAME`."""
     out = request.options.out
-    path, made = _claimed(RUNS, data_name) if out is None else _made(out)
+    path, made = claimed(RUNS, data_name) if out is None else _made(out)
     work = Unfinished(path, request, made)
     new = path / NEW
     try:
@@ -120,7 +120,7 @@ def begin(request: Request, data_name: str) -> Unfinished:
         sync_folder(path)
     except OSError as error:
         shutil.rmtree(new, ignore_errors=True)
-        _remove_empty(made)
+        remove_empty(made)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             error.filename = str(path)
             raise
@@ -175,12 +175,12 @@ def _made(out: Path) -> tuple[Path, list[Path]]:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        _remove_empty(made)
+        remove_empty(made)
         raise RunError(f"{out} cannot be made: {error.strerror}; name another folder with --out") from error
     return out, made
 
 
-def _claimed(runs: Path, name: str) -> tuple[Path, list[Path]]:
+def claimed(runs: Path, name: str) -> tuple[Path, list[Path]]:
     """The next free folder of the name, which no other process gets."""
     is_new = not runs.exists()
     numbers = iter(range(1, 1_000_000))
@@ -208,7 +208,7 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _remove_empty(made: list[Path]) -> None:
+def remove_empty(made: list[Path]) -> None:
     """Remove the folders that were made for a run, as far as they are empty."""
     for path in made:
         with contextlib.suppress(OSError):  # something of the user's has come to lie in it

@@ -25,7 +25,7 @@ from sightline.data.split import Split
 from sightline.errors import DataError, MissingExtraError, TrainingError
 from sightline.models import Network
 from sightline.report import Epoch
-from sightline.run import SPLIT, SPLIT_COLUMNS, WEIGHTS, RunConfig, read_split, sha256, write_csv, write_json
+from sightline.run import SPLIT, SPLIT_COLUMNS, WEIGHTS, RunConfig, read_split, replacing, sha256, write_csv, write_json
 from sightline.training.recipe import Recipe
 
 
@@ -74,7 +74,7 @@ def _change(then: tuple[str, ...] | None, now: tuple[str, ...] | None) -> str:
 
 def write_network(folder: Path, network: Network, run_config: RunConfig) -> RunConfig:
     """Weights and config.json; returns the configuration with the weights' hash."""
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.body.state_dict().items()}
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.tensors().items()}
     temporary = folder / (WEIGHTS + ".tmp")
     try:
         # Not `save_file`: it lets no one but the owner read the file, and hides that a disk is full in its own error.
@@ -96,7 +96,8 @@ def write_recipe(folder: Path, recipe: Recipe, model_options: Mapping[str, objec
     if model_options:
         lines = [f"{key} = {config.toml_value(value)}" for key, value in model_options.items()]
         text += "\n[model_options]\n" + "\n".join(lines) + "\n"
-    (folder / "recipe.toml").write_text(text, encoding="utf-8")
+    with replacing(folder / "recipe.toml") as file:
+        file.write(text)
 
 
 class MetricsLog:

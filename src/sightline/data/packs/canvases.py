@@ -47,6 +47,7 @@ class Canvases(Sequence[Pixels]):
         if isinstance(row, slice):
             return self.take(np.arange(len(self))[row])
         position = int(self.rows[row])
+        assert position >= 0, "one of the rows that have no picture here"
         if self.kept is not None and (known := self.kept[position]) is not None:
             return known
         packed = self._packed(position)
@@ -61,6 +62,11 @@ class Canvases(Sequence[Pixels]):
     def take(self, rows: NDArray[np.intp]) -> "Canvases":
         """Those of some of the rows."""
         return Canvases(self.images, self.preprocessing, self.cache, self.pack, self.kept, self.rows[rows])
+
+    def spread(self, numbers: NDArray[np.intp]) -> "Canvases":
+        """Row i is what was row numbers[i]; where that is -1 there is no picture, and asking for it is a mistake."""
+        rows = np.where(numbers < 0, -1, self.rows[numbers])
+        return Canvases(self.images, self.preprocessing, self.cache, self.pack, self.kept, rows)
 
     @property
     def is_decoded(self) -> bool:
