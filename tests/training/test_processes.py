@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from sightline.errors import ConfigError
 from sightline.run import UNFINISHED, read_split, sha256
 from sightline.training import train
+from sightline.training.launch import _killed
 from sightline.training.objectives import multi, number, single
 from sightline.training.options import Options
 from sightline.training.recipe import Recipe
@@ -157,6 +158,76 @@ def test_a_process_that_is_killed_is_started_again_and_all_go_on(
     assert sha256(out / "model.safetensors") == sha256(undisturbed / "model.safetensors")
 
 
+# For `--nproc`, whose processes import it as they start.
+KILLED_AT = """
+import os, signal
+if os.environ.get("RANK") == "1" and int(os.environ["SIGHTLINE_RESTARTS"]) < {times}:
+    from sightline.training import loop
+    plain, calls = loop.LossOf.__call__, []
+    def call(*arguments):
+        calls.append(1)
+        if len(calls) == {number}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(*arguments)
+    loop.LossOf.__call__ = call
+"""
+
+
+def test_who_was_killed_is_told_from_who_followed() -> None:
+    assert _killed({0: -15, 1: -9}) == _killed({0: 8, 1: -9}) == (1, signal.SIGKILL)
+    assert _killed({0: -11, 1: -15}) == (0, signal.SIGSEGV)
+    assert _killed({0: 7, 1: -15}) is _killed({0: 8, 1: -15}) is _killed({0: 5, 1: -9}) is None
+    assert _killed({1: -15}) == (1, signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("times", "code"), [(1, 0), (9, 8)])
+def test_nproc_starts_all_again_a_few_times_where_one_was_killed(
+    pictures: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, code: int
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(KILLED_AT.format(times=times, number=8 if code == 0 else 1))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    out = tmp_path / "run"
+    said = in_two(str(pictures), *OWN, "--nproc", "2", "--out", str(out), code=code)
+    assert said.count("process 1 of 2 was ended by SIGKILL: all are started again") == (1 if code == 0 else 3), said
+    if code == 0:
+        assert 0 < step_of(said) < 8
+        assert sha256(out / "model.safetensors") == sha256(undisturbed / "model.safetensors")
+    else:
+        assert "was ended by SIGKILL after 3 restarts; the others were stopped" in said
+
+
+# What still runs when a process ends, which may abort it.
+THREADS_LEFT = """
+import atexit, os, pathlib, sys
+def tell():
+    paths = pathlib.Path("/proc/self/task").glob("*/comm")
+    print("left:", *(path.read_text().strip() for path in paths), file=sys.stderr)
+if "RANK" in os.environ:
+    atexit.register(tell)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads by name are Linux'")
+def test_a_process_ends_after_the_threads_of_its_group(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(THREADS_LEFT)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    said = in_two(str(pictures), *OWN, "--nproc", "2", "--out", str(tmp_path / "run"))
+    assert said.count("left: ") == 2 and "gloo" not in said, said
+
+
+def test_a_budget_is_kept_by_two_as_by_one(pictures: Path, tmp_path: Path) -> None:
+    budget_s, out = 15.0, tmp_path / "run"
+    words = [*EXACT[2:], "--minutes", f"{budget_s / 60}", "--out", str(out)]
+    said = in_two(str(pictures), *words, "--nproc", "2")
+    found = re.search(r"Budget: corrected to ([\d,]+) steps in \d+ looks", said)
+    assert found, said
+    assert history(out)[-1]["step"] == int(found[1].replace(",", ""))
+    took = re.search(r"([\d.]+) s in all", said)
+    assert took and 0.6 * budget_s < float(took[1]) < 1.2 * budget_s, said
+
+
 def test_one_that_fails_ends_all_with_one_message(pictures: Path, torchrun: Callable[..., str], tmp_path: Path) -> None:
     said = torchrun(["raise", "1", "5"], str(pictures), *OWN, "--out", str(tmp_path / "run"), code=1)
     assert said.count("sightline: ") == said.count("sightline: a picture has gone") == 1, said
@@ -176,7 +247,7 @@ def test_mistakes_are_told_once_with_their_exit_code(pictures: Path, tmp_path: P
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("")
     said = in_two(str(pictures), "--nproc", "2", "--out", str(tmp_path / "run"), code=7)
-    assert said.count("exists already") == 1 and "Traceback" not in said
+    assert said.count("exists already") == 1 and "Traceback" not in said and "started again" not in said
 
 
 def test_sigterm_saves_and_ends_all(pictures: Path, undisturbed: Path, tmp_path: Path) -> None:

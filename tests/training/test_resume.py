@@ -21,8 +21,8 @@ from sightline.errors import ConfigError, DataError, RunError, TrainingError
 from sightline.run import UNFINISHED
 from sightline.training import checkpoint, loop, schedule, settle, train, trials
 from sightline.training.checkpoint import Checkpoints
-from sightline.training.options import Options
-from sightline.training.unfinished import reopen
+from sightline.training.options import Options, Request
+from sightline.training.unfinished import begin, begin_or_reopen, reopen
 
 from .test_train import Lines, bars
 
@@ -290,6 +290,29 @@ def test_a_second_process_is_refused(broken_off: Path) -> None:
 def test_out_that_holds_an_unfinished_training_says_how_to_go_on(broken_off: Path, pictures: Path) -> None:
     with pytest.raises(RunError, match="--resume"):
         train.train(pictures, SETTINGS, in_folder(broken_off))
+
+
+@pytest.mark.parametrize("num_steps", range(5))
+def test_killed_while_it_is_taken_away_it_can_be_begun_again(
+    num_steps: int, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many files have gone when it is killed."""
+    request = Request.of(pictures, SETTINGS, Options(out=tmp_path / "run"))
+    left, plain = iter(range(num_steps)), os.unlink
+
+    def unlink(path: str | Path, *, dir_fd: int | None = None) -> None:
+        if next(left, None) is None:
+            raise SystemExit
+        plain(path, dir_fd=dir_fd)
+
+    work = begin(request, "bars").__enter__()
+    for name in ("split.csv", "metrics.jsonl", f"{UNFINISHED}/settled.json"):
+        (work.run_path / name).write_text("{}")
+    monkeypatch.setattr(os, "unlink", unlink)
+    with pytest.raises(SystemExit):
+        work.__exit__(DataError, DataError(), None)
+    monkeypatch.undo()
+    assert begin_or_reopen(request, "bars").folder.is_dir()
 
 
 @pytest.mark.parametrize("name", ["request.json", "settled.json"])

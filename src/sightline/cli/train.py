@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", nargs="?", help="the labelled pictures")
+    parser.add_argument(
+        "data", metavar="DATA", nargs="?", help="the labelled pictures; with --resume: where they lie now"
+    )
     parser.add_argument("--resume", metavar="RUN", help="go on with a training that was killed or stopped")
     parser.add_argument("--finish", action="store_true", help="with --resume: no further step, test what was learned")
     length = parser.add_mutually_exclusive_group()
@@ -62,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         return code
     if args.resume:
         with Terminal() as terminal:
-            resume(args.resume, finish=args.finish, progress=terminal)
+            resume(args.resume, args.data, args.finish, terminal)
         return 0
     settings = settings_from(args)
     options = replace(
@@ -169,17 +171,21 @@ def _check_words(args: argparse.Namespace) -> None:
         if args.data is None:
             raise ConfigError("train what? Name the pictures (DATA), or a training to go on with (--resume RUN)")
         return
-    check_resumes_alone(args, ("--resume", "--finish"), "the training")
+    check_resumes_alone(args, ("--resume", "--finish"), "the training", takes_data=True)
 
 
-def check_resumes_alone(args: argparse.Namespace, allowed: tuple[str, ...], what: str) -> None:
+def check_resumes_alone(
+    args: argparse.Namespace, allowed: tuple[str, ...], what: str, takes_data: bool = False
+) -> None:
     """Raise ConfigError for words beside `--resume` that would change what was asked for."""
     from sightline.errors import ConfigError
 
     options = [word.partition("=")[0] for word in args.words if word.startswith("--")]
     others = [name for name in options if name not in allowed]
-    if others or args.data is not None:
-        raise ConfigError(f"--resume goes on as {what} was asked for; leave out {', '.join(others) or args.data}")
+    if args.data is not None and not takes_data:
+        others.append(args.data)
+    if others:
+        raise ConfigError(f"--resume goes on as {what} was asked for; leave out {', '.join(others)}")
 
 
 def _fold(text: str) -> tuple[int, int]:

@@ -5,15 +5,18 @@ end, and one of them says why. Must not know what is trained.
 """
 
 import contextlib
+import gc
 import os
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import numpy as np
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional  # else first by DDP: the group of that moment is its functions' default for ever
 from torch import Tensor, nn
-from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]  # of torch
+from torch.distributed import Store  # type: ignore[attr-defined]  # of torch
 from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
@@ -21,14 +24,17 @@ from sightline.data.batches import Batch
 from sightline.data.preprocess import Pixels
 from sightline.engines.torch import TorchEngine
 from sightline.errors import ConfigError, SightlineError, ToldElsewhere, TrainingError
+from sightline.training import meeting, pulse
 from sightline.training.interrupt import TERMINATED
+from sightline.training.meeting import Member
 from sightline.training.objectives import Logits
 from sightline.training.optimise import LossOf
 from sightline.training.processes import Forward, T
 
-# For what the first process does alone: reading the pictures, the test. One that died is noticed at once.
-WAIT = timedelta(hours=1)
-GRACE = timedelta(seconds=3)  # for the first process, which knows most, to say what went wrong
+# For what the first process does alone: reading a million pictures, the test. One that died is noticed at once, a host
+# that was cut off by its `pulse`.
+WAIT = timedelta(days=7)
+GRACE_S = 3.0  # for the first process, which knows most, to say what went wrong
 FAILED = "failed"
 LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe", "Timed out", "timed out")  # in messages
 
@@ -36,20 +42,28 @@ LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe", 
 class Several:
     """This process and the others, by `dist`."""
 
-    def __init__(self, rank: int, size: int, device: torch.device, store: Store) -> None:
-        self.rank, self.size, self.device, self._store = rank, size, device, store
+    def __init__(self, rank: int, members: list[Member], device: torch.device, store: Store) -> None:
+        self.rank, self.size, self.device, self._store = rank, len(members), device, store
+        self.names = [str(member) for member in members]
+        self.is_restarted = any(member.restarts for member in members)
 
     def first(self, make: Callable[[], T]) -> T:
         held: list[T | None] = [make() if self.rank == 0 else None]
         dist.broadcast_object_list(held, device=self.device)
         return held[0]  # type: ignore[return-value]  # what `make` gave, None too
 
+    def each(self, value: T) -> list[T]:
+        held: list[T | None] = [None] * self.size
+        dist.all_gather_object(held, value)
+        return held  # type: ignore[return-value]  # all are filled
+
     @contextlib.contextmanager
     def one_before_others(self) -> Iterator[None]:
-        if self.rank > 0:
+        is_first = int(os.environ["LOCAL_RANK"]) == 0
+        if not is_first:
             dist.barrier()
         yield
-        if self.rank == 0:
+        if is_first:
             dist.barrier()
 
     def averaging(self, network: nn.Module, forward: Forward) -> Forward:
@@ -63,12 +77,12 @@ class Several:
         loss_sum, weight_sum = self._sum([loss.item() * weight, weight]).tolist()
         return loss * (weight * self.size / weight_sum), loss_sum / weight_sum
 
-    def stop(self, asked: BaseException | None) -> BaseException | None:
-        interrupted, ended = isinstance(asked, KeyboardInterrupt), isinstance(asked, SystemExit)
-        interrupted, ended = (count > 0 for count in self._sum([float(interrupted), float(ended)]).tolist())
-        if asked is not None or not (interrupted or ended):
-            return asked
-        return KeyboardInterrupt() if interrupted else SystemExit(TERMINATED)
+    def agree(self, asked: BaseException | None, num_steps: int) -> tuple[BaseException | None, int]:
+        own = [isinstance(asked, KeyboardInterrupt), isinstance(asked, SystemExit), num_steps * (self.rank == 0)]
+        interrupted, ended, num_steps = (int(total) for total in self._sum([float(value) for value in own]).tolist())
+        if asked is None and (interrupted or ended):
+            asked = KeyboardInterrupt() if interrupted else SystemExit(TERMINATED)
+        return asked, num_steps
 
     def same_statistics(self, network: nn.Module) -> None:
         for buffer in network.buffers():
@@ -87,9 +101,9 @@ class Several:
         """Whether this process is the one to say what went wrong, and the exit code of all."""
         own = f"{self.rank} {code}"
         try:
-            if self.rank > 0:
-                with contextlib.suppress(dist.DistStoreError):
-                    self._store.wait([FAILED], GRACE)
+            deadline = time.monotonic() + GRACE_S * (self.rank > 0)
+            while time.monotonic() < deadline and not self._store.check([FAILED]):
+                time.sleep(0.05)
             told = self._store.compare_set(FAILED, "", own).decode()
         except RuntimeError:  # the first process has gone, and the store with it
             return self.rank == 0, code
@@ -115,30 +129,46 @@ class _Forward(nn.Module):
 @contextlib.contextmanager
 def joined() -> Iterator[Several]:
     """Waits for the others. What goes wrong inside is raised by one process; the others end without a word."""
-    device = _device()
-    store, rank, size = next(rendezvous("env://", timeout=WAIT))
-    # torchrun's store outlives restarts: without a name for each life, some would connect to the addresses of the dead.
-    store = PrefixStore(f"sightline/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
-    processes = Several(rank, size, device, store)
+    device, met = _device(), _met()
+    rank = int(os.environ["RANK"])
+    processes = Several(rank, met.members, device, met.store)
+    backend = "nccl" if device.type == "cuda" else "gloo"
     try:
-        backend = "nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, timeout=WAIT, world_size=size, rank=rank, store=store)
-        yield processes
+        meeting.check(met.members)
+        with pulse.listening(met.store, rank, processes.names):
+            dist.init_process_group(backend, timeout=WAIT, world_size=processes.size, rank=rank, store=met.store)
+            yield processes
     except BaseException as error:
         is_teller, code = processes.failed_first(_exit_code(error))
         if not is_teller:
             raise ToldElsewhere(code) from error
         if isinstance(error, RuntimeError) and any(word in str(error) for word in LOST):
             lost = TrainingError(
-                f"process {rank} of {size} has lost the others: one was killed, ran out of memory, or was cut off"
+                f"{processes.names[rank]} has lost the others: one was killed, ran out of memory, or was cut off"
             )
             for note in getattr(error, "__notes__", ()):
                 lost.add_note(note)
             raise lost from error
         raise
     finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+        _leave()
+
+
+def _leave() -> None:
+    """Ends gloo's threads, which may abort a process that ends before them. They end with the last that has the group:
+    DDP, whose parts refer to each other."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+        gc.collect()
+
+
+def _met() -> meeting.Meeting:
+    try:
+        store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=meeting.START_S)))
+        return meeting.meet(store, rank, size)
+    except RuntimeError as error:
+        place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        raise TrainingError(f"the first host is not to be reached at {place}: {error}") from error
 
 
 def _device() -> torch.device:

@@ -1,7 +1,8 @@
 """Starts several processes of one command on this machine, by torch's elastic agent, as torchrun does.
 
 Comes in: a number and the words of a `sightline` command; goes out: its exit code. They find each other on the loopback
-alone: nothing listens to other machines. Must not know what the command does.
+alone: nothing listens to other machines. Where one was killed, all are started again, a few times. Must not know what
+the command does.
 """
 
 import logging
@@ -26,10 +27,12 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from sightline.errors import TrainingError
 from sightline.training.plans import num_cores
+from sightline.training.processes import RESTARTS
 
 LOOPBACK = "127.0.0.1"
 INTERFACE = "lo0" if sys.platform == "darwin" else "lo"
 START = timedelta(minutes=5)
+MAX_RESTARTS = 3  # a process that the memory does not suffice for is killed again and again
 _NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")  # of which some systems have two
 _SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
@@ -72,11 +75,47 @@ class Loopback(RendezvousHandler):
 def launch(num_processes: int, words: list[str]) -> int:
     """Run `sightline WORDS` in so many processes until all have ended; the exit code of the first that failed.
 
-    Ctrl-C and SIGTERM reach all of them. What they have to say, they say themselves; that one was killed is said here.
+    Ctrl-C and SIGTERM reach all of them. What they have to say, they say themselves; that one was killed is said here,
+    and all are started again, with RESTARTS in their environment. Raises TrainingError where that is no use any more.
     """
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     rendezvous_handler_registry.register("loopback", _loopback)
-    config = LaunchConfig(
+    before = dict(os.environ)  # which the processes get
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}  # the agent puts its own in their place
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, num_cores() // num_processes)))
+    os.environ.update({"GLOO_SOCKET_IFNAME": INTERFACE, "NCCL_SOCKET_IFNAME": INTERFACE})
+    try:
+        for restarts in range(MAX_RESTARTS + 1):
+            os.environ[RESTARTS] = str(restarts)
+            try:
+                elastic_launch(_config(num_processes), sys.executable)("-m", "sightline", *words)
+                return 0
+            except ChildFailedError as error:
+                codes = {rank: int(failure.exitcode) for rank, failure in error.failures.items()}
+                killed = _killed(codes)
+                if killed is None:
+                    said = {code for code in codes.values() if code > 0}
+                    return min(said - {TrainingError.exit_code} or said)
+                what = f"process {killed[0]} of {num_processes} was ended by {killed[1].name}"
+                if killed[1] in _SIGNALS or restarts == MAX_RESTARTS:
+                    after = f" after {restarts} restarts" if restarts else ""
+                    raise TrainingError(f"{what}{after}; the others were stopped") from error
+                print(f"{what}: all are started again and go on from the last checkpoint "
+                      f"(restart {restarts + 1} of {MAX_RESTARTS})", file=sys.stderr, flush=True)  # fmt: skip
+    except SignalException as error:
+        return 128 + error.sigval
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    raise AssertionError("the last restart returns or raises")
+
+
+def _config(num_processes: int) -> LaunchConfig:
+    """Restarts are ours: the agent's own would start again what ended by a mistake of the user's."""
+    return LaunchConfig(
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=num_processes,
@@ -86,29 +125,19 @@ def launch(num_processes: int, words: list[str]) -> int:
         logs_specs=DefaultLogsSpecs(),
         start_method="spawn",
     )
-    before = dict(os.environ)  # which the processes get
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}  # the agent puts its own in their place
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, num_cores() // num_processes)))
-    os.environ.update({"GLOO_SOCKET_IFNAME": INTERFACE, "NCCL_SOCKET_IFNAME": INTERFACE})
-    try:
-        elastic_launch(config, sys.executable)("-m", "sightline", *words)
-    except SignalException as error:
-        return 128 + error.sigval
-    except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        if failure.exitcode >= 0:
-            return int(failure.exitcode)
-        name = signal.Signals(-failure.exitcode).name
-        raise TrainingError(
-            f"process {rank} of {num_processes} was ended by {name}; the others were stopped"
-        ) from error
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-    return 0
+
+
+def _killed(codes: dict[int, int]) -> tuple[int, signal.Signals] | None:
+    """The process that a signal has ended, and which; None where one ended by itself, with something to say.
+
+    `codes`: exit codes by rank. That of one that lost the others, or that the agent stopped, follows from another's.
+    """
+    signals = {rank: signal.Signals(-code) for rank, code in sorted(codes.items()) if code < 0}
+    crashed = {rank: number for rank, number in signals.items() if number not in _SIGNALS}
+    said = {code for code in codes.values() if code > 0}
+    if said - {TrainingError.exit_code} or (said and not crashed):
+        return None
+    return next(iter((crashed or signals).items()))
 
 
 def _loopback(parameters: RendezvousParameters) -> RendezvousHandler:

@@ -132,7 +132,8 @@ def fit(
                     at.spent_s = schedule.spent_s
                     schedule.correct(at.step)
                     progress.step(at.step, schedule.num_steps, f"epoch {at.epoch}  loss {np.mean(recent):.3f}")
-                    stop = processes.stop(asked_to_stop())
+                    stop, num_steps = processes.agree(asked_to_stop(), schedule.num_steps)
+                    schedule.follow(at.step, num_steps)
                     if (stop is not None or checkpoints.is_due()) and state.is_finite():
                         save()
                     if stop is not None:
@@ -148,7 +149,7 @@ def fit(
                 save()
         if goes_on:
             save()
-        if (stop := processes.stop(asked_to_stop())) is not None:
+        if (stop := processes.agree(asked_to_stop(), schedule.num_steps)[0]) is not None:
             raise stop
         if schedule.corrections:
             progress.say(f"Budget: corrected to {schedule.num_steps:,} steps in {len(schedule.corrections)} looks")

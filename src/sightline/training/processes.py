@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sightline.training.optimise import LossOf
 
 T = TypeVar("T")
+RESTARTS = "SIGHTLINE_RESTARTS"  # how often `--nproc` has started these processes again, as torchrun has its own count
 Forward = Callable[["Tensor"], tuple["Tensor", list[tuple["Tensor", float]]]]  # as `Network.training_logits`
 
 
@@ -31,12 +32,26 @@ class Processes(Protocol):
     @property
     def size(self) -> int: ...
 
+    @property
+    def names(self) -> list[str]:
+        """What to call each in a message, by rank."""
+        ...
+
+    @property
+    def is_restarted(self) -> bool:
+        """Whether they take the place of some that died, as `torchrun --max-restarts` has it."""
+        ...
+
     def first(self, make: Callable[[], T]) -> T:
         """What the first process makes, on all: whatever is measured, read from the run folder or written into it."""
         ...
 
+    def each(self, value: T) -> list[T]:
+        """What each has, by rank."""
+        ...
+
     def one_before_others(self) -> contextlib.AbstractContextManager[None]:
-        """The first process runs what is inside, then the others, which find it in the cache."""
+        """The first process of each host runs what is inside, then the others, which find it in the host's cache."""
         ...
 
     def averaging(self, network: "nn.Module", forward: Forward) -> Forward:
@@ -47,8 +62,8 @@ class Processes(Protocol):
         """A loss whose averaged gradients are those of the whole batch, and the whole batch's loss."""
         ...
 
-    def stop(self, asked: BaseException | None) -> BaseException | None:
-        """What to raise, on all where one was asked to stop."""
+    def agree(self, asked: BaseException | None, num_steps: int) -> tuple[BaseException | None, int]:
+        """What to raise, on all where one was asked to stop; the number of steps that the first one has."""
         ...
 
     def same_statistics(self, network: "nn.Module") -> None:
@@ -63,10 +78,14 @@ class Processes(Protocol):
 class _Alone:
     """One process."""
 
-    rank, size = 0, 1
+    rank, size, is_restarted = 0, 1, False
+    names = ["this process"]  # noqa: RUF012  # never changed
 
     def first(self, make: Callable[[], T]) -> T:
         return make()
+
+    def each(self, value: T) -> list[T]:
+        return [value]
 
     def one_before_others(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
@@ -78,8 +97,8 @@ class _Alone:
         loss = loss_of(batch)
         return loss, loss.item()
 
-    def stop(self, asked: BaseException | None) -> BaseException | None:
-        return asked
+    def agree(self, asked: BaseException | None, num_steps: int) -> tuple[BaseException | None, int]:
+        return asked, num_steps
 
     def same_statistics(self, network: "nn.Module") -> None: ...
 
@@ -97,9 +116,14 @@ def num_started() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def is_restarted() -> bool:
-    """Whether this process takes the place of one that died, as `torchrun --max-restarts` has it."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+def num_local() -> int:
+    """How many of them run on this host."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if num_started() > 1 else 1
+
+
+def num_restarts() -> int:
+    """How often those that train were started again, as far as this host has seen."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) + int(os.environ.get(RESTARTS, "0"))
 
 
 @contextlib.contextmanager

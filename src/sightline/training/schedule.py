@@ -26,13 +26,17 @@ class Correction:
 
 @dataclass
 class Budget:
-    """Seconds for everything, and what besides steps they have to do for: `answer_s` a picture that is answered."""
+    """Seconds for everything, and what besides steps they have to do for: `answer_s` a picture, in one process.
+
+    `num_processes` share the selection pictures; the first one answers the test's.
+    """
 
     seconds: float
     steps_an_epoch: int
     num_selection: int
     num_test: int
     answer_s: float
+    num_processes: int = 1
 
     @property
     def limit_s(self) -> float:
@@ -41,7 +45,7 @@ class Budget:
 
     @property
     def epoch_end_s(self) -> float:
-        return self.num_selection * self.answer_s
+        return self.num_selection * self.answer_s / self.num_processes
 
 
 @dataclass
@@ -87,7 +91,7 @@ class Schedule:
         """What it took to answer the selection pictures, which tells how long the test will take."""
         self._from = self._from[0], self._from[1] + seconds
         if self.budget is not None and self.budget.num_selection:
-            self.budget.answer_s = seconds / self.budget.num_selection
+            self.budget.answer_s = seconds * self.budget.num_processes / self.budget.num_selection
 
     def correct(self, step: int) -> bool:
         """After `step` steps: whether their number was changed."""
@@ -108,3 +112,8 @@ class Schedule:
         self.keep([*self.corrections, Correction(step, num_steps)])
         self.corrections.append(Correction(step, num_steps))
         return True
+
+    def follow(self, step: int, num_steps: int) -> None:
+        """Take the number of steps that the process with the budget has come to after `step`."""
+        if num_steps != self.num_steps:
+            self.corrections.append(Correction(step, num_steps))

@@ -119,12 +119,12 @@ def settled_steps(
     return dict(work.settled)
 
 
-def schedule_of(work: Unfinished, settled: Mapping[str, Any], started: float, is_alone: bool) -> Schedule:
-    """With the corrections that were made before; where several processes train none are made."""
+def schedule_of(work: Unfinished, settled: Mapping[str, Any], started: float, is_first: bool) -> Schedule:
+    """With the corrections that were made before. Of several processes the first makes new ones, the others follow."""
     return Schedule(
         settled["num_steps"],
         [Correction(**each) for each in settled.get("corrections", [])],
-        Budget(**settled["budget"]) if settled["budget"] and is_alone else None,
+        Budget(**settled["budget"]) if settled["budget"] and is_first else None,
         keep=lambda corrections: work.settle(corrections=[asdict(each) for each in corrections]),
         began=started,
     )
@@ -144,10 +144,10 @@ def cuts_of(work: Unfinished, settled: Mapping[str, Any], options: Options) -> C
 
 def _budget(seconds: float, batches: Batches, num_selection: int, num_test: int, chosen: Plan) -> Budget:
     answer_s = chosen.step_s * batches.part[1] / batches.batch_size / 2.5  # a forward pass is about a third of a step
-    return Budget(seconds, len(batches), num_selection, num_test, answer_s)
+    return Budget(seconds, len(batches), num_selection, num_test, answer_s, batches.part[1])
 
 
 def _allowed(budget: Budget, batches: Batches, chosen: Plan, spent_s: float) -> int:
     """Steps in what is left of the budget."""
-    step_s = chosen.step_s + chosen.batch_s + budget.epoch_end_s / batches.part[1] / len(batches)
+    step_s = chosen.step_s + chosen.batch_s + budget.epoch_end_s / len(batches)
     return max(MIN_STEPS, int((budget.limit_s - spent_s) / step_s))

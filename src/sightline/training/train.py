@@ -23,11 +23,11 @@ from sightline.data.reading.scan import Survey, survey
 from sightline.data.tasks import Labels
 from sightline.errors import ConfigError, RunError, WeightsError
 from sightline.run import CONFIG, UNFINISHED, Run
-from sightline.training import prepare, unfinished
+from sightline.training import prepare, same, unfinished
 from sightline.training.options import Options, Request
 from sightline.training.plan import Plan
 from sightline.training.plans import num_cores
-from sightline.training.processes import Processes, is_restarted, joined, num_started
+from sightline.training.processes import Processes, joined, num_local, num_started
 from sightline.training.progress import Progress, Silent
 from sightline.training.repeatable import same_bits
 from sightline.training.resolve import check
@@ -57,30 +57,38 @@ def train(
     """
     started, options = time.perf_counter(), _started_with(options or Options())
     check(settings or {})
-    request, begin = Request.of(data, settings or {}, options), unfinished.begin
-    if is_restarted():
-        begin = unfinished.begin_or_reopen
+    request = Request.of(data, settings or {}, options)
     with joined() as processes:
+        begin = unfinished.begin_or_reopen if processes.is_restarted else unfinished.begin
+        same.check_asked(processes, request)
         progress = progress if progress is not None and processes.rank == 0 else Silent()
+        out = options.out
+        if processes.is_restarted and out and processes.first(lambda: _is_finished(out)):
+            return processes.first(lambda: Run.open(out))  # killed after the last of it was written
         work = processes.first(lambda: begin(request, prepare.name_of(data)))
         with work if processes.rank == 0 else nullcontext(), same_bits(options.deterministic):
             progress.say(f"Run: {work.run_path}")
             return _train(work, data, settings or {}, options, progress, started, processes)
 
 
-def resume(run: str | Path, data: Dataset | None = None, finish: bool = False, progress: Progress | None = None) -> Run:
+def resume(
+    run: str | Path,
+    data: str | Path | Dataset | None = None,
+    finish: bool = False,
+    progress: Progress | None = None,
+) -> Run:
     """Go on with a training that was killed or stopped; on the same machine its weights become the very same bits.
 
-    `data`: the pictures, where they lay in memory. `finish`: no further step; what was learned is tested and reported.
-    A finished run is left as it is. Raises RunError where there is none, or another process trains it, DataError where
-    its pictures have changed, and what `train` raises.
+    `data`: the pictures, where they lay in memory, or lie elsewhere now. `finish`: no further step; what was learned
+    is tested and reported. A finished run is left as it is. Raises RunError where there is none, or another process
+    trains it, DataError where its pictures have changed, and what `train` raises.
     """
     started, path = time.perf_counter(), Path(run)
     with joined() as processes:
         progress = progress if progress is not None and processes.rank == 0 else Silent()
-        if processes.first(lambda: (path / CONFIG).is_file() and not (path / UNFINISHED).is_dir()):
+        if processes.first(lambda: _is_finished(path)):
             progress.say(f"{path} is finished; there is nothing left to do")
-            return Run.open(path)
+            return processes.first(lambda: Run.open(path))
         work = processes.first(lambda: unfinished.reopen(path))
         with work if processes.rank == 0 else nullcontext():
             request = work.request
@@ -89,9 +97,13 @@ def resume(run: str | Path, data: Dataset | None = None, finish: bool = False, p
                     f"{path} was trained on data in memory; go on with sightline.resume({str(path)!r}, data)"
                 )
             options = replace(request.options, num_processes=processes.size)
-            where = data or request.data or ""
+            where = request.data or "" if data is None else data
             with same_bits(options.deterministic):
                 return _train(work, where, request.settings, options, progress, started, processes, finish)
+
+
+def _is_finished(path: Path) -> bool:
+    return (path / CONFIG).is_file() and not (path / UNFINISHED).is_dir()
 
 
 def _started_with(options: Options) -> Options:
@@ -118,8 +130,9 @@ def _train(
     """From the data to the finished run, in its folder; what was done before is not done again."""
     folder, cache = work.run_path, Cache.default(progress.say) if options.cache else None
     if options.num_workers is None and processes.size > 1:
-        options = replace(options, num_workers=max(1, num_cores() // processes.size))
+        options = replace(options, num_workers=max(1, num_cores() // num_local()))
     table = prepare.open_table(data, options.fold, options.exclude, progress)
+    same.check_data(processes, table)
     look = survey(table.dataset, table.parts.rows("train"), cache)
 
     # From here on torch is needed; what went wrong before, went wrong quickly.
@@ -134,6 +147,7 @@ def _train(
     processes.first(lambda: writer.check_space(folder, network, len(table.dataset)))
     with processes.one_before_others() if cache is not None else nullcontext():
         table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
+    same.check_data(processes, table)
     processes.first(lambda: writer.keep_split(folder, table.dataset, table.parts, table.records))
     with writer.MetricsLog(folder, options.tensorboard, MAIN[table.dataset.task]) if is_first else nullcontext() as log:
         trained = _fit(work, network, what, table, options, progress, log, started, processes, not finish_now)
@@ -241,7 +255,7 @@ def _fit(
     if network.read_channels != stages:
         network.read_stages(stages)  # the weights come from the checkpoint, or from the first process
     settled = processes.first(settled_steps)
-    schedule = settle.schedule_of(work, settled, started, processes.size == 1)
+    schedule = settle.schedule_of(work, settled, started, processes.rank == 0)
     outcome = loop.fit(
         engine, batches, selection, recipe, objective, chosen, schedule, progress, log or _unlogged,
         checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,

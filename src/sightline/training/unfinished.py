@@ -91,10 +91,14 @@ class Unfinished:
         return (self.run_path / CONFIG).is_file() or any(steps)
 
     def _take_away(self, made: list[Path]) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """The request goes last: whatever is left where this is killed half-way can be begun again."""
         for path in self.run_path.iterdir():
             if path.name.removesuffix(".tmp") in FILES or path.name.startswith("events.out.tfevents"):
                 path.unlink()
+        new = self.run_path / NEW
+        with contextlib.suppress(OSError):
+            self.folder.rename(new)
+        shutil.rmtree(new, ignore_errors=True)
         remove_empty(made)
 
     def _unlock(self) -> None:
