@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 from _common import header, spread, test_data
-from sightline.training import checkpoint
 from sightline.training.options import Options
+from sightline.training.resuming import checkpoint
 from sightline.training.train import train
 
 NEVER_S = 1e6

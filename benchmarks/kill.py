@@ -138,7 +138,7 @@ def checkpoints(run: Path) -> list[Path]:
 
 
 def is_whole(path: Path) -> bool:
-    from sightline.training.checkpoint import _read
+    from sightline.training.resuming.checkpoint import _read
 
     try:
         _read(path)
@@ -195,8 +195,10 @@ def child(data: str, out: str, workers: str, cache: str) -> None:
     notes[0] = 1
     import torch
 
-    from sightline.training import checkpoint, finish, loop, trials
+    from sightline.training import finish, loop
     from sightline.training.options import Options
+    from sightline.training.planning import trials
+    from sightline.training.resuming import checkpoint
     from sightline.training.train import resume, train
 
     torch.set_num_threads(1)

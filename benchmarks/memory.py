@@ -146,7 +146,7 @@ def child(place: Path, workers: int, cache: bool, out: Path) -> None:
 
     from sightline import Options, train
     from sightline.data.reading import scan
-    from sightline.training import loop, optimise, prepare, trials  # noqa: F401  imported before the base is taken
+    from sightline.training import prepare
 
     if not cache:
         scan.MEMORY_SHARE = 0.0  # as if no memory were free for pictures

@@ -181,7 +181,7 @@ def odd_sets(place: Path) -> list[Path]:
 def child(seen: Path, words: list[str]) -> int:
     """A training that notes which pictures were to be answered by all, and which this process answered."""
     from sightline.cli import main as sightline
-    from sightline.training import distributed, processes
+    from sightline.training.together import distributed, processes
 
     rank = os.environ.get("RANK", "0")
 

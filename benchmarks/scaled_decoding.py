@@ -36,8 +36,8 @@ from sightline.data.dataset import Dataset
 from sightline.data.decode import decode
 from sightline.data.preprocess import Preprocessing
 from sightline.engines.torch import normalised
-from sightline.training import transfer
 from sightline.training.objectives.single import CrossEntropy
+from sightline.training.transfer import head
 
 SETS = {"trashnet": 256, "hymenoptera": 256, "bccd": 480}  # short sides
 # margin -> what the network takes of the short side
@@ -121,7 +121,7 @@ def compared(name: str, features: Features, labels: NDArray[np.int64]) -> dict[s
     """Print a line a case; case -> (N,), by how much more often a picture is right than when decoded in full, -1..1."""
     x = {how: torch.from_numpy(values) for how, values in features.items()}
     y, objective = torch.from_numpy(labels), CrossEntropy(None, 0.0, int(labels.max()) + 1)
-    penalty = transfer._choose_penalty(standardised(x["full"], x["full"]), y, objective)[0]
+    penalty = head._choose_penalty(standardised(x["full"], x["full"]), y, objective)[0]
     pairs = {(how, asked) for how in x for asked in x}
     right = {pair: np.zeros((REPEATS, len(labels)), bool) for pair in pairs}
     changed = np.zeros((REPEATS, len(labels)), bool)  # of one head, asked with both
@@ -144,7 +144,7 @@ def compared(name: str, features: Features, labels: NDArray[np.int64]) -> dict[s
 
 
 def standardised(x: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
-    """(N, D) by the mean and deviation of the features that the head is fitted on, as `transfer.fit_head` does."""
+    """(N, D) by the mean and deviation of the features that the head is fitted on, as `head.fit_head` does."""
     return (x - of.mean(0)) / of.std(0).clamp_min(1e-3 * float(of.std()) + 1e-12)
 
 

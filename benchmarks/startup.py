@@ -16,7 +16,8 @@ CLOCKED = """
 import builtins, sys, time
 import torch
 imported = time.perf_counter()
-from sightline.training import loop, trials
+from sightline.training import loop
+from sightline.training.planning import trials
 real_fit, real_step = loop.fit, loop.Optimizer.step
 def step(self, *args, **kwargs):
     result = real_step(self, *args, **kwargs)

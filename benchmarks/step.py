@@ -23,11 +23,11 @@ from sightline import models
 from sightline.classifier import from_arrays
 from sightline.data.batches import Batches
 from sightline.data.preprocess import Preprocessing
-from sightline.training import trials
 from sightline.training.objectives.single import CrossEntropy
-from sightline.training.plan import Plan, named
+from sightline.training.planning import trials
+from sightline.training.planning.plan import Plan, named
+from sightline.training.planning.trials import Trial
 from sightline.training.recipe import Recipe
-from sightline.training.trials import Trial
 
 WANTED = {"resnet18": 2.5, "resnet50": 3.0, "mobilenet_v3_small": 2.0}
 FIVE = ("resnet18", "resnet50", "mobilenet_v3_small", "mobilenet_v2", "squeezenet1_1")

@@ -21,7 +21,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def default_plan() -> Iterator[None]:
     """For tests of equal bits: on a busy machine two trainings might measure two plans, whose last bits differ."""
-    from sightline.training import plans, trials
+    from sightline.training.planning import plans, trials
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trials, "CLEARLY", 0.0)

@@ -13,9 +13,9 @@ _HOMES = {
     "Regressor": "classifier",
     "open_dataset": "data",
     "resume": "training.train",
-    "resume_tune": "training.tune",
+    "resume_tune": "training.tuning.tune",
     "train": "training.train",
-    "tune": "training.tune",
+    "tune": "training.tuning.tune",
 }
 __all__ = ["__version__", *_HOMES]
 

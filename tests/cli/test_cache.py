@@ -11,7 +11,7 @@ from PIL import Image
 
 from sightline.data.packs import packing
 from sightline.data.storage.store import FolderStore
-from sightline.training.plan import Plan
+from sightline.training.planning.plan import Plan
 
 from .conftest import Sightline
 
@@ -35,7 +35,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.setattr(packing, "MIN_FILES", 1)
     plan = Plan("float32", True, 1, step_s=1.0, batch_s=1.0)
-    monkeypatch.setattr("sightline.training.trials.measure", lambda *arguments: plan)
+    monkeypatch.setattr("sightline.training.planning.trials.measure", lambda *arguments: plan)
     return tmp_path / "xdg" / "sightline"
 
 

@@ -94,10 +94,10 @@ def assert_same_weights(one: Path, other: Path) -> None:
 def one_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from sightline.training.plan import Plan
+    from sightline.training.planning.plan import Plan
 
     plan = Plan("float32", True, torch.get_num_threads(), step_s=0.01, batch_s=0.01)
-    monkeypatch.setattr("sightline.training.trials.measure", lambda *arguments: plan)
+    monkeypatch.setattr("sightline.training.planning.trials.measure", lambda *arguments: plan)
 
 
 @pytest.mark.parametrize(

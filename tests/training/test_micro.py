@@ -25,15 +25,16 @@ from sightline.data.preprocess import Preprocessing
 from sightline.engines.memory import is_out_of_memory
 from sightline.errors import TrainingError
 from sightline.run import UNFINISHED, sha256
-from sightline.training import loop, objectives, trials
+from sightline.training import loop, objectives
 from sightline.training.micro import Cut, Cuts, Gradients, parts
 from sightline.training.optimise import LossOf
 from sightline.training.options import Options
-from sightline.training.plan import Plan
+from sightline.training.planning import trials
+from sightline.training.planning.plan import Plan
+from sightline.training.planning.trials import Trial
 from sightline.training.recipe import Recipe
-from sightline.training.state import State
+from sightline.training.resuming.state import State
 from sightline.training.train import resume, train
-from sightline.training.trials import Trial
 
 from .test_train import Lines, bars
 

@@ -17,11 +17,13 @@ from PIL import Image
 from sightline.classifier import from_arrays
 from sightline.errors import ConfigError, TrainingError
 from sightline.run import sha256
-from sightline.training import features, plans, repeatable, trials
+from sightline.training import repeatable
 from sightline.training.options import Options
-from sightline.training.plan import Plan
+from sightline.training.planning import plans, trials
+from sightline.training.planning.plan import Plan
 from sightline.training.repeatable import WORKSPACE, same_bits
 from sightline.training.train import train
+from sightline.training.transfer import features
 
 from .test_train import Lines, bars
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from sightline.data.packs.cache import Cache
-    from sightline.training import plans
+    from sightline.training.planning import plans
 
     cache = Cache.default(lambda text: print(text, file=sys.stderr))
     if args.clear is None:

@@ -43,7 +43,7 @@ def _clear_previous(run_folder: "Path", pictures: "Path") -> None:
 
     from sightline.errors import RunError
     from sightline.run import Run
-    from sightline.training.unfinished import reopen
+    from sightline.training.resuming.unfinished import reopen
 
     made_of = None
     with suppress(RunError):  # not there, or not ours

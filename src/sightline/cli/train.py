@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any  # Any: recipe fields of several types
 
 if TYPE_CHECKING:
     from sightline.training.options import Options
-    from sightline.training.plan import Plan
+    from sightline.training.planning.plan import Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,9 +123,9 @@ def _in_processes(args: argparse.Namespace) -> int | None:
     from pathlib import Path
 
     from sightline.errors import ConfigError
-    from sightline.training.plans import num_cores
-    from sightline.training.processes import num_started
-    from sightline.training.unfinished import num_processes_of
+    from sightline.training.planning.plans import num_cores
+    from sightline.training.resuming.unfinished import num_processes_of
+    from sightline.training.together.processes import num_started
 
     if args.nproc is not None and not 1 <= args.nproc <= 1024:
         raise ConfigError(f"--nproc {args.nproc}: must lie between 1 and 1024")
@@ -138,7 +138,7 @@ def _in_processes(args: argparse.Namespace) -> int | None:
     wanted = num_processes_of(Path(args.resume)) if args.resume else args.nproc or 1
     if wanted == 1 or num_started() > 1:
         return None
-    from sightline.training.launch import launch
+    from sightline.training.together.launch import launch
 
     if wanted > num_cores():
         print(f"{wanted} processes share {num_cores()} cores: fewer may be faster", file=sys.stderr)

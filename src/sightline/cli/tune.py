@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sightline.cli.train import add_recipe_arguments
 
 if TYPE_CHECKING:
-    from sightline.training.tune import Tuned
+    from sightline.training.tuning.tune import Tuned
 
 NUM_SHOWN = 5
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from sightline.cli._terminal import Terminal
     from sightline.cli.train import check_resumes_alone, options_from, settings_from
     from sightline.errors import ConfigError
-    from sightline.training.tune import resume_tune, tune
+    from sightline.training.tuning.tune import resume_tune, tune
 
     if args.resume:
         check_resumes_alone(args, ("--resume",), "the search")
@@ -64,7 +64,7 @@ def _show(tuned: "Tuned") -> None:
     from rich.table import Table
 
     from sightline.cli._terminal import print_table
-    from sightline.training.search import described, written
+    from sightline.training.tuning.search import described, written
 
     whole = [trial for trial in tuned.trials if trial.state == "complete"]
     name = tuned.figure.replace("_", " ")

@@ -24,7 +24,7 @@ from sightline.run import Run, RunConfig, replacing, write_csv, write_json
 from sightline.training import prepare, writer
 from sightline.training.loop import Outcome
 from sightline.training.options import Options
-from sightline.training.plan import Plan
+from sightline.training.planning.plan import Plan
 from sightline.training.prepare import Table
 from sightline.training.progress import Progress
 from sightline.training.recipe import SMALL_SIDE

@@ -19,19 +19,19 @@ from sightline.engines.torch import TorchEngine, flushing_denormals
 from sightline.errors import TrainingError
 from sightline.metrics import MAIN
 from sightline.report import Epoch
-from sightline.training.checkpoint import Checkpoints, NoCheckpoints, Snapshot
-from sightline.training.interrupt import between_steps
 from sightline.training.micro import Cuts, Gradients
 from sightline.training.objectives import Logits, Objective
 from sightline.training.optimise import LossOf, rate_factor
-from sightline.training.plan import Plan
+from sightline.training.planning.plan import Plan
 from sightline.training.prepare import Selection
-from sightline.training.processes import ALONE, Processes
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
+from sightline.training.resuming.checkpoint import Checkpoints, NoCheckpoints, Snapshot
+from sightline.training.resuming.interrupt import between_steps
+from sightline.training.resuming.state import Position, State
 from sightline.training.safe import Answer
 from sightline.training.schedule import Schedule
-from sightline.training.state import Position, State
+from sightline.training.together.processes import ALONE, Processes
 from sightline.training.waiting import Waiting
 
 MAX_LINES = 20  # epochs that are told of; metrics.jsonl has them all

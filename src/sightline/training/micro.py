@@ -18,9 +18,9 @@ from sightline.engines.memory import unless_too_large
 from sightline.errors import TrainingError
 from sightline.models import Network
 from sightline.training.optimise import LossOf
-from sightline.training.processes import ALONE, Processes
 from sightline.training.progress import Progress, Silent
-from sightline.training.state import State
+from sightline.training.resuming.state import State
+from sightline.training.together.processes import ALONE, Processes
 
 
 @dataclass(frozen=True)

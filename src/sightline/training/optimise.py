@@ -17,9 +17,9 @@ from sightline.data.preprocess import Preprocessing
 from sightline.engines.torch import Normaliser
 from sightline.models import Network
 from sightline.training.objectives import Mixed, Objective
-from sightline.training.plan import Plan
-from sightline.training.processes import ALONE, Processes
+from sightline.training.planning.plan import Plan
 from sightline.training.recipe import Recipe
+from sightline.training.together.processes import ALONE, Processes
 
 BETAS = (0.9, 0.999)  # of Adam, its authors' values
 

@@ -12,15 +12,16 @@ from sightline import __version__
 from sightline.data.batches import Batches
 from sightline.engines.torch import default_device, flushing_denormals
 from sightline.models import Network
-from sightline.training import plans, trials, writer
+from sightline.training import writer
 from sightline.training.micro import Cut, Cuts
 from sightline.training.objectives import Objective
 from sightline.training.options import Options
-from sightline.training.plan import Plan, named
+from sightline.training.planning import plans, trials
+from sightline.training.planning.plan import Plan, named
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
+from sightline.training.resuming.unfinished import Unfinished
 from sightline.training.schedule import MIN_STEPS, Budget, Correction, Schedule
-from sightline.training.unfinished import Unfinished
 
 
 def settled_plan(

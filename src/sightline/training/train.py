@@ -23,15 +23,17 @@ from sightline.data.reading.scan import Survey, survey
 from sightline.data.tasks import Labels
 from sightline.errors import ConfigError, RunError, WeightsError
 from sightline.run import CONFIG, UNFINISHED, Run
-from sightline.training import prepare, same, unfinished
+from sightline.training import prepare
 from sightline.training.options import Options, Request
-from sightline.training.plan import Plan
-from sightline.training.plans import num_cores
-from sightline.training.processes import Processes, joined, num_local, num_started
+from sightline.training.planning.plan import Plan
+from sightline.training.planning.plans import num_cores
 from sightline.training.progress import Progress, Silent
 from sightline.training.repeatable import same_bits
 from sightline.training.resolve import check
-from sightline.training.unfinished import Unfinished
+from sightline.training.resuming import unfinished
+from sightline.training.resuming.unfinished import Unfinished
+from sightline.training.together import same
+from sightline.training.together.processes import Processes, joined, num_local, num_started
 
 if TYPE_CHECKING:
     from sightline.data.batches import Batches
@@ -137,7 +139,8 @@ def _train(
 
     # From here on torch is needed; what went wrong before, went wrong quickly.
     from sightline.metrics import MAIN
-    from sightline.training import finish, synchronised, writer
+    from sightline.training import finish, writer
+    from sightline.training.together import synchronised
 
     is_first = processes.rank == 0
     network, what, origin = network_for(dict(settings), look, table, options, progress)
@@ -217,8 +220,10 @@ def _fit(
     import torch
 
     from sightline.engines.torch import TorchEngine, default_device
-    from sightline.training import finish, loop, objectives, settle, synchronised, transfer
-    from sightline.training.checkpoint import Checkpoints, NoCheckpoints
+    from sightline.training import finish, loop, objectives, settle
+    from sightline.training.resuming.checkpoint import Checkpoints, NoCheckpoints
+    from sightline.training.together import synchronised
+    from sightline.training.transfer import head
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
     batches = batches_of(what, table, options, (processes.rank, processes.size))
@@ -243,7 +248,7 @@ def _fit(
         if checkpoints.exist:
             return nan, work.settled["stages"]
         cache, hashes = Cache.default(progress.say) if options.cache else None, table.records["hash"]
-        fitted = transfer.fit_head(engine, batches, objective, progress, hashes, cache)
+        fitted = head.fit_head(engine, batches, objective, progress, hashes, cache)
         work.settle(features=fitted.features, stages=fitted.stages)
         return fitted.loss, fitted.stages
 

@@ -1,0 +1,153 @@
+"""A frozen network's features of pictures. Comes in: an engine, batches; goes out: features, and what computed them.
+
+What was computed before for the very same pixels is read from the cache. Torch begins the rest; where much is left
+OpenVINO is tried, if it is installed, and whichever will be done sooner computes all of it. Must not know labels or
+heads.
+"""
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sightline.data.batches import Batch, Batches
+from sightline.data.packs.cache import Cache
+from sightline.data.packs.packing import MIN_FILES, decoding
+from sightline.data.preprocess import Pixels
+from sightline.engines.openvino import AGREEMENT, ConversionError, OpenVINOEngine, is_installed, version
+from sightline.engines.torch import TorchEngine
+from sightline.training import writer
+from sightline.training.progress import Progress
+from sightline.training.transfer.known_features import KnownFeatures
+
+# OpenVINO is tried where torch would need so much longer: importing and converting takes 2 to 5 s on two cores.
+WORTH_TRYING_S = 10.0
+OPENVINO, TORCH = "OpenVINO", "torch"
+NUM_TIMED = 3  # batches; one before them is for warming up
+
+Floats = NDArray[np.float32]
+Engine = TorchEngine | OpenVINOEngine
+
+
+@dataclass(frozen=True)
+class Computed:
+    """features (N, D) in the order of the rows, and a sentence of what computed them."""
+
+    features: Floats
+    sentence: str
+
+
+def compute(
+    engine: TorchEngine, batches: Batches, hashes: NDArray[np.void], cache: Cache | None, progress: Progress
+) -> Computed:
+    """The features of the unaugmented pictures in `batches`, in their order.
+
+    `hashes` (all rows of the data set,) of their pixels. What is known is read; one engine computes the rest.
+    """
+    if cache is None or len(batches.rows) < MIN_FILES:
+        features, _, sentence = _compute(engine, batches, progress)
+        return Computed(features, sentence)
+    wanted = [hashes[row].tobytes() for row in batches.rows.tolist()]
+    facts, source = _facts(engine), batches.dataset.source or batches.dataset.location
+    engines = (TORCH,) if torch.are_deterministic_algorithms_enabled() else (OPENVINO, TORCH)
+    files = {name: KnownFeatures(cache, source, facts | {"engine": name}) for name in engines}
+    known, sentences = dict[bytes, Floats](), list[str]()
+    for name, file in files.items():
+        found = file.of([h for h in wanted if h not in known])
+        if found:
+            known |= found
+            sentences.append(f"{sum(h in found for h in wanted):,} pictures computed before, by {name}")
+    is_new = np.array([h not in known for h in wanted])
+    if is_new.any():
+        features, name, sentence = _compute(engine, replace(batches, rows=batches.rows[is_new]), progress)
+        new = dict(zip((h for h, new in zip(wanted, is_new, strict=True) if new), features, strict=True))
+        files[name].keep(new)
+        known |= new
+        sentences.append(sentence)
+    return Computed(np.stack([known[h] for h in wanted]), "; ".join(sentences))
+
+
+def _facts(engine: TorchEngine) -> dict[str, object]:
+    """All that features depend on besides pixels and the engine; the head is no part of it."""
+    network, config = engine.network, engine.config
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.body.state_dict().items()):
+        if not name.startswith(f"{network.head_name}."):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return {
+        "network": network.architecture, "options": dict(network.options), "weights": digest.hexdigest(),
+        "stages": network.read_channels, "preprocessing": asdict(config.preprocessing), "view": "plain",
+        "decoding": decoding(), "batch": config.batch_size, "threads": config.num_threads,
+        "channels_last": config.channels_last, "device": engine.device.type, "machine": writer.machine(),
+        "openvino": version() if is_installed() else None,
+    } | ({"deterministic": True} if torch.are_deterministic_algorithms_enabled() else {})  # fmt: skip
+
+
+def _compute(engine: TorchEngine, batches: Batches, progress: Progress) -> tuple[Floats, str, str]:
+    """Features, the engine that computed them, and a sentence about that."""
+    batches = replace(batches, augmentations=(), batch_size=engine.batch_size)
+    total = -(-len(batches.rows) // batches.batch_size)
+    chosen, why = _choose(engine, batches, total)
+    name = TORCH if chosen is engine else OPENVINO
+    began, found = time.perf_counter(), list[Floats]()
+    for batch in progress.track(batches.in_order(0), total, "features"):
+        found.append(_features(chosen, _pixels(batch)))
+    rate = len(batches.rows) / (time.perf_counter() - began)
+    features = np.concatenate(found)
+    return features, name, f"{len(features):,} pictures by {name}, {rate:,.0f} a second{why}"
+
+
+def _choose(engine: TorchEngine, batches: Batches, total: int) -> tuple[Engine, str]:
+    """The engine that will be done sooner, and why: the end of a sentence, empty where there was no choice."""
+    if torch.are_deterministic_algorithms_enabled():  # the choice would be the clock's
+        return engine, ""
+    if engine.device.type != "cpu" or total <= NUM_TIMED + 1 or not is_installed():
+        return engine, ""
+    sample = [_pixels(batch) for batch in islice(batches.in_order(0), NUM_TIMED + 1)]
+    torch_s, reference = _timed(engine, sample)
+    if torch_s * total < WORTH_TRYING_S:
+        return engine, ""
+    try:
+        other = OpenVINOEngine.build(
+            engine.network, batches.preprocessing, engine.batch_size, engine.config.num_threads
+        )
+        openvino_s, found = _timed(other, sample)
+    except ConversionError as error:
+        return engine, f"; OpenVINO cannot take this network ({error})"
+    apart = float(np.abs(found - reference).max() / max(float(reference.std()), 1e-12))
+    if not apart <= AGREEMENT:
+        return engine, f"; OpenVINO's are {apart:.1g} standard deviations from torch's and are not used"
+    ratio = torch_s / openvino_s
+    if ratio <= 1:
+        return engine, f"; OpenVINO would take {1 / ratio:.1f} times as long"
+    return (
+        other,
+        f", {ratio:.1f} times as fast as torch on the first batches; within {apart:.0e} standard deviations of it",
+    )
+
+
+def _timed(engine: Engine, sample: list[Pixels]) -> tuple[float, Floats]:
+    """Seconds a batch, the least of all but the first; features of all.
+
+    On a busy machine the median of three told 9 times where whole trainings had 1.3 to 2.5.
+    """
+    seconds, found = list[float](), list[Floats]()
+    for pixels in sample:
+        began = time.perf_counter()
+        found.append(_features(engine, pixels))
+        seconds.append(time.perf_counter() - began)
+    return min(seconds[1:]), np.concatenate(found)
+
+
+def _features(engine: Engine, pixels: Pixels) -> Floats:
+    return engine.logits_and_features(pixels)[1]
+
+
+def _pixels(batch: Batch) -> Pixels:
+    """(N, C, H, W) -> (N, H, W, C), in numpy."""
+    return np.asarray(batch.images.permute(0, 2, 3, 1).numpy())

@@ -1,0 +1,130 @@
+"""Fitting a new head on a frozen, pretrained network. Comes in: a Network; goes out: the same, its head fitted.
+
+Features of every training picture are computed once, and the head is a regularised linear model on them, solved by the
+task's objective. What it reads, the features of the last stage or those of all stages, and how strongly it is
+regularised are chosen by cross-validation on the training pictures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sightline.data.batches import Batches
+from sightline.data.packs.cache import Cache
+from sightline.engines.torch import TorchEngine
+from sightline.models import Network
+from sightline.training.objectives import Objective
+from sightline.training.progress import Progress
+from sightline.training.transfer import features
+
+NUM_FOLDS = 5
+MAX_CROSS_VALIDATED = 5_000  # pictures; more would choose no better
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a head was fitted to, for those that have not fitted it: its loss on the pictures that train, without the
+    penalty, the stages that it reads and their channels, and a sentence of what computed the features."""
+
+    loss: float
+    stages: dict[str, int]
+    features: str
+
+
+def fit_head(
+    engine: TorchEngine,
+    batches: Batches,
+    objective: Objective,
+    progress: Progress,
+    hashes: NDArray[np.void],
+    cache: Cache | None,
+) -> Fitted:
+    """Fit the linear head of the engine's network, in place, on its features of the unaugmented pictures.
+
+    `hashes`: of the pixels of each row of the data set, by which features are kept in the cache.
+    """
+    network = engine.network
+    channels = network.readable_stages()
+    network.read_stages(channels)
+    computed = features.compute(engine, batches, hashes, cache, progress)
+    progress.say(f"Features: {computed.sentence}")
+    x, y = torch.from_numpy(computed.features), torch.from_numpy(batches.dataset.labels[batches.rows])
+    widths = [x.shape[1] - 2 * sum(channels.values()), *(2 * c for c in channels.values())]
+    last, *rest = [_Choice.of(x, widths[:n], y, objective) for n in ([1, len(widths)] if channels else [1])]
+    best = min([last, *rest], key=lambda choice: choice.loss)
+    if best is last:
+        network.read_stages({})
+    loss = best.fit(network, y, objective)
+    progress.say(
+        f"Head: fitted on the features of {len(y):,} pictures, penalty {best.penalty:g} by cross-validation; "
+        + _told(last, rest, best, len(channels))
+    )
+    return Fitted(loss, network.read_channels, computed.sentence)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What a head may read, `scaled` (N, D) = (features - mean) * scale; its best penalty, with the loss held out."""
+
+    scaled: Tensor
+    mean: Tensor
+    scale: Tensor
+    rotation: Tensor | None  # (D, N) from the basis that it is solved in
+    penalty: float
+    loss: float
+
+    @staticmethod
+    def of(x: Tensor, widths: Sequence[int], y: Tensor, objective: Objective) -> "_Choice":
+        """The first columns of `x`, in blocks that weigh the same however wide they are."""
+        x = x[:, : sum(widths)]
+        mean, std = x.mean(0), x.std(0)
+        floors = torch.cat([block.std().expand(block.shape[1]) for block in torch.split(x, list(widths), 1)])
+        share = torch.cat([torch.full((width,), (widths[0] / width / len(widths)) ** 0.5) for width in widths])
+        scale = share / std.clamp_min(1e-3 * floors + 1e-12)
+        scaled, rotation = (x - mean) * scale, None
+        if x.shape[0] < x.shape[1]:  # the same solution in the space that the pictures span
+            rotation, spanned = torch.linalg.qr(scaled.T)
+            scaled = spanned.T.contiguous()
+        penalty, loss = _choose_penalty(scaled, y, objective)
+        return _Choice(scaled, mean, scale, rotation, penalty, loss)
+
+    def fit(self, network: Network, y: Tensor, objective: Objective) -> float:
+        """Put the solution into the network's head; the loss."""
+        w, b = objective.solve(self.scaled, y, (self.penalty,))[0]
+        loss = float(objective.loss(self.scaled @ w.T + b, y))
+        if self.rotation is not None:
+            w = w @ self.rotation.T
+        w = w * self.scale
+        head = network.head
+        with torch.no_grad():
+            num_own = head.weight.shape[1]
+            head.weight.copy_(w[:, :num_own])
+            assert head.bias is not None
+            head.bias.copy_(b - w @ self.mean)
+            if network.stage_head is not None:
+                network.stage_head.weight.copy_(w[:, num_own:])
+        return loss
+
+
+def _choose_penalty(x: Tensor, y: Tensor, objective: Objective) -> tuple[float, float]:
+    """The penalty with the least cross-validated loss, and that loss a picture."""
+    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))[:MAX_CROSS_VALIDATED]
+    losses = np.zeros(len(objective.PENALTIES))
+    for held_out in order.chunk(min(NUM_FOLDS, len(order))):
+        rest = order[~torch.isin(order, held_out)]
+        for i, (w, b) in enumerate(objective.solve(x[rest], y[rest], objective.PENALTIES)):
+            losses[i] += objective.held_out(x[held_out] @ w.T + b, y[held_out])
+    best = int(losses.argmin())
+    return objective.PENALTIES[best], float(losses[best]) / len(order)
+
+
+def _told(last: _Choice, rest: list[_Choice], best: _Choice, num_stages: int) -> str:
+    """What was chosen, and by which figures."""
+    if not rest:
+        return "it reads the last stage"
+    chosen = "the last stage alone" if best is last else f"all {num_stages} stages"
+    return f"it reads {chosen} (loss held out: the last {last.loss:.3f}, all {rest[0].loss:.3f})"

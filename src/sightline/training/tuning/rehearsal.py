@@ -1,0 +1,127 @@
+"""What all trials of a search share. Comes in: a search and its data; goes out: a Rehearsal, which trains by settings.
+
+The pictures are read once, and those that test not at all; the plan is measured once. A trial is a training as `train`
+does it, less test and report. Must not know how settings are proposed, or Optuna.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any  # Any: recipe fields of several types
+
+from sightline.data.dataset import Dataset
+from sightline.data.packs.cache import Cache
+from sightline.data.reading.scan import Survey, survey
+from sightline.errors import DataError
+from sightline.metrics import MAIN
+from sightline.training import prepare, train
+from sightline.training.options import Options
+from sightline.training.progress import Progress, Silent
+from sightline.training.tuning.search import Search
+from sightline.training.tuning.space import Space, space_of
+
+if TYPE_CHECKING:
+    from sightline.data.batches import Batches
+    from sightline.models import Network
+    from sightline.report import Epoch
+    from sightline.training.loop import Outcome
+    from sightline.training.objectives import Objective
+    from sightline.training.planning.plan import Plan
+    from sightline.training.prepare import Selection, Table
+    from sightline.training.resolve import Resolved
+
+
+@dataclass
+class Rehearsal:
+    """The pictures, read once and without those that test, and what is searched."""
+
+    begun: Search
+    look: Survey
+    table: Table
+    space: Space
+    what: Resolved
+    selection: Selection
+    options: Options
+    cache: Cache | None
+
+    @property
+    def figure(self) -> str:
+        """What the task's is called."""
+        return MAIN[self.table.dataset.task]
+
+    def train(self, settings: Mapping[str, Any], log: Callable[[Epoch], None], progress: Progress) -> Outcome:
+        """As `train` does it, up to the trained network: only what came of it is kept."""
+        import torch
+
+        from sightline.engines.torch import TorchEngine, default_device
+        from sightline.training import finish, loop
+        from sightline.training.resuming.checkpoint import NoCheckpoints
+        from sightline.training.schedule import Schedule
+        from sightline.training.transfer import head
+
+        network, what, batches, objective, plan = self._begun(settings)
+        torch.set_num_threads(plan.num_threads)
+        answering = finish.run_config(network, self.table, what.preprocessing, plan)
+        engine, recipe = TorchEngine.build(network, answering, default_device()), what.recipe
+        with_head, head_loss = recipe.weights is not None and network.has_linear_head, math.nan
+        if with_head:
+            hashes = self.table.records["hash"]
+            fitted = head.fit_head(engine, batches, objective, Silent(), hashes, self.cache)
+            head_loss = fitted.loss
+        return loop.fit(
+            engine, batches, self.selection, recipe, objective, plan, Schedule(recipe.epochs * len(batches)), progress,
+            log, NoCheckpoints(), with_head, head_loss,
+        )  # fmt: skip
+
+    def estimated_s(self) -> float:
+        """What a whole trial of the default settings will take, by the steps that the plan has timed."""
+        _, what, batches, _, plan = self._begun({})
+        answer_s = plan.step_s / batches.batch_size / 2.5  # a forward pass is about a third of a step
+        epoch_s = len(batches) * (plan.step_s + plan.batch_s) + len(self.selection.labels) * answer_s
+        return what.recipe.epochs * epoch_s
+
+    def _begun(self, settings: Mapping[str, Any]) -> tuple[Network, Resolved, Batches, Objective, Plan]:
+        """Ready for the first step. The plan is measured once for each size of a batch, and kept, so that trials
+        differ by their settings and nothing else."""
+        from sightline.training import objectives, settle
+
+        asked = self.begun.wanted.request
+        wanted = {**asked.settings, **settings}
+        network, what, _ = train.network_for(wanted, self.look, self.table, self.options, Silent())
+        recipe, batches = what.recipe, train.batches_of(what, self.table, self.options)
+        objective = objectives.build(self.table.dataset.labels[batches.rows], network.num_classes, recipe)
+        plan = self.begun.plan(recipe.batch_size)
+        if plan is None:
+            plan = settle.plan_for(network, batches, recipe, objective, asked.options)
+            self.begun.keep_plan(recipe.batch_size, plan)
+        return network, what, batches, objective, plan
+
+
+def rehearsal_of(begun: Search, data: str | Path | Dataset, progress: Progress) -> Rehearsal:
+    """Open, split, leave out what tests, decode; settle what is searched, and say it."""
+    request = begun.wanted.request
+    options, settings = replace(request.options, minutes=None), dict(request.settings)
+    cache = Cache.default(progress.say) if options.cache else None
+    table = prepare.open_table(data, options.fold, options.exclude, progress)
+    if not len(table.parts.rows("val")):
+        raise DataError(
+            f"{table.dataset.location}: the val split is empty, so nothing tells which settings are better; "
+            "add pictures, or a val split of your own"
+        )
+    look = survey(table.dataset, table.parts.rows("train"), cache)
+
+    from sightline.training import writer
+
+    network, what, _ = train.network_for(settings, look, table, options, progress)
+    space = space_of(what.recipe, table.dataset.task, begun.wanted.fields, settings)
+    progress.say(f"Searched: {space.sentence()}")
+    writer.check_space(begun.path, network, len(table.dataset))
+    read = prepare.without_test(table)
+    read = prepare.decode(read, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
+    writer.keep_split(begun.path, read.dataset, read.parts, read.records)
+    table = prepare.numbered_as(table, read)
+    selection = prepare.selection_of(table, what.preprocessing)
+    return Rehearsal(begun, look, table, space, what, selection, options, cache)
