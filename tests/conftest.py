@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,25 @@ def default_plan() -> Iterator[None]:
         patch.setattr(plans, "recalled", lambda facts: None)
         patch.setattr(plans, "remember", lambda facts, plan: None)
         yield
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """As the processes have that are killed: the number of threads changes the last bits."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """A process started in the background inherits a SIGINT that is ignored; on a terminal it is not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

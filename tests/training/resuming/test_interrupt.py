@@ -3,19 +3,12 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from sightline.training.resuming.interrupt import TERMINATED, between_steps
 
-
-@pytest.fixture(autouse=True)
-def listening() -> Iterator[None]:
-    """A process started in the background inherits a SIGINT that is ignored; on a terminal it is not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("listening")
 
 
 @pytest.mark.parametrize(

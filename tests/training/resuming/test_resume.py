@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ from sightline.training.resuming.unfinished import begin, begin_or_reopen, reope
 
 from ..test_train import Lines, bars
 
-pytestmark = pytest.mark.usefixtures("default_plan")
+pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
 # Dropout draws from torch's generator, Adam counts its steps, flips wait for their test, the best epoch is kept: all of
 # it has to be the same again.
 SETTINGS = {
@@ -39,15 +39,6 @@ SETTINGS = {
 
 class Died(Exception):
     """An error that nothing mends."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As the processes have that are killed: the number of threads changes the last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

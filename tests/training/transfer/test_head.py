@@ -96,12 +96,11 @@ def test_a_run_with_stages_can_be_started_from(on_grounds: tuple[Run, Lines], tm
     assert json.loads((run.path / "metrics.json").read_text())["accuracy"] > 0.9
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_fine_tuning_with_stages_goes_on_to_the_same_bits(
     first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their weights are trained too; after a kill the head is not fitted again."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     settings, data = {"weights": first, "epochs": 2}, from_arrays(*grounds(300))
     undisturbed = train.train(data, settings, Options(out=tmp_path / "whole", checkpoint_s=0))
     assert undisturbed.config.stages
@@ -111,7 +110,6 @@ def test_fine_tuning_with_stages_goes_on_to_the_same_bits(
         with pytest.raises(StopIteration):
             train.train(data, settings, Options(out=tmp_path / "killed", checkpoint_s=0))
     run = train.resume(tmp_path / "killed", data)
-    torch.set_num_threads(threads)
     assert run.config.weights_sha256 == undisturbed.config.weights_sha256
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,18 +31,9 @@ from sightline.training.tuning.tune import Tuned
 
 from ..test_train import Lines, bars
 
-pytestmark = pytest.mark.usefixtures("default_plan")
+pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
 SETTINGS = {"epochs": 2, "batch_size": 16, "model.width": 8, "augment": ["pad_crop"], "augment_if_safe": []}
 FIELDS = ("learning_rate", "weight_decay")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As the processes have that are killed: the number of threads changes the last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +280,7 @@ def test_a_search_that_was_killed_goes_on_to_the_same(
     assert tree(out) == before, "a finished search was changed"
 
 
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_says_how_to_go_on(
     pictures: Path, undisturbed: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
