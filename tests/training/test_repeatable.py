@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from sightline.classifier import from_arrays
 from sightline.errors import ConfigError, TrainingError
@@ -25,7 +24,7 @@ from sightline.training.repeatable import WORKSPACE, same_bits
 from sightline.training.train import train
 from sightline.training.transfer import features
 
-from .test_train import Lines, bars
+from .test_train import Lines, bars, bars_in
 
 SCRATCH = [
     "--epochs", "2", "--set", "batch_size=16", "--set", "model.width=8", "--set", "model.norm=batch",
@@ -43,11 +42,7 @@ def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures") / "bars"
-    for i, (picture, label) in enumerate(zip(*bars(240), strict=True)):
-        (folder / label).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(folder / label / f"{i:03}.png")
-    return folder
+    return bars_in(tmp_path_factory.mktemp("pictures") / "bars", 240)
 
 
 def trained(pictures: Path, out: Path, *words: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from sightline import Classifier
@@ -33,6 +34,14 @@ def bars(num: int, seed: int = 0, side: int = 28) -> tuple[np.ndarray, list[str]
             picture[:, at : at + 2] = 250
         labels.append("lying" if i % 2 else "standing")
     return pictures, labels
+
+
+def bars_in(folder: Path, num: int) -> Path:
+    """The same as a folder of PNG files; goes out: the folder."""
+    for i, (picture, label) in enumerate(zip(*bars(num), strict=True)):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / label / f"{i:03}.png")
+    return folder
 
 
 class Lines(Silent):

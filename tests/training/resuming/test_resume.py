@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
 from sightline import resume
@@ -26,7 +25,7 @@ from sightline.training.resuming import checkpoint
 from sightline.training.resuming.checkpoint import Checkpoints
 from sightline.training.resuming.unfinished import begin, begin_or_reopen, reopen
 
-from ..test_train import Lines, bars
+from ..test_train import Lines, bars, bars_in
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
 # Dropout draws from torch's generator, Adam counts its steps, flips wait for their test, the best epoch is kept: all of
@@ -43,11 +42,7 @@ class Died(Exception):
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures") / "bars"
-    for i, (picture, label) in enumerate(zip(*bars(160), strict=True)):
-        (folder / label).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(folder / label / f"{i:03}.png")
-    return folder
+    return bars_in(tmp_path_factory.mktemp("pictures") / "bars", 160)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from PIL import Image
 
 from sightline.run import UNFINISHED, sha256
 
-from ..test_train import bars
+from ..test_train import bars_in
 
 TRAIN = [
     "--epochs", "3", "--plan", "off", "--set", "batch_size=16", "--set", "model.width=8", "--set", "model.dense=0",
@@ -71,7 +71,7 @@ def hosts(tmp_path: Path) -> Iterator[list[Host]]:
     except (OSError, subprocess.CalledProcessError) as error:
         remove(found)
         pytest.skip(f"network namespaces need Linux, root and iproute2 ({error})")
-    write_pictures(folders[0] / "pictures")
+    bars_in(folders[0] / "pictures", 161)
     shutil.copytree(folders[0], folders[1])
     (folders[1] / "pictures").rename(folders[1] / "copied")
     yield found
@@ -87,12 +87,6 @@ def remove(hosts: list[Host]) -> None:
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             host.kill()
             ip("netns", "delete", host.name)
-
-
-def write_pictures(folder: Path) -> None:
-    for i, (picture, label) in enumerate(zip(*bars(161), strict=True)):
-        (folder / label).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(folder / label / f"{i:03}.png")
 
 
 def start(
@@ -136,7 +130,7 @@ def weights(host: Host) -> str:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The weights that two processes of one machine come to."""
     place = tmp_path_factory.mktemp("alone")
-    write_pictures(place / "pictures")
+    bars_in(place / "pictures", 161)
     for name, words in (("short", TRAIN), ("long", LONG)):
         command = [sys.executable, "-m", "sightline", "train", str(place / "pictures"), *words, "--nproc", "2"]
         env = os.environ | {"OMP_NUM_THREADS": "1"}

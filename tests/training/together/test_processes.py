@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 
 from sightline.errors import ConfigError
@@ -25,7 +24,7 @@ from sightline.training.options import Options
 from sightline.training.recipe import Recipe
 from sightline.training.together.launch import _killed
 
-from ..test_train import bars
+from ..test_train import bars_in
 
 # Odd batches of odd sets, weighed by class, augmented: all that may be divided wrongly.
 EXACT = [
@@ -43,11 +42,7 @@ LIMIT_S = 120
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures") / "bars"
-    for i, (picture, label) in enumerate(zip(*bars(161), strict=True)):
-        (folder / label).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(folder / label / f"{i:03}.png")
-    return folder
+    return bars_in(tmp_path_factory.mktemp("pictures") / "bars", 161)
 
 
 def started(*words: str, code: int = 0) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from sightline import models
@@ -15,7 +14,7 @@ from sightline.errors import ConfigError
 from sightline.training.recipe import Recipe
 from sightline.training.together import synchronised
 
-from ..test_train import bars
+from ..test_train import bars_in
 
 
 @pytest.mark.parametrize(
@@ -60,13 +59,6 @@ def test_on_processors_only_one_process_may_ask_for_it(monkeypatch: pytest.Monke
     synchronised.check(wanted, 2)
 
 
-def made(folder: Path) -> Path:
-    for i, (picture, label) in enumerate(zip(*bars(160), strict=True)):
-        (folder / label).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(folder / label / f"{i:03}.png")
-    return folder
-
-
 def trained(pictures: Path, out: Path, *words: str, code: int = 0) -> str:
     settings = ["--epochs", "2", "--plan", "off", "--set", "batch_size=16", "--set", "sync_batchnorm=true"]
     line = [sys.executable, "-m", "sightline", "train", str(pictures), *settings, "--out", str(out), *words]
@@ -77,7 +69,7 @@ def trained(pictures: Path, out: Path, *words: str, code: int = 0) -> str:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_the_command_refuses_it_once_and_leaves_nothing(tmp_path: Path) -> None:
-    said = trained(made(tmp_path / "bars"), tmp_path / "run", "--nproc", "2", code=4)
+    said = trained(bars_in(tmp_path / "bars", 160), tmp_path / "run", "--nproc", "2", code=4)
     assert said.count("sync_batchnorm = true with 2 processes") == 1 and "Traceback" not in said
     assert not (tmp_path / "run").exists()
 
@@ -86,7 +78,7 @@ def test_the_command_refuses_it_once_and_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="NCCL wants a GPU for each process")
 def test_two_gpus_learn_what_one_does(tmp_path: Path) -> None:
     """Statistics included: the losses would differ in the second place without."""
-    pictures = made(tmp_path / "bars")
+    pictures = bars_in(tmp_path / "bars", 160)
     trained(pictures, tmp_path / "one")
     trained(pictures, tmp_path / "two", "--nproc", "2")
     one, two = (

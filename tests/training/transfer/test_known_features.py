@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.torch import load_file
-from tests.training.test_train import FAST, Lines, bars
+from tests.training.test_train import FAST, Lines, bars_in
 
 from sightline.cli import main
 from sightline.data.packs.cache import Cache
@@ -24,11 +24,7 @@ NUM = 300
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data") / "bars"
-    for i, (picture, label) in enumerate(zip(*bars(NUM), strict=True)):
-        (root / label).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(root / label / f"{i:03}.png")
-    return root
+    return bars_in(tmp_path_factory.mktemp("data") / "bars", NUM)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from sightline import config, resume_tune, tune
 from sightline.classifier import from_arrays
@@ -29,7 +28,7 @@ from sightline.training.tuning.space import FIXED, RANGES, Space, space_of
 from sightline.training.tuning.trying import _all_of, _Clock
 from sightline.training.tuning.tune import Tuned
 
-from ..test_train import Lines, bars
+from ..test_train import Lines, bars, bars_in
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
 SETTINGS = {"epochs": 2, "batch_size": 16, "model.width": 8, "augment": ["pad_crop"], "augment_if_safe": []}
@@ -38,11 +37,7 @@ FIELDS = ("learning_rate", "weight_decay")
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures") / "bars"
-    for i, (picture, label) in enumerate(zip(*bars(160), strict=True)):
-        (folder / label).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(folder / label / f"{i:03}.png")
-    return folder
+    return bars_in(tmp_path_factory.mktemp("pictures") / "bars", 160)
 
 
 def in_folder(out: Path, **changes: object) -> Options:
