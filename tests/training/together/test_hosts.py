@@ -166,7 +166,7 @@ def test_a_host_with_other_pictures_is_told_what_differs(hosts: list[Host]) -> N
 
 def test_other_versions_and_other_words_are_refused(hosts: list[Host]) -> None:
     newer = (
-        "from sightline.training import meeting; import dataclasses; introduced = meeting._introduced; "
+        "from sightline.training.together import meeting; import dataclasses; introduced = meeting._introduced; "
         "meeting._introduced = lambda rank: dataclasses.replace(introduced(rank), torch='9.0')"
     )
     said = "".join(ended(start(hosts, *TRAIN, "--out", "run", codes=("", newer))))
