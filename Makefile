@@ -8,7 +8,7 @@ demo: .venv/demo
 	$(BIN)/sightline demo
 
 test: .venv/test lint types
-	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not gpu"
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -138,7 +138,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {name: sha256(place / name / "model.safetensors") for name in ("short", "long")}
 
 
-@pytest.mark.parametrize("c10d", [False, True], ids=["static", "c10d"])
+@pytest.mark.parametrize("c10d", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["static", "c10d"])
 def test_two_hosts_learn_what_two_processes_of_one_do(
     hosts: list[Host], undisturbed: dict[str, str], c10d: bool
 ) -> None:
