@@ -215,6 +215,11 @@ class Run:
         return document
 
 
+def is_finished(path: Path) -> bool:
+    """Whether a training was carried to its end there."""
+    return (path / CONFIG).is_file() and not (path / UNFINISHED).is_dir()
+
+
 def read_split(path: Path) -> list[dict[str, str]]:
     """The rows of a split.csv. Raises RunError where it is damaged."""
     try:

@@ -144,7 +144,7 @@ def cuts_of(work: Unfinished, settled: Mapping[str, Any], options: Options) -> C
 
 
 def _budget(seconds: float, batches: Batches, num_selection: int, num_test: int, chosen: Plan) -> Budget:
-    answer_s = chosen.step_s * batches.part[1] / batches.batch_size / 2.5  # a forward pass is about a third of a step
+    answer_s = chosen.answer_s(batches.batch_size) * batches.part[1]
     return Budget(seconds, len(batches), num_selection, num_test, answer_s, batches.part[1])
 
 

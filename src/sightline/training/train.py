@@ -22,7 +22,7 @@ from sightline.data.packs.cache import Cache
 from sightline.data.reading.scan import Survey, survey
 from sightline.data.tasks import Labels
 from sightline.errors import ConfigError, RunError, WeightsError
-from sightline.run import CONFIG, UNFINISHED, Run
+from sightline.run import Run, is_finished
 from sightline.training import prepare
 from sightline.training.options import Options, Request
 from sightline.training.planning.plan import Plan
@@ -65,7 +65,7 @@ def train(
         same.check_asked(processes, request)
         progress = progress if progress is not None and processes.rank == 0 else Silent()
         out = options.out
-        if processes.is_restarted and out and processes.first(lambda: _is_finished(out)):
+        if processes.is_restarted and out and processes.first(lambda: is_finished(out)):
             return processes.first(lambda: Run.open(out))  # killed after the last of it was written
         work = processes.first(lambda: begin(request, prepare.name_of(data)))
         with work if processes.rank == 0 else nullcontext(), same_bits(options.deterministic):
@@ -88,7 +88,7 @@ def resume(
     started, path = time.perf_counter(), Path(run)
     with joined() as processes:
         progress = progress if progress is not None and processes.rank == 0 else Silent()
-        if processes.first(lambda: _is_finished(path)):
+        if processes.first(lambda: is_finished(path)):
             progress.say(f"{path} is finished; there is nothing left to do")
             return processes.first(lambda: Run.open(path))
         work = processes.first(lambda: unfinished.reopen(path))
@@ -102,10 +102,6 @@ def resume(
             where = request.data or "" if data is None else data
             with same_bits(options.deterministic):
                 return _train(work, where, request.settings, options, progress, started, processes, finish)
-
-
-def _is_finished(path: Path) -> bool:
-    return (path / CONFIG).is_file() and not (path / UNFINISHED).is_dir()
 
 
 def _started_with(options: Options) -> Options:
@@ -153,7 +149,7 @@ def _train(
     same.check_data(processes, table)
     processes.first(lambda: writer.keep_split(folder, table.dataset, table.parts, table.records))
     with writer.MetricsLog(folder, options.tensorboard, MAIN[table.dataset.task]) if is_first else nullcontext() as log:
-        trained = _fit(work, network, what, table, options, progress, log, started, processes, not finish_now)
+        trained = _fit(work, network, what, table, options, cache, progress, log, started, processes, not finish_now)
 
     def finished() -> Run:
         run = finish.finish(folder, replace(trained, origin=origin), table, options, progress, started)
@@ -210,6 +206,7 @@ def _fit(
     what: Resolved,
     table: Table,
     options: Options,
+    cache: Cache | None,
     progress: Progress,
     log: MetricsLog | None,
     started: float,
@@ -247,8 +244,7 @@ def _fit(
     def fitted_head() -> tuple[float, dict[str, int]]:
         if checkpoints.exist:
             return nan, work.settled["stages"]
-        cache, hashes = Cache.default(progress.say) if options.cache else None, table.records["hash"]
-        fitted = head.fit_head(engine, batches, objective, progress, hashes, cache)
+        fitted = head.fit_head(engine, batches, objective, progress, table.records["hash"], cache)
         work.settle(features=fitted.features, stages=fitted.stages)
         return fitted.loss, fitted.stages
 
@@ -283,12 +279,11 @@ def _unlogged(record: Epoch) -> None:
 
 def _shared_sentence(network: Network, batches: Batches, same_statistics: bool) -> str:
     """How the batches are shared, and what each process has for itself."""
-    import torch
+    from sightline.training.micro import has_batch_norm
 
     size = batches.part[1]
     text = f"{size} processes: each batch of {batches.batch_size} is shared among them"
-    normalised = any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules())
-    if normalised and not same_statistics:
+    if has_batch_norm(network) and not same_statistics:
         text += "; batch normalisation is by each one's own share, and the statistics of the first are kept"
     return text
 

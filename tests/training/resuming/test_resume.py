@@ -25,6 +25,7 @@ from sightline.training.resuming import checkpoint
 from sightline.training.resuming.checkpoint import Checkpoints
 from sightline.training.resuming.unfinished import begin, begin_or_reopen, reopen
 
+from ..dying import DYING
 from ..test_train import Lines, bars, bars_in
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
@@ -74,22 +75,11 @@ def is_the_same(run: Path, other: Path) -> bool:
 # Killed
 
 # The place where it dies: a function, and which of its calls.
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-
-place, number, out, pictures, settings = sys.argv[1:]
-number, out, settings = int(number), Path(out), eval(settings)
-
-def dying(function):
-    calls = []
-    def call(*arguments, **named):
-        calls.append(1)
-        if len(calls) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **named)
-    return call
-
+KILLED = (
+    DYING
+    + """
+out, pictures, settings = words
+out, settings = Path(out), eval(settings)
 from sightline.training import prepare, train
 from sightline.training.options import Options
 if place == "open_table":
@@ -112,6 +102,7 @@ import torch
 torch.set_num_threads(1)
 train.train(pictures, settings, Options(out=out, checkpoint_s=0.0))
 """
+)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from sightline.training.tuning.space import FIXED, RANGES, Space, space_of
 from sightline.training.tuning.trying import _all_of, _Clock
 from sightline.training.tuning.tune import Tuned
 
+from ..dying import DYING
 from ..test_train import Lines, bars, bars_in
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
@@ -221,22 +222,10 @@ def diverging_from(monkeypatch: pytest.MonkeyPatch, calls: tuple[int, ...]) -> N
 
 # Killed
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-
-place, number, out, pictures, settings, fields = sys.argv[1:]
-number = int(number)
-
-def dying(function):
-    calls = []
-    def call(*arguments, **named):
-        calls.append(1)
-        if len(calls) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **named)
-    return call
-
+KILLED = (
+    DYING
+    + """
+out, pictures, settings, fields = words
 from sightline import Options, tune
 from sightline.training import finish, loop
 from sightline.training.tuning import search, trying
@@ -254,6 +243,7 @@ import torch
 torch.set_num_threads(1)
 tune(pictures, eval(settings), Options(out=Path(out), num_workers=0), 4, eval(fields))
 """
+)
 
 
 @pytest.mark.parametrize(("place", "number"), [("loss", 45), ("told", 2), ("asked", 3), ("report", 1)])

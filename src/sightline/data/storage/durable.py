@@ -28,6 +28,27 @@ def try_lock(file: IO[bytes]) -> bool:
     return True
 
 
+class Lock:
+    """A file that one process holds at a time, until it lets go or ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[bytes] | None = None
+
+    def take(self) -> bool:
+        """Whether it is now held; not where another process holds it."""
+        self._file = self.path.open("ab")
+        if not try_lock(self._file):
+            self.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
 def sync_folder(folder: Path) -> None:
     """Have the disk confirm a new name; a system that cannot open folders does so by itself."""
     with contextlib.suppress(OSError):

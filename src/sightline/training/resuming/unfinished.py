@@ -16,9 +16,9 @@ import os
 import shutil
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
-from sightline.data.storage.durable import sync_folder, try_lock
+from sightline.data.storage.durable import Lock, sync_folder
 from sightline.errors import ConfigError, RunError
 from sightline.run import CONFIG, FILES, UNFINISHED, write_json
 from sightline.training.options import Request
@@ -36,7 +36,7 @@ class Unfinished:
         """`made`: the folders that were made for it, taken away again if nothing comes of it; None: it goes on."""
         self.run_path, self.request, self._made = run_path, request, made
         self.folder = run_path / UNFINISHED
-        self._lock: IO[bytes] | None = None
+        self._lock = Lock(self.folder / "lock")
 
     @property
     def checkpoints_path(self) -> Path:
@@ -59,21 +59,19 @@ class Unfinished:
 
     def finish(self) -> None:
         """The run is complete: from here on there is nothing to go on with."""
-        self._unlock()
+        self._lock.release()
         done = self.run_path / DONE
         self.folder.rename(done)
         sync_folder(self.run_path)
         shutil.rmtree(done, ignore_errors=True)
 
     def __enter__(self) -> "Unfinished":
-        self._lock = (self.folder / "lock").open("ab")
-        if not try_lock(self._lock):
-            self._unlock()
+        if not self._lock.take():
             raise RunError(f"{self.run_path}: another process is training this run; wait for it, or end it")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._unlock()
+        self._lock.release()
         if error is None:
             return
         if isinstance(error, OSError) and error.filename is None:
@@ -100,11 +98,6 @@ class Unfinished:
             self.folder.rename(new)
         shutil.rmtree(new, ignore_errors=True)
         remove_empty(made)
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
 
 
 def begin(request: Request, data_name: str) -> Unfinished:
@@ -171,13 +164,18 @@ def _made(out: Path) -> tuple[Path, list[Path]]:
                 "name another folder with --out, or remove it"
             )
         raise RunError(f"{out} exists already; name another folder with --out, or remove it")
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    made = absent(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         remove_empty(made)
         raise RunError(f"{out} cannot be made: {error.strerror}; name another folder with --out") from error
     return out, made
+
+
+def absent(out: Path) -> list[Path]:
+    """The folders that have to be made for it, itself first."""
+    return [folder for folder in (out, *out.parents) if not folder.exists()]
 
 
 def claimed(runs: Path, name: str) -> tuple[Path, list[Path]]:

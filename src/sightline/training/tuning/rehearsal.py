@@ -79,8 +79,8 @@ class Rehearsal:
     def estimated_s(self) -> float:
         """What a whole trial of the default settings will take, by the steps that the plan has timed."""
         _, what, batches, _, plan = self._begun({})
-        answer_s = plan.step_s / batches.batch_size / 2.5  # a forward pass is about a third of a step
-        epoch_s = len(batches) * (plan.step_s + plan.batch_s) + len(self.selection.labels) * answer_s
+        answers_s = len(self.selection.labels) * plan.answer_s(batches.batch_size)
+        epoch_s = len(batches) * (plan.step_s + plan.batch_s) + answers_s
         return what.recipe.epochs * epoch_s
 
     def _begun(self, settings: Mapping[str, Any]) -> tuple[Network, Resolved, Batches, Objective, Plan]:

@@ -24,14 +24,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from sightline.data.storage.durable import sync_folder, try_lock
+from sightline.data.storage.durable import Lock, sync_folder
 from sightline.errors import ConfigError, MissingExtraError, RunError, TrainingError
-from sightline.run import CONFIG, SPLIT, UNFINISHED, write_csv, write_json
+from sightline.run import CONFIG, SPLIT, UNFINISHED, is_finished, write_csv, write_json
 from sightline.training.options import Request
 from sightline.training.planning.plan import Plan
-from sightline.training.resuming.unfinished import RUNS, claimed, remove_empty
+from sightline.training.resuming.unfinished import RUNS, absent, claimed, remove_empty
 from sightline.training.tuning.space import Value
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Search:
     def __init__(self, path: Path, wanted: Wanted, made: list[Path] | None) -> None:
         """`made`: the folders that were made for it, taken away again if nothing comes of it; None: it goes on."""
         self.path, self.wanted, self._made = path, wanted, made
-        self._lock: IO[bytes] | None = None
+        self._lock = Lock(path / LOCK)
 
     @property
     def best_path(self) -> Path:
@@ -87,7 +87,7 @@ class Search:
 
     @property
     def is_finished(self) -> bool:
-        return self.is_over and (self.best_path / CONFIG).is_file() and not (self.best_path / UNFINISHED).is_dir()
+        return self.is_over and is_finished(self.best_path)
 
     def plan(self, batch_size: int) -> Plan | None:
         """The one that was settled for such batches."""
@@ -113,14 +113,12 @@ class Search:
         write_csv(self.path / TRIALS, header, rows)
 
     def __enter__(self) -> Search:
-        self._lock = (self.path / LOCK).open("ab")
-        if not try_lock(self._lock):
-            self._unlock()
+        if not self._lock.take():
             raise RunError(f"{self.path}: another process goes on with this search; wait for it, or end it")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._unlock()
+        self._lock.release()
         if error is None:
             return
         if self._made is None or (self.path / TRIALS).exists() or self.is_over:
@@ -130,11 +128,6 @@ class Search:
         for name in (SEARCH, LOCK, PLANS, STUDY, f"{STUDY}-journal", SPLIT, TRIALS):
             (self.path / name).unlink(missing_ok=True)
         remove_empty(self._made)
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
 
 
 def begin(wanted: Wanted, data_name: str) -> Search:
@@ -150,7 +143,7 @@ def begin(wanted: Wanted, data_name: str) -> Search:
         )
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{out} exists already; name another folder with --out, or remove it")
-    path, made = claimed(RUNS, f"{data_name}-tuned") if out is None else (out, _absent(out))
+    path, made = claimed(RUNS, f"{data_name}-tuned") if out is None else (out, absent(out))
     document = {"format": FORMAT, "num_trials": wanted.num_trials, "fields": wanted.fields}
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -259,10 +252,6 @@ def _cell(value: Value | None) -> object:
     if value is None:
         return ""
     return "+".join(value) or "none" if isinstance(value, tuple) else value
-
-
-def _absent(out: Path) -> list[Path]:
-    return [folder for folder in (out, *out.parents) if not folder.exists()]
 
 
 def _read(path: Path) -> dict[str, Any]:
