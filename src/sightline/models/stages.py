@@ -73,6 +73,14 @@ def readable(stages: Mapping[str, nn.Module], network: nn.Module, picture: Tenso
     Their output is a map of the picture (N, channels, H, W): of its proportions, and larger than one point. `picture`
     (1, C, H, W) is sent through `network`, in evaluation mode.
     """
+    shapes = shapes_of(stages, network, picture)
+    names = [name for name in shapes if is_map(shapes[name], (picture.shape[2], picture.shape[3]))]
+    last = {name for name, after in pairwise(names) if shapes[name] != shapes[after]} | set(names[-1:])
+    return {name: shapes[name][1] for name in names if name in last}
+
+
+def shapes_of(stages: Mapping[str, nn.Module], network: nn.Module, picture: Tensor) -> dict[str, tuple[int, ...]]:
+    """Of what each stage gives, where that is a tensor, in the order in which `picture` runs through them."""
     shapes = dict[str, tuple[int, ...]]()
 
     def note(name: str, module: nn.Module, inputs: object, output: object) -> None:
@@ -85,12 +93,10 @@ def readable(stages: Mapping[str, nn.Module], network: nn.Module, picture: Tenso
     finally:
         for handle in handles:
             handle.remove()
-    names = [name for name in shapes if _is_map(shapes[name], (picture.shape[2], picture.shape[3]))]
-    last = {name for name, after in pairwise(names) if shapes[name] != shapes[after]} | set(names[-1:])
-    return {name: shapes[name][1] for name in names if name in last}
+    return shapes
 
 
-def _is_map(shape: tuple[int, ...], size: tuple[int, int]) -> bool:
+def is_map(shape: tuple[int, ...], size: tuple[int, int]) -> bool:
     """Whether it is (N, channels, H, W) of a picture of `size`; the sides of a map are rounded."""
     if len(shape) != 4 or min(shape[2:]) < 2:
         return False

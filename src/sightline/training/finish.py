@@ -73,10 +73,11 @@ def run_config(network: Network, table: Table, preprocessing: Preprocessing, pla
 
 def finish(folder: Path, trained: Trained, table: Table, options: Options, progress: Progress, started: float) -> Run:
     """Write everything, test, report. Returns the finished run."""
-    command = options.command
-    epochs = max(1, round(trained.num_epochs)) if options.minutes is not None else trained.what.recipe.epochs
-    made_by = f"{command}\nSeed {options.seed}, {trained.outcome.num_steps:,} steps"
-    writer.write_recipe(folder, replace(trained.what.recipe, epochs=epochs), trained.what.model_options, made_by)
+    if options.minutes is not None:
+        done = replace(trained.what.recipe, epochs=max(1, round(trained.num_epochs)))
+        trained = replace(trained, what=replace(trained.what, recipe=done))
+    made_by = f"{options.command}\nSeed {options.seed}, {trained.outcome.num_steps:,} steps"
+    writer.write_recipe(folder, trained.what.recipe, trained.what.model_options, made_by)
     write_json(folder / "environment.json", writer.machine())
     writer.write_network(folder, trained.engine.network, trained.engine.config)
     run = Run.open(folder)

@@ -19,6 +19,7 @@ from sightline.engines.memory import keeping_memory
 from sightline.engines.torch import TorchEngine, flushing_denormals
 from sightline.errors import TrainingError
 from sightline.metrics import MAIN
+from sightline.models.halves import Upper
 from sightline.report import Epoch
 from sightline.training.micro import Cuts, Gradients
 from sightline.training.objectives import Logits, Objective
@@ -73,6 +74,7 @@ def fit(
     goes_on: bool = True,
     processes: Processes = ALONE,
     cuts: Cuts | None = None,
+    upper: Upper | None = None,
 ) -> Outcome:
     """Train the engine's network by the schedule, in place, from the last checkpoint on where there is one.
 
@@ -80,10 +82,11 @@ def fit(
     epoch 0 for being kept. `goes_on`: False takes what the checkpoint holds. Ctrl-C and SIGTERM raise once a checkpoint
     is written. Where the loss is no finite number, training goes back to the last checkpoint, and on at a lower rate;
     the second time TrainingError is raised. `processes` that train together come to the same state, each with its share
-    of the batches. `cuts`: those of batches that memory did not do for, which are added to.
+    of the batches. `cuts`: those of batches that memory did not do for, which are added to. `upper`: the half of the
+    network that trains, from `batches` of what the half below gives.
     """
     network, waiting = engine.network, Waiting()
-    loss_of = LossOf(network, objective, batches.preprocessing, plan, processes)
+    loss_of = LossOf(network, objective, batches.preprocessing, plan, processes, upper)
     state = State(network, batches, recipe, objective, plan, schedule.num_steps, with_head)
     gradients = Gradients(loss_of, state, cuts or Cuts(), processes, progress, keep_statistics=with_head)
     main, every = MAIN[batches.dataset.task].replace("_", " "), max(1, schedule.num_steps // len(batches) // MAX_LINES)

@@ -16,6 +16,7 @@ from sightline.data.batches import Batch
 from sightline.data.preprocess import Preprocessing
 from sightline.engines.torch import Normaliser
 from sightline.models import Network
+from sightline.models.halves import Upper
 from sightline.training.objectives import Mixed, Objective
 from sightline.training.planning.plan import Plan
 from sightline.training.recipe import Recipe
@@ -218,18 +219,21 @@ class LossOf:
         preprocessing: Preprocessing,
         plan: Plan,
         processes: Processes = ALONE,
+        upper: Upper | None = None,
     ) -> None:
-        """`processes`: those whose gradients are averaged."""
-        self.device, self.objective = next(network.parameters()).device, objective
+        """`processes`: those whose gradients are averaged. `upper`: batches hold what it takes, and it alone trains."""
+        self.device, self.objective, self.upper = next(network.parameters()).device, objective, upper
         self.normalise = Normaliser(preprocessing, plan.channels_last)
-        forward = torch.compile(network.training_logits) if plan.compiled else network.training_logits
-        self.forward = processes.averaging(network, forward)
+        forward = network.training_logits if upper is None else upper
+        self.forward = processes.averaging(network, torch.compile(forward) if plan.compiled else forward)
         self.low = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(plan.precision)
         if self.device.type == "cuda":  # answers are computed without, whatever is set here: see the engine
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = plan.precision == "tf32"
 
     def __call__(self, batch: Batch) -> Tensor:
-        images = self.normalise(batch.images.to(self.device))
+        images = batch.images.to(self.device)
+        if self.upper is None:
+            images = self.normalise(images)
         labels, mixed = batch.labels.to(self.device), _mixed(batch, self.device)
         with torch.autocast(self.device.type, self.low, enabled=self.low is not None):
             logits, auxiliary = self.forward(images)

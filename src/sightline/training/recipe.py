@@ -24,6 +24,8 @@ class Recipe:
     size             side of the network's input in pixels; 0: as the pictures, or as the weights were trained
     fit              how a picture gets into the frame: crop, pad or squash
     epochs           passes over the training pictures; with pretrained weights, of fine-tuning after the head
+    unfreeze         what is fine-tuned of pretrained weights. top: the last stages, from what those below give for each
+                     picture and its mirror image, computed once; all: the whole network
     batch_size       pictures a step
     optimizer        sgd (Nesterov momentum), adam or adamw
     learning_rate    its peak
@@ -44,6 +46,7 @@ class Recipe:
     size: int = 0
     fit: Literal["crop", "pad", "squash"] = "crop"
     epochs: int = 10
+    unfreeze: Literal["top", "all"] = "all"
     batch_size: int = 128
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     learning_rate: float = 0.1
@@ -84,6 +87,13 @@ class Recipe:
         for names in (self.augment, self.augment_if_safe):
             if len(set(names)) < len(names):
                 raise ConfigError(f"augment: {', '.join(names)}: a name stands there twice")
+        if self.unfreeze == "top" and self.weights is None:
+            raise ConfigError("unfreeze = top: from scratch the whole network trains; it needs pretrained weights")
+        if self.unfreeze == "top" and {*self.augment, *self.augment_if_safe} - {"flip"}:
+            raise ConfigError(
+                f"augment = {', '.join((*self.augment, *self.augment_if_safe))}: the last stages train from what those "
+                "below gave for each picture and its mirror image; give flip alone, or unfreeze all"
+            )
         if self.epochs == 0 and self.weights is None:
             raise ConfigError("epochs = 0 trains nothing; it makes sense only with pretrained weights")
 
@@ -157,11 +167,16 @@ def _transfer(model: str, weights: str) -> tuple[Recipe, dict[str, object], str]
         model=model,
         weights=weights,
         epochs=0,
+        unfreeze="top",
         batch_size=32,
         optimizer="adamw",
-        learning_rate=1e-4,
+        learning_rate=3e-4,
         weight_decay=0.02,
-        augment=("resized_crop",),
         label_smoothing=0.1,
     )
     return recipe, {}, "pretrained weights: the head is fitted on the frozen network's features"
+
+
+def whole(recipe: Recipe) -> Recipe:
+    """The defaults for pretrained weights where the whole network is fine-tuned."""
+    return replace(recipe, unfreeze="all", learning_rate=1e-4, augment=("resized_crop",))

@@ -14,7 +14,7 @@ from sightline.data.preprocess import Preprocessing
 from sightline.data.reading.scan import Survey
 from sightline.errors import ConfigError
 from sightline.run import preprocessing_from_timm
-from sightline.training.recipe import SMALL_SIDE, Recipe, choose
+from sightline.training.recipe import SMALL_SIDE, Recipe, choose, whole
 
 if TYPE_CHECKING:
     from sightline.models import Weights
@@ -42,7 +42,8 @@ class Resolved:
         options = "".join(f", {key} {value}" for key, value in self.model_options.items())
         return (
             f"Recipe: {r.model}{options}; {frame}; "
-            f"{r.epochs} epoch{'' if r.epochs == 1 else 's'} of batches of {r.batch_size}, {r.optimizer}, "
+            f"{r.epochs} epoch{'' if r.epochs == 1 else 's'}{' of the last stages' if r.unfreeze == 'top' else ''} "
+            f"in batches of {r.batch_size}, {r.optimizer}, "
             f"rate {r.learning_rate:g}, {r.schedule}; "
             f"augmentation: {', '.join(r.augment) or 'none'}"
             + (f", and {', '.join(r.augment_if_safe)} if that proves safe" if r.augment_if_safe else "")
@@ -65,6 +66,13 @@ def check(settings: Mapping[str, Any]) -> None:
     config.replace(
         Recipe(weights="any"), {k: v for k, v in settings.items() if not k.startswith(MODEL_PREFIX)}, "recipe"
     )
+
+
+def without_top(settings: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """The settings for a network whose last stages cannot train by themselves. Raises ConfigError if that was asked."""
+    if settings.get("unfreeze") == "top":
+        raise ConfigError(f"unfreeze = top: {reason}; take unfreeze = all")
+    return {**settings, "unfreeze": "all"}
 
 
 def without_head(what: Resolved, settings: Mapping[str, Any]) -> Resolved:
@@ -92,6 +100,8 @@ def resolve(
         rest.pop("model", None)
     elif "model" in rest and rest["model"] != recipe.model:
         options, why = {}, f"{rest['model']} as asked for; {why.partition(':')[0]}"
+    if weights is not None and (rest.get("unfreeze") == "all" or rest.get("augment") or rest.get("augment_if_safe")):
+        recipe = whole(recipe)  # augmented pictures are not known beforehand
     recipe = config.replace(recipe, rest, "recipe")
     preprocessing = _preprocessing(recipe, survey, weights)
     started_from = dict(weights.options) if weights is not None else options

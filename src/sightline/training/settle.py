@@ -4,7 +4,7 @@ Comes in: a training as it was asked for; goes out: its Plan, and its Schedule. 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -105,14 +105,16 @@ def settled_steps(
     chosen: Plan,
     started: float,
     progress: Progress,
+    timed: Callable[[Plan], Plan] = lambda chosen: chosen,
 ) -> dict[str, Any]:
     """All that is settled by now; among it `num_steps`, of the recipe's epochs or as many as the `budget` allows.
 
-    `started`: on the clock, when the command began.
+    `started`: on the clock, when the command began. `timed`: the plan, with what a step of it takes, for a budget.
     """
     if "num_steps" not in work.settled:
         budget, num_steps = None, recipe.epochs * len(batches)
         if options.minutes is not None:
+            chosen = timed(chosen)
             budget = _budget(60 * options.minutes, batches, num_selection, num_test, chosen)
             num_steps = _allowed(budget, batches, chosen, time.perf_counter() - started)
             epochs = num_steps / len(batches)

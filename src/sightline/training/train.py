@@ -167,14 +167,18 @@ def network_for(
 
     from sightline import models
     from sightline.training.finish import Origin
-    from sightline.training.resolve import resolve, without_head
+    from sightline.training.resolve import resolve, without_head, without_top
+    from sightline.training.transfer import kept
 
     wanted = settings.get("weights")
     weights = None if wanted in (None, "none") else models.open_weights(str(wanted), settings.get("model"))
     num_train, num_classes = len(table.parts.rows("train")), len(table.dataset.classes)
 
+    def resolved(settings: Mapping[str, Any]) -> Resolved:
+        return resolve(settings, look, num_train, weights, table.dataset.task)
+
     def build(settings: dict[str, Any]) -> tuple[Network, Resolved, Origin]:
-        what = resolve(settings, look, num_train, weights, table.dataset.task)
+        what = resolved(settings)
         torch.manual_seed(options.seed)
         frame = what.preprocessing
         size, model_options = (frame.height, frame.width), dict(what.model_options)
@@ -182,6 +186,10 @@ def network_for(
         if weights is None:
             return network, what, Origin("none, from scratch", None)
         sentence = models.load_into(network, weights).sentence()
+        trains = what.recipe.epochs > 0 or options.minutes is not None or not network.has_linear_head
+        tops = trains and what.recipe.unfreeze == "top"
+        if tops and (reason := kept.obstacle(network, num_train, options.num_processes)):
+            what = resolved(without_top(settings, reason))
         what = what if network.has_linear_head else without_head(what, settings)
         return network, what, Origin(sentence, weights.licence)
 
@@ -218,9 +226,10 @@ def _fit(
 
     from sightline.engines.torch import TorchEngine, default_device
     from sightline.training import finish, loop, objectives, settle
+    from sightline.training.planning import trials
     from sightline.training.resuming.checkpoint import Checkpoints, NoCheckpoints
     from sightline.training.together import synchronised
-    from sightline.training.transfer import head
+    from sightline.training.transfer import head, kept
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
     batches = batches_of(what, table, options, (processes.rank, processes.size))
@@ -250,17 +259,23 @@ def _fit(
 
     def settled_steps() -> dict[str, Any]:
         counts = len(selection.labels), len(table.parts.rows("test"))
-        return settle.settled_steps(work, recipe, batches, *counts, options, chosen, started, progress)
+        return settle.settled_steps(work, recipe, batches, *counts, options, chosen, started, progress, timed)
+
+    def timed(chosen: Plan) -> Plan:
+        return chosen if upper is None else trials.timed(chosen, network, batches, recipe, objective, upper)
 
     head_loss, stages = processes.first(fitted_head) if with_head else (nan, {})
     if network.read_channels != stages:
         network.read_stages(stages)  # the weights come from the checkpoint, or from the first process
+    upper, trains = None, recipe.epochs > 0 or options.minutes is not None
+    if recipe.unfreeze == "top" and trains:
+        batches, upper = kept.last_stages(engine, batches, recipe.augment_if_safe, work.folder / "kept", progress)
     settled = processes.first(settled_steps)
     schedule = settle.schedule_of(work, settled, started, processes.rank == 0)
     outcome = loop.fit(
         engine, batches, selection, recipe, objective, chosen, schedule, progress, log or _unlogged,
         checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,
-        settle.cuts_of(work, settled, options),
+        settle.cuts_of(work, settled, options), upper,
     )  # fmt: skip
 
     def unseen() -> tuple[NDArray[np.float32], Labels]:

@@ -20,6 +20,7 @@ from sightline.data.batches import Batch, Batches
 from sightline.engines.memory import unless_too_large
 from sightline.errors import TrainingError
 from sightline.models import Network
+from sightline.models.halves import Upper
 from sightline.training.micro import has_batch_norm
 from sightline.training.objectives import Objective
 from sightline.training.optimise import LossOf, Optimizer
@@ -64,12 +65,19 @@ def measure(
     return replace(best, step_s=seconds[best.name], batch_s=batch_s, trials=seconds)
 
 
-def timed(plan: Plan, network: Network, batches: Batches, recipe: Recipe, objective: Objective) -> Plan:
-    """A plan that was chosen before, with what it takes now."""
+def timed(
+    plan: Plan,
+    network: Network,
+    batches: Batches,
+    recipe: Recipe,
+    objective: Objective,
+    upper: Upper | None = None,
+) -> Plan:
+    """A plan that was chosen before, with what it takes now; where the `upper` half alone trains, what that takes."""
     begin, threads = time.perf_counter(), torch.get_num_threads()
     batch = next(batches.epoch(0))
     batch_s = time.perf_counter() - begin
-    trial = Trial(network, batches, recipe, objective, batch)
+    trial = Trial(network, batches, recipe, objective, batch, upper)
     trial.shortened(num_steps=0)
     try:
         trial.fastest(plan, [], begin + MIN_LIMIT_S / 2)
@@ -92,6 +100,7 @@ class Trial:
     recipe: Recipe
     objective: Objective
     batch: Batch
+    upper: Upper | None = None
     share: float = 1.0
     seconds: dict[Plan, float] = field(default_factory=dict)
     reference: float = math.nan
@@ -172,11 +181,11 @@ class Trial:
 
     def _step(self, plan: Plan, batch: Batch) -> Callable[[], float]:
         """A function that makes one training step and returns the loss."""
-        network = copy.deepcopy(self.network)
+        network, upper = copy.deepcopy((self.network, self.upper))  # which share their parts
         network.to(memory_format=torch.channels_last if plan.channels_last else torch.contiguous_format)
         network.train()
         optimiser = Optimizer(network, self.recipe, plan)
-        loss_of = LossOf(network, self.objective, self.batches.preprocessing, plan)
+        loss_of = LossOf(network, self.objective, self.batches.preprocessing, plan, upper=upper)
 
         def step() -> float:
             torch.set_num_threads(plan.num_threads)

@@ -7,6 +7,7 @@ heads.
 
 import hashlib
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
@@ -91,19 +92,27 @@ def _facts(engine: TorchEngine) -> dict[str, object]:
 def _compute(engine: TorchEngine, batches: Batches, progress: Progress) -> tuple[Floats, str, str]:
     """Features, the engine that computed them, and a sentence about that."""
     batches = replace(batches, augmentations=(), batch_size=engine.batch_size)
-    total = -(-len(batches.rows) // batches.batch_size)
-    chosen, why = _choose(engine, batches, total)
+    chosen, why = choose(engine, batches)
     name = TORCH if chosen is engine else OPENVINO
-    began, found = time.perf_counter(), list[Floats]()
-    for batch in progress.track(batches.in_order(0), total, "features"):
-        found.append(_features(chosen, _pixels(batch)))
+    began = time.perf_counter()
+    features = np.concatenate(list(one_by_one(chosen, batches, progress, "features")))
     rate = len(batches.rows) / (time.perf_counter() - began)
-    features = np.concatenate(found)
     return features, name, f"{len(features):,} pictures by {name}, {rate:,.0f} a second{why}"
 
 
-def _choose(engine: TorchEngine, batches: Batches, total: int) -> tuple[Engine, str]:
+def one_by_one(
+    engine: Engine, batches: Batches, progress: Progress, what: str, mirrored: bool = False
+) -> Iterator[Floats]:
+    """The features of one batch after the other. `what`: they are, for the user."""
+    total = -(-len(batches.rows) // batches.batch_size)
+    for batch in progress.track(batches.in_order(0), total, what):
+        pixels = _pixels(batch)
+        yield _features(engine, np.ascontiguousarray(pixels[:, :, ::-1]) if mirrored else pixels)
+
+
+def choose(engine: TorchEngine, batches: Batches) -> tuple[Engine, str]:
     """The engine that will be done sooner, and why: the end of a sentence, empty where there was no choice."""
+    total = -(-len(batches.rows) // batches.batch_size)
     if torch.are_deterministic_algorithms_enabled():  # the choice would be the clock's
         return engine, ""
     if engine.device.type != "cpu" or total <= NUM_TIMED + 1 or not is_installed():

@@ -60,7 +60,7 @@ class Rehearsal:
         from sightline.training import finish, loop
         from sightline.training.resuming.checkpoint import NoCheckpoints
         from sightline.training.schedule import Schedule
-        from sightline.training.transfer import head
+        from sightline.training.transfer import head, kept
 
         network, what, batches, objective, plan = self._begun(settings)
         torch.set_num_threads(plan.num_threads)
@@ -71,9 +71,12 @@ class Rehearsal:
             hashes = self.table.records["hash"]
             fitted = head.fit_head(engine, batches, objective, Silent(), hashes, self.cache)
             head_loss = fitted.loss
+        upper = None
+        if recipe.unfreeze == "top":
+            batches, upper = kept.last_stages(engine, batches, recipe.augment_if_safe, None, Silent())
         return loop.fit(
             engine, batches, self.selection, recipe, objective, plan, Schedule(recipe.epochs * len(batches)), progress,
-            log, NoCheckpoints(), with_head, head_loss,
+            log, NoCheckpoints(), with_head, head_loss, upper=upper,
         )  # fmt: skip
 
     def estimated_s(self) -> float:

@@ -156,6 +156,7 @@ FIXED = {
     "size": "pictures are decoded once, at one size",
     "fit": "pictures are decoded once, in one way",
     "epochs": "more are nearly always better, and cost more; fix them with --epochs",
+    "unfreeze": "search with --set unfreeze=top, then with all",
     "patience": "it says when a training stops, not how it learns",
     "keep": "a search compares what is kept; --set keep=best keeps the best epoch of every trial",
     "sync_batchnorm": "it asks for several processes, and a search trains in one",
@@ -184,7 +185,7 @@ def space_of(default: Recipe, task: str, wanted: Sequence[str], settings: Mappin
     if default.epochs == 0:
         raise ConfigError(
             "nothing to search: with epochs = 0 the head alone is fitted, and how strongly it is regularised is "
-            "cross-validated already (sightline train). To search how the whole network is fine-tuned, give epochs "
+            "cross-validated already (sightline train). To search how the network is fine-tuned, give epochs "
             "(--epochs 5)"
         )
     useless = _useless(default, task, wanted, settings)
@@ -208,6 +209,8 @@ def _useless(default: Recipe, task: str, wanted: Sequence[str], settings: Mappin
         found["augment"] = "any augmentation may change a number; each is tried on the selection pictures already"
     elif task == "multi" and "label_smoothing" not in wanted:
         found["label_smoothing"] = "each class has a probability of its own, which smoothing would draw to one half"
+    if default.unfreeze == "top":
+        found["augment"] = "the last stages train from what those below gave for plain and mirrored pictures"
     if default.weight_decay == 0:
         found["weight_decay"] = "weight_decay = 0 has no multiples"
     fixed = [name for name in ("learning_rate", "weight_decay") if name in settings]
