@@ -23,7 +23,6 @@ from sightline import models
 from sightline.classifier import from_arrays
 from sightline.data.batches import Batches
 from sightline.data.preprocess import Preprocessing
-from sightline.engines.memory import keeping_memory
 from sightline.training.objectives.single import CrossEntropy
 from sightline.training.planning import trials
 from sightline.training.planning.plan import Plan, named
@@ -62,8 +61,7 @@ def prepared(model: str, size: int) -> tuple[Trial, Plan]:
     frame = Preprocessing(224, 224, crop_fraction=0.875)
     batches = Batches(dataset, np.arange(size), pictures, frame, ("resized_crop", "flip"), size, 0)
     network, objective = models.build(model, NUM_CLASSES, 3, (224, 224), {}), CrossEntropy(None, 0.0, NUM_CLASSES)
-    with keeping_memory():
-        chosen = trials.measure(network, batches, recipe, objective, 20 * 1000 // size)
+    chosen = trials.measure(network, batches, recipe, objective, 20 * 1000 // size)
     return Trial(network, batches, recipe, objective, next(batches.epoch(0))), chosen
 
 
@@ -74,8 +72,7 @@ def compare(model: str, trial: Trial, chosen: Plan, rounds: int, num_steps: int)
     for _ in range(rounds):
         torch.set_num_threads(threads)
         rates["plain"].append(rate(plain, len(trial.batch.labels), num_steps))
-        with keeping_memory():  # as training has it
-            rates["ours"].append(rate(ours, len(trial.batch.labels), num_steps))
+        rates["ours"].append(rate(ours, len(trial.batch.labels), num_steps))
     torch.set_num_threads(threads)
     ratios = [a / b for a, b in zip(rates["ours"], rates["plain"], strict=True)]
     wanted = f", wanted {WANTED[model]:g}" if model in WANTED else ""
@@ -117,13 +114,12 @@ def at_length(model: str, trial: Trial, chosen: Plan) -> None:
     for step in steps.values():
         step()
     begin, budget_s = time.perf_counter(), LONG_S * len(steps)
-    with keeping_memory():
-        while time.perf_counter() - begin < budget_s or min(map(len, taken.values())) < 4:
-            for name, step in steps.items():
-                step()
-                start = time.perf_counter()
-                step()
-                taken[name].append(time.perf_counter() - start)
+    while time.perf_counter() - begin < budget_s or min(map(len, taken.values())) < 4:
+        for name, step in steps.items():
+            step()
+            start = time.perf_counter()
+            step()
+            taken[name].append(time.perf_counter() - start)
     torch.set_num_threads(default.num_threads)
     medians = {name: statistics.median(times) for name, times in taken.items()}
     best = min(medians.values())

@@ -338,7 +338,7 @@ def test_the_recipes_fields_and_defaults() -> None:
 
 def _written(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(map(str, value)) or "none"
     if isinstance(value, bool):
         return str(value).lower()
     return "none" if value is None else str(value)

@@ -1,11 +1,11 @@
-"""Memory: kept from step to step, or run out, in torch's many words. Comes in: what is to be computed; goes out:
-what it gives, or that memory does not do for it. Must not know what it is.
+"""Memory that runs out, in torch's many words. Comes in: what is to be computed; goes out: what it gives, or
+that memory does not do for it. Must not know what it is.
 """
 
 import contextlib
 import ctypes
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -17,32 +17,6 @@ _WORDS = (
     "can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED", "bad_alloc",
     "could not create a memory", "could not create a primitive",
 )  # fmt: skip
-
-# glibc's numbers for mallopt; and what it comes to by itself where large blocks are freed, on machines of 64 bits.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-_USUAL = {_MMAP_THRESHOLD: 32 * 2**20, _TRIM_THRESHOLD: 64 * 2**20}
-
-
-@contextlib.contextmanager
-def keeping_memory() -> Iterator[None]:
-    """What tensors free is kept for those that follow, for a while; then it goes back to the system. With glibc alone.
-
-    By itself glibc gives back what is free at the end of a step, and the next one's is fresh pages, each of which costs
-    a fault and is cleared. Blocks of more than 32 MB go back at once even so: kept too, they would leave gaps.
-    """
-    try:
-        mallopt, trim = ctypes.CDLL(None).mallopt, ctypes.CDLL(None).malloc_trim
-    except (OSError, AttributeError):
-        yield
-        return
-    for option, value in (_USUAL | {_TRIM_THRESHOLD: -1}).items():  # -1: never
-        mallopt(option, value)
-    try:
-        yield
-    finally:
-        for option, value in _USUAL.items():
-            mallopt(option, value)
-        trim(0)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -15,7 +15,6 @@ import torch
 
 from sightline.data.batches import Batches
 from sightline.data.preprocess import Pixels
-from sightline.engines.memory import keeping_memory
 from sightline.engines.torch import TorchEngine, flushing_denormals
 from sightline.errors import TrainingError
 from sightline.metrics import MAIN
@@ -109,7 +108,7 @@ def fit(
             progress.say(_sentence(record, main))
         state.close_epoch(record, answer, selection, schedule.done(record.step), progress.say)
 
-    with between_steps() as asked_to_stop, checkpoints, flushing_denormals(), keeping_memory():
+    with between_steps() as asked_to_stop, checkpoints, flushing_denormals():
         if (saved := processes.first(checkpoints.last)) is not None:
             state.restore(saved)
             progress.say(f"Going on from step {state.at.step:,} of {schedule.num_steps:,}")

@@ -10,7 +10,6 @@ from typing import Any
 
 from sightline import __version__
 from sightline.data.batches import Batches
-from sightline.engines.memory import keeping_memory
 from sightline.engines.torch import default_device, flushing_denormals
 from sightline.models import Network
 from sightline.training import writer
@@ -48,7 +47,7 @@ def plan_for(
     step to be timed, and the default is taken.
     """
     network.to(default_device())
-    with flushing_denormals(), keeping_memory():
+    with flushing_denormals():
         chosen = _known(network, batches, recipe, options, is_new)
         if chosen is None and not recipe.epochs and options.minutes is None:
             chosen = trials.default_plan()

@@ -111,13 +111,20 @@ def test_the_same_seed_tries_the_same_and_another_does_not(undisturbed: Tuned, p
     assert other.trials[1].settings != undisturbed.trials[1].settings
 
 
-def test_fine_tuning_is_searched_and_the_head_alone_is_not(undisturbed: Tuned, pictures: Path, tmp_path: Path) -> None:
-    settings = {"weights": str(undisturbed.run.path), "batch_size": 16, "augment_if_safe": []}
+@pytest.mark.parametrize(
+    ("unfreeze", "searched"),
+    [("all", {"learning_rate", "weight_decay", "augment"}), ("top", {"learning_rate", "weight_decay"})],
+)
+def test_fine_tuning_is_searched_and_the_head_alone_is_not(
+    undisturbed: Tuned, pictures: Path, tmp_path: Path, unfreeze: str, searched: set[str]
+) -> None:
+    weights = str(undisturbed.run.path)
+    settings = {"weights": weights, "batch_size": 16, "augment_if_safe": [], "unfreeze": unfreeze}
     with pytest.raises(ConfigError, match="nothing to search: with epochs = 0 the head alone is fitted"):
         tune(pictures, settings, in_folder(tmp_path / "out"), 2)
     assert not (tmp_path / "out").exists()
     tuned = tune(pictures, settings | {"epochs": 1}, in_folder(tmp_path / "out"), 2)
-    assert set(tuned.best.settings) == {"learning_rate", "weight_decay", "augment"}
+    assert set(tuned.best.settings) == searched
     kept = min(lines_of(tuned.run), key=lambda line: line["val_loss"])  # epoch 0 is the head alone
     assert kept["val_loss"] == tuned.best.loss
 

@@ -112,9 +112,9 @@ def one_by_one(
 
 def choose(engine: TorchEngine, batches: Batches) -> tuple[Engine, str]:
     """The engine that will be done sooner, and why: the end of a sentence, empty where there was no choice."""
-    total = -(-len(batches.rows) // batches.batch_size)
     if torch.are_deterministic_algorithms_enabled():  # the choice would be the clock's
         return engine, ""
+    total = -(-len(batches.rows) // batches.batch_size)
     if engine.device.type != "cpu" or total <= NUM_TIMED + 1 or not is_installed():
         return engine, ""
     sample = [_pixels(batch) for batch in islice(batches.in_order(0), NUM_TIMED + 1)]
