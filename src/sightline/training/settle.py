@@ -11,6 +11,7 @@ from typing import Any
 from sightline import __version__
 from sightline.data.batches import Batches
 from sightline.engines.torch import default_device, flushing_denormals
+from sightline.errors import RunError
 from sightline.models import Network
 from sightline.training import writer
 from sightline.training.micro import Cut, Cuts
@@ -31,6 +32,13 @@ def settled_plan(
     if "plan" not in work.settled:
         work.settle(plan=asdict(plan_for(network, batches, recipe, objective, options)))
     return Plan(**work.settled["plan"])
+
+
+def unfrozen(work: Unfinished, num_processes: int) -> dict[str, str]:
+    """The setting of what is fine-tuned, as the training began. Raises RunError where these processes cannot do it."""
+    if work.settled.get("unfreeze") == "top" and num_processes > 1:
+        raise RunError(f"{work.run_path}: its last stages train by themselves, in one process; go on with one")
+    return {"unfreeze": work.settled["unfreeze"]} if "unfreeze" in work.settled else {}
 
 
 def plan_for(

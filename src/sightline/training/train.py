@@ -135,11 +135,13 @@ def _train(
 
     # From here on torch is needed; what went wrong before, went wrong quickly.
     from sightline.metrics import MAIN
-    from sightline.training import finish, writer
+    from sightline.training import finish, settle, writer
     from sightline.training.together import synchronised
 
     is_first = processes.rank == 0
-    network, what, origin = network_for(dict(settings), look, table, options, progress)
+    settled = processes.first(lambda: settle.unfrozen(work, processes.size))
+    network, what, origin = network_for({**settings, **settled}, look, table, options, progress)
+    processes.first(lambda: work.settle(unfreeze=what.recipe.unfreeze))
     synchronised.check(what.recipe, processes.size)
     if what.recipe.epochs == 0 and options.minutes is None:
         table = prepare.with_selection_in_train(table)

@@ -1,6 +1,8 @@
 """The last stages trained by themselves: from what, with what result, and after a kill."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,11 +10,11 @@ import torch
 from tests.training.test_train import FAST, Lines, bars
 
 from sightline.classifier import from_arrays
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, TrainingError
 from sightline.run import Run
 from sightline.training import loop, train
 from sightline.training.options import Options
-from sightline.training.transfer import kept
+from sightline.training.transfer import features, kept
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
 
@@ -97,6 +99,35 @@ def test_it_goes_on_to_the_same_bits_and_computes_nothing_again(
     run = train.resume(tmp_path / "killed", data)
     assert run.config.weights_sha256 == undisturbed.config.weights_sha256
     assert not (run.path / "unfinished").exists()
+
+
+def test_a_training_goes_on_with_what_it_began_to_unfreeze(
+    first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where more memory, or another number of processes, would now allow another choice."""
+    settings, data = {"weights": first, "epochs": 2}, from_arrays(*bars(120, seed=4))
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "MAX_BYTES", 1000)
+        undisturbed = train.train(data, settings, Options(out=tmp_path / "whole", checkpoint_s=0))
+        asked = iter([None] * 3)
+        patch.setattr(loop.Schedule, "correct", lambda self, step: next(asked))
+        with pytest.raises(StopIteration):
+            train.train(data, settings, Options(out=tmp_path / "killed", checkpoint_s=0))
+    run = train.resume(tmp_path / "killed", data)
+    assert 'unfreeze = "all"' in (run.path / "recipe.toml").read_text()
+    assert run.config.weights_sha256 == undisturbed.config.weights_sha256
+
+
+def test_what_float16_cannot_hold_is_said(first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compute = features.one_by_one
+
+    def huge(engine: Any, batches: Any, progress: Any, what: str, mirrored: bool = False) -> Iterator[np.ndarray]:
+        for found in compute(engine, batches, progress, what, mirrored):
+            yield 1e6 * found if what.startswith("stages") else found
+
+    monkeypatch.setattr(features, "one_by_one", huge)
+    with pytest.raises(TrainingError, match=r"float16 cannot hold; train the whole network \(--set unfreeze=all\)"):
+        train.train(from_arrays(*bars(60)), {"weights": first, "epochs": 1}, Options(out=tmp_path / "run"))
 
 
 def test_damaged_outputs_are_computed_again(tmp_path: Path) -> None:

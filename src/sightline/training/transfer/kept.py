@@ -19,6 +19,7 @@ from sightline.data.augment import Draw
 from sightline.data.batches import Batch, Batches
 from sightline.data.storage.durable import sync_folder
 from sightline.engines.torch import TorchEngine
+from sightline.errors import TrainingError
 from sightline.models import Network
 from sightline.models.halves import Lower, Upper, freeze_lower, halves
 from sightline.training.progress import Progress
@@ -74,7 +75,13 @@ class Kept:
         what = "stages below, mirrored" if mirrored else "stages below"
         for found in features.one_by_one(self._chosen, batches, self.progress, what, mirrored):
             statistics.append(found[:, :width])
-            outputs.append(found[:, width:].astype(np.float16))
+            with np.errstate(over="ignore"):  # which is looked for
+                outputs.append(found[:, width:].astype(np.float16))
+            if not np.isfinite(outputs[-1]).all():
+                raise TrainingError(
+                    "the stages below the last ones give numbers that float16 cannot hold; train the whole network "
+                    "(--set unfreeze=all)"
+                )
         return np.concatenate(statistics), np.concatenate(outputs)
 
 
