@@ -15,8 +15,8 @@ No pickle anywhere. Must not know torch: networks are built by the engine that o
 import contextlib
 import csv
 import hashlib
+import io
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from sightline import config
 from sightline.data.preprocess import Preprocessing
+from sightline.data.storage import durable
 from sightline.errors import ConfigError, RunError, nearest
 
 FORMAT = 3  # each run has the least whose readers answer as it does: 3 reads stages, 2 is of another task
@@ -246,16 +247,11 @@ def _what(path: Path) -> str:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[str]]:
-    """Write a text file whole or not at all: to a neighbour first, which then takes its place."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a text file whole or not at all."""
+    with durable.replacing(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        yield text
+        text.detach()  # all is written; the file is closed by the one who opened it
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

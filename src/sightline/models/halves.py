@@ -54,21 +54,20 @@ class Upper:
     """What `Lower` gives -> logits. `shape` (C, H, W): of its output."""
 
     def __init__(self, network: Network, lower: Lower, shape: tuple[int, ...], channels_last: bool) -> None:
-        self.network, self.shape = network, shape
+        self.network, self.lower, self.shape = network, lower, shape
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.widths, self.num_statistics = lower.widths, lower.num_statistics
         self.body = _passing(network.body, lower.below)
 
     def __call__(self, kept: Tensor) -> tuple[Tensor, list[tuple[Tensor, float]]]:
         """(N, S + D) float32 -> logits (N, K), and no auxiliary ones."""
-        head = self.network.stage_head
-        output = kept[:, self.num_statistics :].reshape(-1, *self.shape).contiguous(memory_format=self.layout)
+        head, width = self.network.stage_head, self.lower.num_statistics
+        output = kept[:, width:].reshape(-1, *self.shape).contiguous(memory_format=self.layout)
         with listening() as seen:
             logits: Tensor = self.body(output)
         if head is None:
             return logits, []
-        statistics = torch.split(kept[:, : self.num_statistics], list(self.widths.values()), 1)
-        return logits + head(head.statistics(seen | dict(zip(self.widths, statistics, strict=True)))), []
+        statistics = torch.split(kept[:, :width], list(self.lower.widths.values()), 1)
+        return logits + head(head.statistics(seen | dict(zip(self.lower.widths, statistics, strict=True)))), []
 
 
 class _ReachedError(Exception):

@@ -69,6 +69,10 @@ class Options:
                 "not fixed; train in one"
             )
 
+    def makes_steps(self, epochs: int) -> bool:
+        """Whether a recipe of so many epochs makes any, besides fitting a head."""
+        return epochs > 0 or self.minutes is not None
+
 
 @dataclass(frozen=True)
 class Request:

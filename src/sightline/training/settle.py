@@ -57,7 +57,7 @@ def plan_for(
     network.to(default_device())
     with flushing_denormals():
         chosen = _known(network, batches, recipe, options, is_new)
-        if chosen is None and not recipe.epochs and options.minutes is None:
+        if chosen is None and not options.makes_steps(recipe.epochs):
             chosen = trials.default_plan()
         elif chosen is None:
             num_steps = recipe.epochs * len(batches)

@@ -143,7 +143,7 @@ def _train(
     network, what, origin = network_for({**settings, **settled}, look, table, options, progress)
     processes.first(lambda: work.settle(unfreeze=what.recipe.unfreeze))
     synchronised.check(what.recipe, processes.size)
-    if what.recipe.epochs == 0 and options.minutes is None:
+    if not options.makes_steps(what.recipe.epochs):
         table = prepare.with_selection_in_train(table)
     processes.first(lambda: writer.check_space(folder, network, len(table.dataset)))
     with processes.one_before_others() if cache is not None else nullcontext():
@@ -188,9 +188,9 @@ def network_for(
         if weights is None:
             return network, what, Origin("none, from scratch", None)
         sentence = models.load_into(network, weights).sentence()
-        trains = what.recipe.epochs > 0 or options.minutes is not None or not network.has_linear_head
-        tops = trains and what.recipe.unfreeze == "top"
-        if tops and (reason := kept.obstacle(network, num_train, options.num_processes)):
+        trains = options.makes_steps(what.recipe.epochs) or not network.has_linear_head
+        trains_top = trains and what.recipe.unfreeze == "top"
+        if trains_top and (reason := kept.obstacle(network, num_train, options.num_processes)):
             what = resolved(without_top(settings, reason))
         what = what if network.has_linear_head else without_head(what, settings)
         return network, what, Origin(sentence, weights.licence)
@@ -269,8 +269,8 @@ def _fit(
     head_loss, stages = processes.first(fitted_head) if with_head else (nan, {})
     if network.read_channels != stages:
         network.read_stages(stages)  # the weights come from the checkpoint, or from the first process
-    upper, trains = None, recipe.epochs > 0 or options.minutes is not None
-    if recipe.unfreeze == "top" and trains:
+    upper = None
+    if recipe.unfreeze == "top" and options.makes_steps(recipe.epochs):
         batches, upper = kept.last_stages(engine, batches, recipe.augment_if_safe, work.folder / "kept", progress)
     settled = processes.first(settled_steps)
     schedule = settle.schedule_of(work, settled, started, processes.rank == 0)

@@ -22,6 +22,7 @@ from sightline.data import resize
 from sightline.data.dataset import Dataset
 from sightline.data.reading.records import hexadecimal
 from sightline.data.split import Split
+from sightline.data.storage import durable
 from sightline.errors import DataError, MissingExtraError, TrainingError
 from sightline.models import Network
 from sightline.report import Epoch
@@ -75,16 +76,9 @@ def _change(then: tuple[str, ...] | None, now: tuple[str, ...] | None) -> str:
 def write_network(folder: Path, network: Network, run_config: RunConfig) -> RunConfig:
     """Weights and config.json; returns the configuration with the weights' hash."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.tensors().items()}
-    temporary = folder / (WEIGHTS + ".tmp")
-    try:
-        # Not `save_file`: it lets no one but the owner read the file, and hides that a disk is full in its own error.
-        with temporary.open("wb") as file:
-            file.write(save(state, metadata={"format": "pt"}))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / WEIGHTS)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # Not `save_file`: it lets no one but the owner read the file, and hides that a disk is full in its own error.
+    with durable.replacing(folder / WEIGHTS) as file:
+        file.write(save(state, metadata={"format": "pt"}))
     run_config = replace(run_config, weights_sha256=sha256(folder / WEIGHTS), version=__version__)
     write_json(folder / "config.json", run_config.to_json())
     return run_config

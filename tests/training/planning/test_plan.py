@@ -127,8 +127,9 @@ def test_what_is_measured_is_said_and_settled(tmp_path: Path) -> None:
     lines = Lines()
     run = train(from_arrays(*bars(120)), FAST, Options(out=tmp_path / "run", cache=False), lines)
     said = next(line for line in lines.lines if line.startswith("Plan: "))
-    assert said.startswith("Plan: float32,")
-    assert said.removeprefix("Plan: ").partition(" ")[0] in (run.path / "report.html").read_text(encoding="utf-8")
+    chosen, _, others = said.removeprefix("Plan: ").partition("; tried too: ")
+    assert "the time" in others  # which is the fastest depends on the machine and on what else it does
+    assert chosen in (run.path / "report.html").read_text(encoding="utf-8")
 
 
 # What is asked for

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.training.test_train import FAST, Lines, bars
+from tests.training.test_train import Lines, bars
 
 from sightline import Predictor
 from sightline.classifier import from_arrays
@@ -23,13 +23,6 @@ from sightline.training.transfer import features
 from sightline.training.transfer.head import _Choice
 
 pytestmark = pytest.mark.usefixtures("default_plan")
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory, default_plan: None) -> str:
-    """A network that has learned to tell lying bars from standing ones, whatever the ground."""
-    out = tmp_path_factory.mktemp("first") / "run"
-    return str(train.train(from_arrays(*bars(300)), FAST, Options(out=out)).path)
 
 
 def grounds(num: int) -> tuple[np.ndarray, list[str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.training.test_train import FAST, Lines, bars
+from tests.training.test_train import Lines, bars
 
 from sightline.classifier import from_arrays
 from sightline.errors import ConfigError, TrainingError
@@ -17,13 +17,6 @@ from sightline.training.options import Options
 from sightline.training.transfer import features, kept
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory, default_plan: None) -> str:
-    """A network that tells lying bars from standing ones."""
-    out = tmp_path_factory.mktemp("first") / "run"
-    return str(train.train(from_arrays(*bars(300)), FAST, Options(out=out)).path)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +47,7 @@ def test_what_lies_below_stays_as_it_was(first: str, tuned: tuple[Run, Lines]) -
 
 def test_steps_are_those_of_the_whole_network_with_its_lower_stages_frozen(first: str, tmp_path: Path) -> None:
     """A kept output is the lower stages' own, so the loss of a step from it is that of the whole network."""
+    from sightline.data.reading.scan import survey
     from sightline.engines.torch import TorchEngine
     from sightline.training import finish, objectives, prepare
     from sightline.training.optimise import LossOf
@@ -61,8 +55,6 @@ def test_steps_are_those_of_the_whole_network_with_its_lower_stages_frozen(first
     from sightline.training.progress import Silent
 
     table = prepare.open_table(from_arrays(*bars(40, seed=5)), None, None, Silent())
-    from sightline.data.reading.scan import survey
-
     options, look = Options(cache=False), survey(table.dataset, table.parts.rows("train"), None)
     network, what, _ = train.network_for({"weights": first, "epochs": 1}, look, table, options, Silent())
     table = prepare.decode(table, what.preprocessing, False, 0, Silent(), None)
@@ -72,7 +64,7 @@ def test_steps_are_those_of_the_whole_network_with_its_lower_stages_frozen(first
     engine = TorchEngine.build(network, config, torch.device("cpu"))
     own, upper = kept.last_stages(engine, batches, (), tmp_path / "kept", Silent())
     network.eval()
-    whole, half = LossOf(network, objective, batches.preprocessing, plan), None
+    whole = LossOf(network, objective, batches.preprocessing, plan)
     half = LossOf(network, objective, batches.preprocessing, plan, upper=upper)
     for plain, from_kept in zip(batches.epoch(1), own.epoch(1), strict=True):
         assert np.array_equal(plain.rows, from_kept.rows)

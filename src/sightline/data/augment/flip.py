@@ -12,7 +12,12 @@ MAY_CHANGE_LABEL = True
 
 def augment(view: View, draw: Draw) -> View:
     """(N, C, H, W) -> same shape."""
-    return mirrored(view, draw.uniform("flip")[:, 0] < 0.5, 3)
+    return mirrored(view, chosen(draw), 3)
+
+
+def chosen(draw: Draw) -> NDArray[np.bool_]:
+    """Which pictures (N,) are mirrored."""
+    return draw.uniform("flip")[:, 0] < 0.5
 
 
 def mirrored(view: View, chosen: NDArray[np.bool_], axis: int) -> View:

@@ -4,7 +4,6 @@ batches of what the stages below give, computed once for each picture and its mi
 Steps cost what the last stages cost. Pictures are not augmented but mirrored. Must not know labels or the loop.
 """
 
-import os
 import zipfile
 from collections.abc import Generator
 from dataclasses import dataclass, field, fields, replace
@@ -15,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sightline.data.augment import Draw
+from sightline.data.augment import Draw, flip
 from sightline.data.batches import Batch, Batches
-from sightline.data.storage.durable import sync_folder
+from sightline.data.storage.durable import replacing, sync_folder
 from sightline.engines.torch import TorchEngine
 from sightline.errors import TrainingError
 from sightline.models import Network
@@ -94,9 +93,8 @@ class KeptBatches(Batches):
     def _batches(self, chunks: list[NDArray[np.intp]], epoch: int) -> Generator[Batch]:
         for chunk in chunks:
             rows = chunk.astype(np.int64)
-            mirrored = np.zeros(len(rows), bool)
-            if "flip" in self.augmentations:
-                mirrored = Draw(self.seed, epoch, rows).uniform("flip")[:, 0] < 0.5
+            draw = Draw(self.seed, epoch, rows)
+            mirrored = flip.chosen(draw) if "flip" in self.augmentations else np.zeros(len(rows), bool)
             yield Batch(self.kept.of(rows, mirrored), torch.from_numpy(self.dataset.labels[rows]), rows)
 
 
@@ -151,10 +149,6 @@ def _read(path: Path) -> Outputs | None:
 def _write(path: Path, found: Outputs) -> None:
     """Whole or not at all."""
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
+    with replacing(path) as file:
         np.savez(file, statistics=found[0], outputs=found[1])
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
     sync_folder(path.parent)
