@@ -25,7 +25,7 @@ from sightline.training.resuming import checkpoint
 from sightline.training.resuming.checkpoint import Checkpoints
 from sightline.training.resuming.unfinished import begin, begin_or_reopen, reopen
 
-from ..dying import DYING
+from ..dying import DYING, surroundings
 from ..test_train import Lines, bars, bars_in
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
@@ -114,7 +114,7 @@ def test_killed_it_goes_on_to_the_same_bits(
 ) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-c", KILLED, place, str(number), str(out), str(pictures), repr(SETTINGS)]
-    killed = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    killed = subprocess.run(command, capture_output=True, text=True, env=surroundings(tmp_path / "cache"))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (out / UNFINISHED).is_dir()
     assert is_the_same(resume(out).path, undisturbed)

@@ -28,7 +28,7 @@ from sightline.training.tuning.space import FIXED, RANGES, Space, space_of
 from sightline.training.tuning.trying import _all_of, _Clock
 from sightline.training.tuning.tune import Tuned
 
-from ..dying import DYING
+from ..dying import DYING, surroundings
 from ..test_train import Lines, bars, bars_in
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
@@ -259,10 +259,8 @@ def test_a_search_that_was_killed_goes_on_to_the_same(
 ) -> None:
     out = tmp_path / "out"
     words = [place, str(number), str(out), str(pictures), repr(SETTINGS), repr(FIELDS)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, *words], capture_output=True, text=True, check=False, env=environment
-    )
+    command, environment = [sys.executable, "-c", KILLED, *words], surroundings(tmp_path / "cache")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == -signal.SIGKILL, done.stderr
     tuned = resume_tune(out)
     assert comparable(tuned) == comparable(undisturbed)
