@@ -27,7 +27,8 @@ from sightline.cli import COMMANDS, command_parser, main
 from sightline.data.augment import AUGMENTATIONS
 from sightline.data.mixing import MIXINGS
 from sightline.data.reading.scan import Survey
-from sightline.training.recipe import Recipe, choose
+from sightline.training.recipe import Recipe
+from sightline.training.recipes import Seen, choose
 
 PROJECT = Path(__file__).parent.parent
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -327,10 +328,12 @@ def test_the_recipes_fields_and_defaults() -> None:
     text = (PROJECT / "docs/train.md").read_text("utf-8").partition("## The recipe")[2]
     rows = {m[1]: [c.strip(" `") for c in m[2].split("|")] for m in re.finditer(r"^\| `(\w+)` \|(.*)\|$", text, re.M)}
     assert list(rows) == [field.name for field in dataclasses.fields(Recipe)]
-    small = choose(Survey(28, 28, True, True, (0.5,), (0.5,)), 1000, None)[0]
-    large = choose(Survey(480, 640, False, False, (0.5,) * 3, (0.5,) * 3), 1000, None)[0]
-    transfer = choose(Survey(480, 640, False, False, (0.5,) * 3, (0.5,) * 3), 1000, ("resnet18", "W"))[0]
-    for column, recipe in enumerate((small, large, transfer)):
+    small = choose(Seen(Survey(28, 28, True, True, (0.5,), (0.5,)), 1000)).recipe
+    alike = choose(Seen(Survey(28, 28, True, True, (0.5,), (0.5,), alike=0.9), 1000)).recipe
+    photos = Survey(480, 640, False, False, (0.5,) * 3, (0.5,) * 3)
+    large = choose(Seen(photos, 1000)).recipe
+    transfer = choose(Seen(photos, 1000, pretrained=("resnet18", "W"))).recipe
+    for column, recipe in enumerate((small, alike, large, transfer)):
         for name, cells in rows.items():
             if cells[column] not in ("own", "yours", "the weights'") and " to " not in cells[column]:
                 assert cells[column] == _written(getattr(recipe, name)), f"{name}, column {column}"
@@ -344,13 +347,13 @@ def _written(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-@pytest.mark.parametrize("name", ["simple_cnn", "lenet5"])
+@pytest.mark.parametrize("name", ["simple_cnn", "lenet5", "whitened_cnn"])
 def test_the_options_of_our_own_networks(name: str) -> None:
     import importlib
 
     options = importlib.import_module(f"sightline.models.architectures.{name}").Options()
     text = (PROJECT / "docs/models.md").read_text("utf-8").partition(f"\n`{name}`")[2].partition("\n\n```")[0]
-    text = text.partition("\n`lenet5`")[0]
+    text = re.split(r"\n`\w+`: ", text)[0]
     rows = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", text, re.MULTILINE))
     assert rows == {key: str(value) for key, value in dataclasses.asdict(options).items()}
 

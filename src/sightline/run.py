@@ -27,7 +27,7 @@ from sightline.data.preprocess import Preprocessing
 from sightline.data.storage import durable
 from sightline.errors import ConfigError, RunError, nearest
 
-FORMAT = 3  # each run has the least whose readers answer as it does: 3 reads stages, 2 is of another task
+FORMAT = 4  # each run has the least whose readers answer as it does: 4 averages views, 3 reads stages, 2: other tasks
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 UNFINISHED = "unfinished"  # the folder of a training that goes on or was broken off; gone when it is finished
@@ -37,6 +37,7 @@ FILES = frozenset((
 ))  # fmt: skip
 SPLIT = "split.csv"
 SPLIT_COLUMNS = ("path", "label", "group", "split", "pixels")
+TTA = ("flip", "shift")
 _OWN_KEYS = ("batch_size", "num_threads", "channels_last", "data", "weights_sha256", "version")
 # timm's names for the three ways to fit a picture into the frame
 _CROP_MODES = {"crop": "center", "pad": "border", "squash": "squash"}
@@ -52,6 +53,7 @@ class RunConfig:
     num_threads, channels_last   as in training, since both change the last bits
     data          where the training pictures were, absolute; for `evaluate` without DATA
     stages        those that the head reads besides the features, and their channels
+    tta           views of a picture over which its answer is averaged: `flip`, `shift`
     task, decision   what is answered (`single`, `multi` or `number`), and what its decision needs to know
     """
 
@@ -66,6 +68,7 @@ class RunConfig:
     weights_sha256: str = ""
     version: str = ""
     stages: Mapping[str, int] = field(default_factory=dict)
+    tta: tuple[str, ...] = ()
     task: str = "single"
     decision: Mapping[str, Any] = field(default_factory=dict)
 
@@ -86,7 +89,7 @@ class RunConfig:
             },
             "model_args": dict(self.model_options),
             "sightline": {
-                "format": 3 if self.stages else 1 if self.task == "single" else 2,
+                "format": self._format,
                 "version": self.version,
                 "precision": "float32",
                 "batch_size": self.batch_size,
@@ -94,11 +97,18 @@ class RunConfig:
                 "channels_last": self.channels_last,
                 "data": self.data,
                 "stages": dict(self.stages),
+                "tta": list(self.tta),
                 "task": self.task,
                 "decision": dict(self.decision),
                 "weights_sha256": self.weights_sha256,
             },
         }
+
+    @property
+    def _format(self) -> int:
+        if self.tta:
+            return 4
+        return 3 if self.stages else 1 if self.task == "single" else 2
 
     @staticmethod
     def from_json(document: dict[str, Any], where: Path) -> "RunConfig":
@@ -119,6 +129,7 @@ class RunConfig:
                 preprocessing_from_timm(cfg),
                 model_options=dict(document["model_args"]),
                 stages={str(name): int(num) for name, num in own.get("stages", {}).items()},
+                tta=tuple(str(name) for name in own.get("tta", ())),
                 decision=dict(own.get("decision", {})),
             )
             found = config.replace(blank, values, str(where))
@@ -131,6 +142,8 @@ class RunConfig:
             raise RunError(
                 f"{where}: {len(found.classes)} label_names; num_classes asks for {num_classes} different ones"
             )
+        if unknown := set(found.tta) - set(TTA):
+            raise RunError(f"{where}: tta = {', '.join(sorted(unknown))}: known are {', '.join(TTA)}")
         for name in ("batch_size", "num_threads"):
             if getattr(found, name) < 1:
                 raise RunError(f"{where}: {name} = {getattr(found, name)}; must be at least 1")

@@ -204,3 +204,16 @@ def test_two_ways_of_mixing_share_the_pictures() -> None:
     is_blended = ((mixed > 0) & (mixed < 200)).flatten(1).all(1)
     assert 100 < int(is_blended.sum()) < 230
     assert np.allclose(mixed.mean((1, 2, 3)).numpy(), 200 * (1 - shares), atol=1e-3)
+
+
+def test_a_sample_is_the_same_for_all_processes(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a network starts from: as many pictures as make the wanted numbers, whole batches, from the first epoch."""
+    from sightline.data import batches
+
+    alone = batches_of(dataset, True, 0)
+    first, *_ = (batch.images for batch in alone.epoch(0))
+    monkeypatch.setattr(batches, "SAMPLE", first.numel())
+    for part in ((0, 2), (1, 2)):
+        assert torch.equal(batches_of(dataset, True, 0, part=part).sample(), first)
+    monkeypatch.setattr(batches, "SAMPLE", 10**9)
+    assert len(alone.sample()) == 6  # all that an epoch has

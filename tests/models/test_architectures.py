@@ -23,7 +23,8 @@ class TestContract:
         logits = network(torch.randn(2, channels, *size))
         assert logits.shape == (2, 7)
         logits.square().sum().backward()
-        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+        trained = [p for p in network.parameters() if p.requires_grad]
+        assert trained and all(p.grad is not None and p.grad.abs().sum() > 0 for p in trained)
 
     def test_two_channels_and_an_oblong_image(self, name: str) -> None:
         network = models.build(name, 3, 2, (33, 47))
@@ -65,8 +66,8 @@ class TestContract:
         assert torch.equal(network(images).argmax(1), labels)
 
     def test_the_smallest_size_is_named(self, name: str) -> None:
-        with pytest.raises(ConfigError, match=r"cannot take 4x4 images; the smallest are (\d+)x\1") as caught:
-            models.build(name, 3, 1, (4, 4))
+        with pytest.raises(ConfigError, match=r"cannot take 1x1 images; the smallest are (\d+)x\1") as caught:
+            models.build(name, 3, 1, (1, 1))
         least = int(str(caught.value).partition("smallest are ")[2].partition("x")[0])
         models.build(name, 3, 1, (least, least))
         with pytest.raises(ConfigError, match=f"smallest are {least}x{least}"):
@@ -141,3 +142,52 @@ def test_starting_weights_have_the_spread_of_their_rule(activation: str, spread:
     assert weight.std().item() == pytest.approx(spread, rel=0.03)
     assert network.head.weight.std().item() == pytest.approx(0.01, rel=0.1)
     assert all(not bias.any() for name, bias in network.named_parameters() if name.endswith("bias"))
+
+
+def whitened(images: torch.Tensor) -> nn.Module:
+    network = models.build("whitened_cnn", 10, images.shape[1], (images.shape[2], images.shape[3]))
+    network.begin(images)
+    return network.body
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_whitened_cnn_decorrelates_patches(channels: int) -> None:
+    """Neighbours and channels that go together: each direction comes out with variance 1, and again as its negative."""
+    torch.manual_seed(0)
+    mixing = torch.randn(channels, channels)
+    images = torch.einsum("ncyx,cd->ndyx", nn.functional.avg_pool2d(torch.randn(300, channels, 20, 20), 3, 1), mixing)
+    answers = whitened(images).whiten(images).detach().transpose(0, 1).flatten(1)  # (maps, everything)
+    half = len(answers) // 2
+    assert half == channels * (9 if channels == 1 else 4)
+    assert torch.allclose(answers[:half], -answers[half:], atol=1e-4)
+    covariance = answers[:half] @ answers[:half].T / answers.shape[1]
+    clear = covariance.diagonal() > 0.9  # where a direction has hardly any variance, EPSILON is of its size
+    assert clear.sum() >= half / 2
+    assert torch.allclose(covariance[clear][:, clear], torch.eye(int(clear.sum())), atol=0.1)
+    assert (covariance - covariance.diagonal().diag()).abs().max() < 1e-2
+
+
+def test_whitened_cnn_begins_where_pictures_are_constant_or_one() -> None:
+    for images in (torch.zeros(4, 3, 32, 32), torch.full((4, 1, 28, 28), 2.0), torch.randn(1, 3, 8, 8)):
+        network = whitened(images)
+        assert all(bool(p.isfinite().all()) for p in network.parameters())
+        assert network.eval()(images).isfinite().all()
+
+
+def test_whitened_cnn_trains_neither_its_first_filters_nor_scales() -> None:
+    network = models.build("whitened_cnn", 10, 3, (32, 32), {"width": 8})
+    fixed = {name for name, p in network.body.named_parameters() if not p.requires_grad}
+    assert {name for name in fixed if "norm" not in name} == {"whiten.weight"}
+    assert all(name.endswith("weight") for name in fixed)
+
+
+def test_whitened_cnn_begins_as_the_identity() -> None:
+    network = models.build("whitened_cnn", 10, 1, (28, 28), {"width": 8})
+    x = torch.randn(2, 32, 5, 5)
+    assert torch.allclose(network.body.layers.conv2_2(x), x, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(3, 3), (5, 9), (28, 28), (64, 64), (224, 224)])
+def test_whitened_cnn_takes_any_size(size: tuple[int, int]) -> None:
+    network = models.build("whitened_cnn", 2, 1, size, {"width": 4}).eval()
+    assert network(torch.randn(2, 1, *size)).shape == (2, 2)

@@ -42,7 +42,7 @@ def xrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run_path(xrays: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    settings = {"epochs": 4, "batch_size": 16, "learning_rate": 0.1, "model.width": 8}
+    settings = {"model": "simple_cnn", "epochs": 4, "batch_size": 16, "learning_rate": 0.1, "model.width": 8}
     return train(xrays, settings, Options(out=tmp_path_factory.mktemp("runs") / "deep")).path
 
 

@@ -197,6 +197,7 @@ def test_parts_differ_by_one_at_most() -> None:
 # A whole training
 
 SETTINGS = {
+    "model": "simple_cnn",
     "epochs": 3, "batch_size": 16, "model.width": 8, "model.norm": "none", "model.dense": 0, "learning_rate": 0.02,
     "class_weights": "balanced", "augment": ["pad_crop"],
 }  # fmt: skip

@@ -31,7 +31,7 @@ def discs(num: int, seed: int = 0, side: int = 28) -> tuple[np.ndarray, np.ndarr
     return pictures, 50_000 + 2000 * radii
 
 
-FAST = {"epochs": 10, "batch_size": 16, "learning_rate": 0.05, "model.width": 8}
+FAST = {"model": "simple_cnn", "epochs": 10, "batch_size": 16, "learning_rate": 0.05, "model.width": 8}
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Recipes: defaults from the data, changes by file, --set and flags, mistakes named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from sightline import config
 from sightline.data.reading.scan import Survey
 from sightline.errors import ConfigError
 from sightline.training.optimise import rate_factor
-from sightline.training.recipe import Recipe, choose
+from sightline.training.recipe import Recipe
+from sightline.training.recipes import RECIPES, Seen, choose
 from sightline.training.resolve import resolve, settings_of
 
 DIGITS = Survey(28, 28, True, True, (0.13,), (0.31,))
@@ -18,7 +20,7 @@ SIGNS = Survey(45, 47, False, False, (0.3, 0.3, 0.3), (0.2, 0.2, 0.2))
 
 def test_small_pictures_keep_their_size() -> None:
     what = resolve({}, DIGITS, 55_000, None)
-    assert what.recipe.model == "simple_cnn"
+    assert what.recipe.model == "whitened_cnn"
     assert (what.preprocessing.height, what.preprocessing.width, what.preprocessing.channels) == (28, 28, 1)
     assert what.preprocessing.mean == (0.13,)
 
@@ -34,13 +36,42 @@ def test_photographs_get_a_resnet() -> None:
 
 
 def test_fewer_pictures_are_seen_more_often() -> None:
-    few, many = (choose(DIGITS, n, None)[0].epochs for n in (1000, 50_000))
+    few, many = (choose(Seen(DIGITS, n)).recipe.epochs for n in (1000, 50_000))
     assert few > many
+
+
+@pytest.mark.parametrize("survey", [DIGITS, replace(DIGITS, alike=0.9), PHOTOS, SIGNS, replace(SIGNS, alike=0.9)])
+@pytest.mark.parametrize("model", [None, "whitened_cnn", "simple_cnn", "lenet5", "resnet18"])
+@pytest.mark.parametrize("pretrained", [None, ("resnet18", "W")])
+def test_one_recipe_fits(survey: Survey, model: str | None, pretrained: tuple[str, str] | None) -> None:
+    for num_train in (1, 1000, 10**7):
+        seen = Seen(survey, num_train, model, pretrained)
+        assert [RECIPES.get(name).fits(seen) for name in RECIPES.names()].count(True) == 1
+        assert choose(seen).recipe.epochs >= (0 if pretrained else 1)
+
+
+def test_pictures_that_look_alike_take_a_lighter_network() -> None:
+    grey, colour = (resolve({}, replace(look, alike=0.9), 55_000, None) for look in (DIGITS, SIGNS))
+    assert (grey.recipe.model, grey.recipe.epochs) == ("simple_cnn", 1)
+    assert (colour.recipe.model, colour.recipe.epochs) == ("whitened_cnn", 9)
+    assert resolve({}, replace(DIGITS, alike=0.8), 55_000, None).recipe.model == "whitened_cnn"
+
+
+def test_a_named_model_is_trained_by_sgd() -> None:
+    """Muon would hold the norm of filters that no normalisation follows."""
+    for survey in (DIGITS, replace(DIGITS, alike=0.9), SIGNS):
+        what = resolve({"model": "lenet5"}, survey, 1000, None)
+        assert (what.recipe.model, what.recipe.optimizer, what.recipe.tta) == ("lenet5", "sgd", ())
+
+
+def test_numbers_are_not_averaged_over_shifts() -> None:
+    assert resolve({}, DIGITS, 1000, None).recipe.tta == ("flip", "shift")
+    assert resolve({}, DIGITS, 1000, None, "number").recipe.tta == ()
 
 
 def test_a_named_model_takes_only_its_own_options() -> None:
     assert resolve({"model": "lenet5"}, DIGITS, 1000, None).model_options == {}
-    options = resolve({"model.width": 8}, DIGITS, 1000, None).model_options
+    options = resolve({"model": "simple_cnn", "model.width": 8}, DIGITS, 1000, None).model_options
     assert options["width"] == 8 and options["norm"] == "batch"
 
 

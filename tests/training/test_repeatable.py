@@ -27,10 +27,11 @@ from sightline.training.transfer import features
 from .test_train import Lines, bars, bars_in
 
 SCRATCH = [
+    "--model", "simple_cnn",
     "--epochs", "2", "--set", "batch_size=16", "--set", "model.width=8", "--set", "model.norm=batch",
     "--set", "model.dropout=0.2", "--set", 'augment=["pad_crop", "mixup"]', "--set", "learning_rate=0.05",
 ]  # fmt: skip
-FAST = {"epochs": 1, "batch_size": 16, "model.width": 4}
+FAST = {"model": "simple_cnn", "epochs": 1, "batch_size": 16, "model.width": 4}
 
 
 @pytest.fixture(autouse=True)

@@ -55,7 +55,7 @@ class Lines(Silent):
 
 
 pytestmark = pytest.mark.usefixtures("default_plan")
-FAST = {"epochs": 3, "batch_size": 16, "learning_rate": 0.1, "model.width": 8}
+FAST = {"model": "simple_cnn", "epochs": 3, "batch_size": 16, "learning_rate": 0.1, "model.width": 8}
 
 
 @pytest.fixture(scope="module")

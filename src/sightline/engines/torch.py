@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sightline import models
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.engines.memory import unless_too_large
+from sightline.engines.views import averaged
 from sightline.errors import ConfigError, RunError, WeightsError
 from sightline.models import Network
 from sightline.run import CONFIG, Run, RunConfig
@@ -60,15 +61,21 @@ class TorchEngine:
         return np.concatenate(chunks) if chunks else np.empty((0, self.network.num_classes), np.float32)
 
     def __call__(self, images: Pixels) -> NDArray[np.float32]:
-        """(n, height, width, C), uint8 or float32 0..255, n <= batch_size -> float32 logits (n, K)."""
+        """(n, height, width, C), uint8 or float32 0..255, n <= batch_size -> float32 logits (n, K).
+
+        Where the run averages over views of a picture, theirs.
+        """
         with self._ready(images) as pixels:
-            return self._first(self._in_parts(lambda part: (self.network(part),), pixels)[0], len(images))
+            return self._first(self._in_parts(lambda part: (self._answered(part),), pixels)[0], len(images))
 
     def logits_and_features(self, images: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """As `__call__`; besides the logits what the head is given, float32 (n, D)."""
+        """Of the pictures as they are: float32 logits (n, K), and what the head is given, float32 (n, D)."""
         with self._ready(images) as pixels:
             logits, features = self._in_parts(self.network.logits_and_features, pixels)
             return self._first(logits, len(images)), self._first(features, len(images))
+
+    def _answered(self, part: torch.Tensor) -> torch.Tensor:
+        return averaged(self.network, part, self.config.tta) if self.config.tta else self.network(part)
 
     @contextlib.contextmanager
     def _ready(self, images: Pixels) -> Iterator[torch.Tensor]:

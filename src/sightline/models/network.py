@@ -58,6 +58,15 @@ class Network(nn.Module):
         """
         return self._answered(x)[0]
 
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether it takes what it starts from out of training pictures."""
+        return hasattr(self.body, "begin")
+
+    def begin(self, images: Tensor) -> None:
+        """Let the body take what it starts from out of training pictures (N, C, H, W), normalised."""
+        self.body.begin(images)  # type: ignore[operator]  # torch's stubs hold any attribute for a module
+
     def _answered(self, x: Tensor) -> tuple[tuple[Tensor, list[tuple[Tensor, float]]], Tensor | None]:
         """`training_logits(x)`, and the statistics of the stages that the head reads, if it does."""
         if self.stage_head is None:

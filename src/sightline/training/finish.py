@@ -13,8 +13,10 @@ import torch
 
 from sightline import __version__
 from sightline.data.preprocess import Preprocessing
+from sightline.data.reading.scan import SMALL_SIDE
 from sightline.data.split import FRACTIONS
 from sightline.engines.torch import TorchEngine
+from sightline.engines.views import num_views
 from sightline.evaluate import Evaluation, evaluate
 from sightline.models import Network
 from sightline.predictor import Predictor
@@ -27,7 +29,6 @@ from sightline.training.options import Options
 from sightline.training.planning.plan import Plan
 from sightline.training.prepare import Table
 from sightline.training.progress import Progress
-from sightline.training.recipe import SMALL_SIDE
 from sightline.training.resolve import Resolved
 
 SAME_BITS = "yes: nothing was measured, so that the same machine, versions, plan and seed give the same bits"
@@ -84,9 +85,15 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     predictor, result = Predictor.open(folder), result_of(table.dataset.task)
     rows, read = table.parts.rows("test"), prepare.reader_of(table, trained.what.preprocessing)
     tested = evaluate(predictor, table.dataset, rows, "test", read=read)
-    write_json(folder / "metrics.json", tested.to_json() | {"interrupted": trained.outcome.interrupted})
+    metrics, answers = tested.to_json() | {"interrupted": trained.outcome.interrupted}, _answers(run)
+    if run.config.tta:
+        one = replace(trained.engine, config=replace(run.config, tta=()))
+        by_one = evaluate(replace(predictor, engine=one), table.dataset, rows, "test", read=read)
+        metrics["without_tta"] = by_one.main.value
+        answers += f"; by the picture as it is: test {result.headline(by_one)}"
+    write_json(folder / "metrics.json", metrics)
     write_csv(folder / "predictions.csv", *result.predictions(tested, table.dataset))
-    common = _common(trained, table, tested, options, time.perf_counter() - started)
+    common = _common(trained, answers, table, tested, options, time.perf_counter() - started)
     if options.deterministic:
         common = replace(common, what=common.what | {"Deterministic": f"{SAME_BITS}; the seed was {options.seed}"})
     train_labels = table.dataset.labels[table.parts.rows("train")]
@@ -101,7 +108,17 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     return run
 
 
-def _common(trained: Trained, table: Table, tested: Evaluation, options: Options, duration_s: float) -> Common:
+def _answers(run: Run) -> str:
+    config = run.config
+    text = f"in float32, batches of {config.batch_size}"
+    if config.tta:
+        text += f", the mean over {num_views(config.tta)} views of a picture ({', '.join(config.tta)})"
+    return text
+
+
+def _common(
+    trained: Trained, answers: str, table: Table, tested: Evaluation, options: Options, duration_s: float
+) -> Common:
     outcome, dataset, parts = trained.outcome, table.dataset, table.parts
     notes = [*filter(None, (options.note,)), *table.notes, *outcome.notes]
     if outcome.interrupted:
@@ -119,7 +136,7 @@ def _common(trained: Trained, table: Table, tested: Evaluation, options: Options
         splits=parts.counts(dataset.labels, len(dataset.classes)),
         totals={name: len(parts.rows(name)) for name in FRACTIONS},
         history=tuple(outcome.history),
-        what=_what(trained),
+        what=_what(trained) | {"Answers": answers},
         machine=writer.machine(),
         duration_s=duration_s,
         notes=tuple(notes),
@@ -142,7 +159,6 @@ def _what(trained: Trained) -> dict[str, str]:
         "Kept": _kept(trained.outcome.kept_epoch),
         "Time": trained.outcome.waiting or "no steps",
         "Plan": trained.plan.sentence(),
-        "Answers": f"in float32, batches of {trained.engine.config.batch_size}",
     } | computed
 
 

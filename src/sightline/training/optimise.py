@@ -1,10 +1,11 @@
 """The step: loss, gradients, optimiser, learning rate. Comes in: a Network and a Recipe; must not know files.
 
-Weight decay is kept off biases and normalisation (Goyal et al., 2017); it is decoupled in AdamW alone.
+Weight decay is kept off biases and normalisation (Goyal et al., 2017); it is decoupled in AdamW alone. Muon moves the
+filters of convolutions; what is no such filter is Adam's then, at a rate in proportion.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -17,27 +18,37 @@ from sightline.data.preprocess import Preprocessing
 from sightline.engines.torch import Normaliser
 from sightline.models import Network
 from sightline.models.halves import Upper
+from sightline.training import muon
 from sightline.training.objectives import Mixed, Objective
 from sightline.training.planning.plan import Plan
 from sightline.training.recipe import Recipe
 from sightline.training.together.processes import ALONE, Processes
 
 BETAS = (0.9, 0.999)  # of Adam, its authors' values
+BESIDE_MUON = 1 / 24  # Adam's share of the rate, for what Muon leaves to it: steps of 0.01 where filters turn by 0.24
+BETAS_BESIDE_MUON = (0.8, 0.95)  # a training of few steps must not remember the first for long
 
 
 class Optimizer:
     """SGD with Nesterov momentum, Adam or AdamW, by torch's own fused kernels.
 
     torch's optimiser classes import its compiler at their first step, 1.8 s, to tell it to leave them alone; the
-    functions below them, used here, do not. Parameters of one axis (biases, normalisation) are not decayed.
+    functions below them, used here, do not. Parameters of one axis (biases, normalisation) are not decayed; with Muon
+    none is, as filters keep their norm.
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe, plan: Plan | None = None) -> None:
         self.scale = LossScale(network) if plan is not None and plan.precision == "float16" else None
         parameters = [p for p in network.parameters() if p.requires_grad]
-        decayed, plain = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
         self.recipe = recipe
-        self.groups = [_Group(g, d) for g, d in ((decayed, recipe.weight_decay), (plain, 0.0)) if g]
+        if recipe.optimizer == "muon":
+            filters, others = [p for p in parameters if p.ndim == 4], [p for p in parameters if p.ndim != 4]
+            groups = [_Group(filters, self._muon), _Group(others, self._adam)]
+        else:
+            step = self._sgd if recipe.optimizer == "sgd" else self._adam
+            decayed, plain = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
+            groups = [_Group(decayed, step, recipe.weight_decay), _Group(plain, step)]
+        self.groups = [group for group in groups if group.parameters]
 
     def backward(self, loss: Tensor, adds: bool = False) -> None:
         """The gradients of a loss, in place of those before, or added to them."""
@@ -57,10 +68,7 @@ class Optimizer:
         if self.scale is not None and not self.scale.undo([p for group in self.groups for p in group.parameters]):
             return
         for group in self.groups:
-            if self.recipe.optimizer == "sgd":
-                self._sgd(group, rate)
-            else:
-                self._adam(group, rate)
+            group.step(group, rate)
 
     def tensors(self) -> dict[str, Tensor]:
         """Its states, by group, parameter and number, as they are now."""
@@ -97,7 +105,13 @@ class Optimizer:
             maximize=False,
         )
 
+    def _muon(self, group: "_Group", rate: float) -> None:
+        filters, gradients, (momenta,) = group.with_gradients(num_states=1)
+        muon.step(filters, gradients, momenta, rate, self.recipe.momentum)
+
     def _adam(self, group: "_Group", rate: float) -> None:
+        is_beside = self.recipe.optimizer == "muon"
+        beta1, beta2 = BETAS_BESIDE_MUON if is_beside else BETAS
         parameters, gradients, (averages, squares) = group.with_gradients(num_states=2)
         adam(
             parameters,
@@ -109,9 +123,9 @@ class Optimizer:
             fused=True,
             decoupled_weight_decay=self.recipe.optimizer == "adamw",
             amsgrad=False,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            lr=rate,
+            beta1=beta1,
+            beta2=beta2,
+            lr=rate * BESIDE_MUON if is_beside else rate,
             weight_decay=group.weight_decay,
             eps=1e-8,
             maximize=False,
@@ -119,10 +133,15 @@ class Optimizer:
 
 
 class _Group:
-    """Parameters of one weight decay, with the optimiser's states of each."""
+    """Parameters that move by one rule, with the optimiser's states of each."""
 
-    def __init__(self, parameters: list[nn.Parameter], weight_decay: float) -> None:
-        self.parameters, self.weight_decay = parameters, weight_decay
+    def __init__(
+        self,
+        parameters: list[nn.Parameter],
+        step: Callable[["_Group", float], None],
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.parameters, self.step, self.weight_decay = parameters, step, weight_decay
         self.states: dict[nn.Parameter, list[Tensor]] = {}
         self.steps: dict[nn.Parameter, Tensor] = {}
 

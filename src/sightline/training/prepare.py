@@ -166,9 +166,16 @@ def numbered_as(table: Table, read: Table) -> Table:
 
 
 def with_selection_in_train(table: Table) -> Table:
-    """The table for a head that is fitted and not fine-tuned: nothing is selected, so val's pictures train too."""
-    names = np.where(table.parts.names == "val", "train", table.parts.names)
-    rule = f"{table.parts.rule} Nothing is selected by this recipe, so the val pictures train too."
+    """The table for a head that is fitted and not fine-tuned: nothing is selected, so val's pictures train too.
+
+    So do those for calibration, unless the data set sets them aside itself: of several labels they find the thresholds,
+    of one and of numbers nothing yet.
+    """
+    is_free = table.dataset.task != "multi" and "calibration" not in set(table.dataset.splits or ())
+    moved = ("val", "calibration") if is_free else ("val",)
+    names = np.where(np.isin(table.parts.names, moved), "train", table.parts.names)
+    which = "val and calibration" if is_free else "val"
+    rule = f"{table.parts.rule} Nothing is selected by this recipe, so the {which} pictures train too."
     return replace(table, parts=Split(names, rule))
 
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from sightline import config
 from sightline.data.preprocess import Preprocessing
-from sightline.data.reading.scan import Survey
+from sightline.data.reading.scan import SMALL_SIDE, Survey
 from sightline.errors import ConfigError
 from sightline.run import preprocessing_from_timm
-from sightline.training.recipe import SMALL_SIDE, Recipe, choose, whole
+from sightline.training.recipe import Recipe
+from sightline.training.recipes import Seen, choose
+from sightline.training.recipes.pretrained import whole
 
 if TYPE_CHECKING:
     from sightline.models import Weights
@@ -94,7 +96,8 @@ def resolve(
     own = {k.removeprefix(MODEL_PREFIX): v for k, v in settings.items() if k.startswith(MODEL_PREFIX)}
     rest = {k: v for k, v in settings.items() if not k.startswith(MODEL_PREFIX)}
     pretrained = (weights.architecture, str(settings["weights"])) if weights is not None else None
-    recipe, options, why = choose(survey, num_train, pretrained, task)
+    chosen = choose(Seen(survey, num_train, settings.get("model"), pretrained), task)
+    recipe, options, why = chosen.recipe, chosen.options, chosen.why
     if weights is not None:
         rest.pop("weights", None)
         rest.pop("model", None)

@@ -22,7 +22,7 @@ from sightline.training.objectives import Logits, Objective
 from sightline.training.prepare import Selection
 
 Answer = Callable[[Pixels], Logits]
-NUM_DRAWS = 2  # a flip leaves half of the pictures alone; two draws reach three quarters
+NUM_DRAWS = 2  # a flip leaves half of the pictures alone; in the second it mirrors those
 LAST_CHANCE = 0.5  # share of the training after which switching on would no longer pay
 
 

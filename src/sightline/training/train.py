@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sightline.report import Epoch
     from sightline.training.finish import Origin, Trained
     from sightline.training.prepare import Table
+    from sightline.training.recipe import Recipe
     from sightline.training.resolve import Resolved
     from sightline.training.writer import MetricsLog
 
@@ -168,6 +169,7 @@ def network_for(
     import torch
 
     from sightline import models
+    from sightline.training import muon
     from sightline.training.finish import Origin
     from sightline.training.resolve import resolve, without_head, without_top
     from sightline.training.transfer import kept
@@ -185,6 +187,8 @@ def network_for(
         frame = what.preprocessing
         size, model_options = (frame.height, frame.width), dict(what.model_options)
         network = models.build(what.recipe.model, num_classes, frame.channels, size, model_options)
+        if what.recipe.optimizer == "muon":
+            muon.check(network)
         if weights is None:
             return network, what, Origin("none, from scratch", None)
         sentence = models.load_into(network, weights).sentence()
@@ -239,6 +243,7 @@ def _fit(
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
 
     with_head = recipe.weights is not None and network.has_linear_head
+    begin(network, batches, recipe)
 
     if different := processes.first(lambda: settle.changes(work, processes.size)):
         progress.say(f"This is not where the training began, so its last bits may differ ({different})")
@@ -279,6 +284,10 @@ def _fit(
         checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,
         settle.cuts_of(work, settled, options), upper,
     )  # fmt: skip
+
+    # A mirror image counts only where training has seen mirror images.
+    tta = tuple(name for name in recipe.tta if name != "flip" or "flip" in outcome.augmentations)
+    engine = replace(engine, config=replace(engine.config, tta=tta))
 
     def unseen() -> tuple[NDArray[np.float32], Labels]:
         pictures = prepare.selection_of(table, frame, ("val", "calibration"))
@@ -329,6 +338,14 @@ def batches_of(what: Resolved, table: Table, options: Options, part: tuple[int, 
     )
 
 
+def begin(network: Network, batches: Batches, recipe: Recipe) -> None:
+    """From scratch a network may take what it starts from out of pictures that train."""
+    from sightline.engines.torch import normalised
+
+    if recipe.weights is None and network.takes_pictures:
+        network.begin(normalised(batches.sample(), batches.preprocessing, channels_last=False))
+
+
 def show_plan(
     data: str | Path | Dataset,
     settings: Mapping[str, Any] | None = None,
@@ -350,4 +367,5 @@ def show_plan(
     table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
     batches = batches_of(what, table, options)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, what.recipe)
+    begin(network, batches, what.recipe)
     return settle.plan_for(network, batches, what.recipe, objective, options, is_new=True)

@@ -101,3 +101,17 @@ def test_mixing_depends_on_the_sample_alone(name: str, channels: int, dtype: tor
         part, own = module.mix(images[rows], partners[rows], Draw(0, 1, np.arange(NUM)[rows]))
         assert torch.equal(part, whole[rows]) and np.array_equal(own, shares[rows])
     assert not torch.equal(whole, module.mix(images, partners, Draw(0, 2, np.arange(NUM)))[0])
+
+
+def test_a_flip_alternates() -> None:
+    """In two epochs that follow each other every picture is seen both ways; which begin, the seed decides."""
+    view = view_of(3, torch.uint8)
+    plain, mirrored = view.images, view.images.flip(3)
+    for seed in range(3):
+        one, two, three = (augmented("flip", view, epoch, seed=seed) for epoch in (1, 2, 3))
+        for i in range(NUM):
+            both = {torch.equal(x[i], plain[i]) for x in (one, two)}
+            assert both == {True, False} and torch.equal(one[i], three[i])
+            assert torch.equal(one[i], plain[i]) or torch.equal(one[i], mirrored[i])
+    first = [torch.equal(augmented("flip", view, 1, seed=seed)[0], plain[0]) for seed in range(20)]
+    assert 3 < sum(first) < 17

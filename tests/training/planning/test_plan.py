@@ -26,7 +26,7 @@ from sightline.training.train import show_plan, train
 from ..test_train import Lines, bars
 
 PLAIN = Plan("float32", True, 2)
-FAST = {"epochs": 1, "batch_size": 16, "model.width": 4}
+FAST = {"model": "simple_cnn", "epochs": 1, "batch_size": 16, "model.width": 4}
 
 
 # Names

@@ -32,7 +32,14 @@ from ..dying import DYING, surroundings
 from ..test_train import Lines, bars, bars_in
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
-SETTINGS = {"epochs": 2, "batch_size": 16, "model.width": 8, "augment": ["pad_crop"], "augment_if_safe": []}
+SETTINGS = {
+    "model": "simple_cnn",
+    "epochs": 2,
+    "batch_size": 16,
+    "model.width": 8,
+    "augment": ["pad_crop"],
+    "augment_if_safe": [],
+}
 FIELDS = ("learning_rate", "weight_decay")
 
 

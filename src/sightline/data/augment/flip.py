@@ -1,4 +1,9 @@
-"""Mirror left and right, each picture with probability one half."""
+"""Mirror left and right, each picture in every second epoch; which of them begin, chance decides (Jordan, 2024).
+
+In two epochs every picture is seen both ways; drawn anew each time, a half of them would be seen one way twice.
+"""
+
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,7 +22,8 @@ def augment(view: View, draw: Draw) -> View:
 
 def chosen(draw: Draw) -> NDArray[np.bool_]:
     """Which pictures (N,) are mirrored."""
-    return draw.uniform("flip")[:, 0] < 0.5
+    begins_mirrored = replace(draw, epoch=0).uniform("flip")[:, 0] < 0.5
+    return np.asarray(begins_mirrored ^ (draw.epoch % 2 == 1))
 
 
 def mirrored(view: View, chosen: NDArray[np.bool_], axis: int) -> View:

@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from sightline.data.packs.canvases import Canvases
 from sightline.data.packs.pack import Pack
 from sightline.data.packs.packing import Packing, contents, is_bad, is_of, pack_key, pays, stamps_of, survey_key
 from sightline.data.preprocess import MIN_DECODE_SIDE, Pixels, Preprocessing
+from sightline.data.reading.neighbours import alike
 from sightline.data.reading.records import RECORD, Record, record_of, records_of_array
 from sightline.errors import BadPicturesError
 
@@ -33,6 +34,8 @@ HASH_SIDE = MIN_DECODE_SIDE
 # Decoded pictures may take this share of the memory that is free; beyond it they are decoded every epoch.
 MEMORY_SHARE = 0.4
 NUM_SURVEYED = 256
+NUM_COMPARED = 1000  # of small pictures, that one's nearest neighbour may be found
+SMALL_SIDE = 64  # pixels; up to here they are small
 KEPT_BLOCK = 31 * 2**20  # bytes; 32 MiB is the most that glibc learns from
 
 In = TypeVar("In")
@@ -41,7 +44,10 @@ Out = TypeVar("Out")
 
 @dataclass(frozen=True)
 class Survey:
-    """What a sample of the pictures looks like: median sides in pixels, all grey or not, mean and std in 0..1."""
+    """What a sample of the pictures looks like: median sides in pixels, all grey or not, mean and std in 0..1.
+
+    alike   how far small pictures of one class are alike, 0..1, see `neighbours`; None: not looked at
+    """
 
     height: int
     width: int
@@ -49,6 +55,7 @@ class Survey:
     grey: bool
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    alike: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,11 @@ class PassingReason(str):
 
 
 def survey(dataset: Dataset, rows: NDArray[np.intp], cache: Cache | None = None) -> Survey:
-    """Look at up to 256 of `rows`, or recall what was seen. Raises BadPicturesError if none of them can be read."""
-    sample = np.random.default_rng(0).permutation(rows)[:NUM_SURVEYED].tolist()
+    """Look at up to 256 of `rows`, at more where they are small, or recall what was seen.
+
+    Raises BadPicturesError if none of them can be read.
+    """
+    sample = np.random.default_rng(0).permutation(rows)[:NUM_COMPARED].tolist()
     key = survey_key(dataset, sample) if cache is not None and pays(dataset) else None
     if cache is not None and key is not None and (note := cache.recall(key)) is not None:
         with contextlib.suppress(KeyError, TypeError):  # something else lies there: look again
@@ -80,19 +90,23 @@ def survey(dataset: Dataset, rows: NDArray[np.intp], cache: Cache | None = None)
 
 def _survey(dataset: Dataset, sample: list[int]) -> tuple[Survey, bool]:
     """What the pictures of `sample` look like, and whether they will look so the next time."""
-    sizes, pixels, bad = [], [], {}
+    seen, bad = dict[int, tuple[tuple[int, int], Pixels]](), dict[str, str]()
 
-    def look(row: int) -> tuple[tuple[int, int], Pixels]:
-        return dataset.images.size(row), dataset.images.pixels(row, 64)
+    def look(rows: list[int]) -> None:
+        for result, row in zip(in_threads(reason_or(one), rows), rows, strict=True):
+            if isinstance(result, str):
+                bad[dataset.paths[row]] = result
+            else:
+                seen[row] = result
 
-    for result, row in zip(in_threads(reason_or(look), sample), sample, strict=True):
-        if isinstance(result, str):
-            bad[dataset.paths[row]] = result
-        else:
-            sizes.append(result[0])
-            pixels.append(result[1].reshape(-1, result[1].shape[2]))
-    if not pixels:
+    def one(row: int) -> tuple[tuple[int, int], Pixels]:
+        return dataset.images.size(row), dataset.images.pixels(row, SMALL_SIDE)
+
+    look(sample[:NUM_SURVEYED])
+    if not seen:
         raise BadPicturesError(bad)
+    sizes = [size for size, _ in seen.values()]
+    pixels = [picture.reshape(-1, picture.shape[2]) for _, picture in seen.values()]
     grey = all(p.shape[1] == 1 for p in pixels)
     flat = np.concatenate([p if grey or p.shape[1] == 3 else np.repeat(p, 3, axis=1) for p in pixels]) / 255
     height, width = np.median(sizes, axis=0).astype(int)
@@ -101,8 +115,12 @@ def _survey(dataset: Dataset, sample: list[int]) -> tuple[Survey, bool]:
     num_levels, digits = (65535, 6) if deep else (255, 4)
     floored = np.maximum(flat.std(axis=0), 1 / num_levels)
     mean, std = (tuple(round(float(v), digits) for v in values) for values in (flat.mean(axis=0), floored))
+    found = Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, std)
+    if max(height, width) <= SMALL_SIDE and dataset.task == "single":
+        look(sample[NUM_SURVEYED:])
+        found = replace(found, alike=alike([picture for _, picture in seen.values()], dataset.labels[list(seen)]))
     is_lasting = not any(isinstance(reason, PassingReason) for reason in bad.values())
-    return Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, std), is_lasting
+    return found, is_lasting
 
 
 Read = tuple[Record, bool, Pixels | None] | str  # record, colour or not, canvas if kept; or why it cannot be read

@@ -96,6 +96,7 @@ class Rehearsal:
         network, what, _ = train.network_for(wanted, self.look, self.table, self.options, Silent())
         recipe, batches = what.recipe, train.batches_of(what, self.table, self.options)
         objective = objectives.build(self.table.dataset.labels[batches.rows], network.num_classes, recipe)
+        train.begin(network, batches, recipe)
         plan = self.begun.plan(recipe.batch_size)
         if plan is None:
             plan = settle.plan_for(network, batches, recipe, objective, asked.options)

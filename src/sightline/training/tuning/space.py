@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Value = float | int | str | tuple[str, ...]
 # The rate of an optimiser in terms of that of SGD: Adam's steps do not shrink with the gradient, and around 0.001 is
 # usual for it where SGD takes 0.1.
-RELATIVE_RATE = {"sgd": 1.0, "adam": 0.01, "adamw": 0.01}
+RELATIVE_RATE = {"sgd": 1.0, "adam": 0.01, "adamw": 0.01, "muon": 1.0}
 SPAN = 10.0  # a decay is looked for from a tenth of the default to ten times it, a rate from a tenth on
 MAX_RATE = 3.0  # times the default: at nine times, digits and chest X-rays were answered by chance
 AUGMENTATIONS_ADDED = ("trivialaugment", "erasing", "mixup")  # to the default ones, one at a time
@@ -159,6 +159,7 @@ FIXED = {
     "unfreeze": "search with --set unfreeze=top, then with all",
     "patience": "it says when a training stops, not how it learns",
     "keep": "a search compares what is kept; --set keep=best keeps the best epoch of every trial",
+    "tta": "it says how the run answers, not how it learns",
     "sync_batchnorm": "it asks for several processes, and a search trains in one",
     "augment_if_safe": "these switch themselves on once the selection pictures show no harm",
 }
@@ -216,6 +217,9 @@ def _useless(default: Recipe, task: str, wanted: Sequence[str], settings: Mappin
     fixed = [name for name in ("learning_rate", "weight_decay") if name in settings]
     if fixed:
         found["optimizer"] = f"{' and '.join(fixed)} would mean something else for another one; leave them free"
-    if default.optimizer != "sgd" and "optimizer" not in wanted:
+    if default.optimizer == "muon":
+        found["weight_decay"] = "muon decays nothing: filters keep their norm"
+        found["optimizer"] = "muon's rate and momentum would mean something else for another one; set it"
+    elif default.optimizer != "sgd" and "optimizer" not in wanted:
         found["momentum"] = f"{default.optimizer} has none"
     return found

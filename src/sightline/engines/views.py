@@ -1,0 +1,50 @@
+"""The views of a picture whose answers are averaged: as it is, mirrored, shifted by a few pixels.
+
+Comes in: a batch as the network takes it; goes out: views of it with their weights, whose sum is 1. Which ones a run
+averages over is settled when it is trained. Must not know networks.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+
+SHIFT = 1 / 32  # of the side
+
+
+def averaged(
+    answer: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor, names: Sequence[str]
+) -> torch.Tensor:
+    """(N, C, H, W) -> (N, K): the weighted mean of the answers to the views."""
+    total: torch.Tensor | None = None
+    for weight, view in views(images, names):
+        logits = weight * answer(view)
+        total = logits if total is None else total + logits
+    assert total is not None
+    return total
+
+
+def views(images: torch.Tensor, names: Sequence[str]) -> Iterator[tuple[float, torch.Tensor]]:
+    """Each view with its weight, of images' own shape and layout; without names the images as they are."""
+    shifted = [(1.0, images)] if "shift" not in names else list(_shifted(images))
+    for weight, view in shifted:
+        if "flip" in names:
+            yield weight / 2, view
+            yield weight / 2, view.flip(3)
+        else:
+            yield weight, view
+
+
+def _shifted(images: torch.Tensor) -> Iterator[tuple[float, torch.Tensor]]:
+    """As they are, with half of the weight; up and left, and down and right. Borders are mirrored."""
+    height, width = images.shape[2:]
+    y, x = (min(max(1, round(SHIFT * side)), side - 1) for side in (height, width))
+    around = F.pad(images, (x, x, y, y), mode="reflect")
+    yield 0.5, images
+    yield 0.25, around[:, :, :height, :width]
+    yield 0.25, around[:, :, 2 * y :, 2 * x :]
+
+
+def num_views(names: Sequence[str]) -> int:
+    """How many answers one takes."""
+    return (3 if "shift" in names else 1) * (2 if "flip" in names else 1)

@@ -1,0 +1,69 @@
+"""How a network is trained unless told otherwise: one file, one kind of data.
+
+Comes in: what the data looks like; goes out: a Recipe, options of its network, and why. Each module's docstring opens
+with what it is for; `sightline recipes` lists them. Must not know torch. Each module exposes
+
+    WHEN           for which data, in a few words
+    COMMAND        how it is called for
+    MEASURED       what came of it, as (data, seconds, score with its range), on MACHINE
+    fits(seen)     whether it is for what was seen; of all recipes exactly one is
+    choose(seen)   the Recipe and what belongs to it
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from sightline.data.reading.scan import Survey
+from sightline.registry import Registry
+from sightline.training.recipe import Recipe
+
+RECIPES = Registry("sightline.training.recipes", "recipe", ("WHEN", "COMMAND", "MEASURED", "fits", "choose"))
+MACHINE = "two cores of a Xeon with AMX"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the pictures that train look like, how many they are, the network asked for, if any, and the network and
+    weights to start from, if any."""
+
+    survey: Survey
+    num_train: int
+    model: str | None = None
+    pretrained: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A recipe, options of its network, and the reason in a sentence."""
+
+    recipe: Recipe
+    why: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+def choose(seen: Seen, task: str = "single") -> Chosen:
+    """The recipe for what was seen."""
+    modules = (RECIPES.get(name) for name in RECIPES.names())
+    (module,) = (module for module in modules if module.fits(seen))
+    chosen: Chosen = module.choose(seen)
+    return replace(chosen, recipe=_FOR_TASK[task](chosen.recipe))
+
+
+def _for_several(recipe: Recipe) -> Recipe:
+    """Labels speak of the whole picture, so none of it is cut off; each class has a probability of its own, which
+    smoothing would draw to one half."""
+    return replace(recipe, fit="pad", label_smoothing=0.0)
+
+
+def _for_numbers(recipe: Recipe) -> Recipe:
+    """As for several labels; and any augmentation may change a number (a crop a count, a shift a place), so all of
+    them wait until the selection pictures show that they do not. Nor is the mean over shifted pictures taken."""
+    waiting = (*recipe.augment, *recipe.augment_if_safe)
+    return replace(recipe, fit="pad", label_smoothing=0.0, augment=(), augment_if_safe=waiting, tta=())
+
+
+_FOR_TASK: dict[str, Callable[[Recipe], Recipe]] = {
+    "single": lambda recipe: recipe,
+    "multi": _for_several,
+    "number": _for_numbers,
+}

@@ -1,0 +1,29 @@
+"""Small grey pictures of which those of a class look alike, such as digits: a lighter network, and few epochs.
+
+    sightline train mnist/
+
+Alike: that the nearest picture, pixel by pixel, is of the same class is more often so than ALIKE, chance set aside.
+Measured on 1,000 pictures: digits 0.98, MNIST 0.87, PneumoniaMNIST 0.82, Fashion-MNIST 0.73.
+"""
+
+from dataclasses import replace
+
+from sightline.data.reading.scan import SMALL_SIDE
+from sightline.training.recipes import Chosen, Seen, small_named
+
+WHEN = "grey pictures of up to 64 pixels that look alike in a class"
+COMMAND = "sightline train mnist/"
+MEASURED: tuple[tuple[str, float, str], ...] = ()
+ALIKE = 0.84
+
+
+def fits(seen: Seen) -> bool:
+    look = seen.survey
+    is_free = seen.pretrained is None and seen.model is None
+    is_small = max(look.height, look.width) <= SMALL_SIDE
+    return is_free and is_small and look.grey and look.alike is not None and look.alike >= ALIKE
+
+
+def choose(seen: Seen) -> Chosen:
+    why = "small grey pictures that look alike in a class: a light network at their own size, few epochs"
+    return replace(small_named.choose(replace(seen, model="simple_cnn")), why=why)

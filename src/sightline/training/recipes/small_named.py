@@ -1,0 +1,37 @@
+"""Small pictures and a network of the user's choice: plain SGD, which suits most.
+
+sightline train digits/ --model lenet5
+"""
+
+from sightline.data.reading.scan import SMALL_SIDE
+from sightline.training.recipe import Recipe
+from sightline.training.recipes import Chosen, Seen
+
+WHEN = "pictures of up to 64 pixels, and a --model of yours"
+COMMAND = "sightline train digits/ --model lenet5"
+MEASURED: tuple[tuple[str, float, str], ...] = ()
+MAX_EPOCHS = 60
+
+
+def fits(seen: Seen) -> bool:
+    is_small = max(seen.survey.height, seen.survey.width) <= SMALL_SIDE
+    return (
+        seen.pretrained is None and is_small and seen.model not in (None, "whitened_cnn")
+    )  # which has a recipe of its own
+
+
+def choose(seen: Seen) -> Chosen:
+    """Measured on MNIST with simple_cnn: width 16 with BatchNorm reaches 99.2 % in one epoch of batches of 64 at a rate
+    of 0.3, 99.1 % in two of 128 at 0.1; colour needs width and more epochs."""
+    assert seen.model is not None
+    grey = seen.survey.grey
+    (width, views), (batch_size, rate) = ((16, 60_000), (64, 0.3)) if grey else ((48, 500_000), (128, 0.2))
+    recipe = Recipe(
+        model=seen.model,
+        epochs=min(MAX_EPOCHS, max(1, round(views / seen.num_train))),
+        batch_size=batch_size,
+        learning_rate=rate,
+        augment=("pad_crop",),
+    )
+    options = {"norm": "batch", "width": width, "dense": 0} if seen.model == "simple_cnn" else {}
+    return Chosen(recipe, f"{seen.model} as asked for; small {'grey' if grey else 'colour'} pictures", options)
