@@ -97,7 +97,7 @@ def resolve(
     rest = {k: v for k, v in settings.items() if not k.startswith(MODEL_PREFIX)}
     pretrained = (weights.architecture, str(settings["weights"])) if weights is not None else None
     chosen = choose(Seen(survey, num_train, settings.get("model"), pretrained), task)
-    recipe, options, why = chosen.recipe, chosen.options, chosen.why
+    recipe, options, why = chosen.recipe, dict(chosen.options), chosen.why
     if weights is not None:
         rest.pop("weights", None)
         rest.pop("model", None)

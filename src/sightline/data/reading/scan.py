@@ -118,7 +118,8 @@ def _survey(dataset: Dataset, sample: list[int]) -> tuple[Survey, bool]:
     found = Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, std)
     if max(height, width) <= SMALL_SIDE and dataset.task == "single":
         look(sample[NUM_SURVEYED:])
-        found = replace(found, alike=alike([picture for _, picture in seen.values()], dataset.labels[list(seen)]))
+        labels = dataset.labels[list(seen)].astype(np.int64)
+        found = replace(found, alike=alike([picture for _, picture in seen.values()], labels))
     is_lasting = not any(isinstance(reason, PassingReason) for reason in bad.values())
     return found, is_lasting
 
