@@ -3,8 +3,8 @@
     sightline train mnist/
 
 Alike: that the nearest picture, pixel by pixel, is of the same class is more often so than ALIKE, chance set aside.
-Measured on 1,000 pictures: digits 0.98, MNIST 0.87, PneumoniaMNIST 0.82, Fashion-MNIST 0.73. On PneumoniaMNIST the other
-network took nine times as long and was no better (87.8 and 89.7 %, 468 pictures); on Fashion-MNIST it is.
+Measured on 1,000 pictures: digits 0.98, MNIST 0.87, PneumoniaMNIST 0.82, Fashion-MNIST 0.73. On PneumoniaMNIST the
+other network took nine times as long and was no better (87.8 and 89.7 %, 468 pictures); on Fashion-MNIST it is.
 """
 
 from dataclasses import replace
