@@ -91,11 +91,15 @@ def test_muon_turns_filters_by_the_rate_whatever_the_gradient() -> None:
         assert ((filters - before / before.norm() * 4) * gradient).sum() < 0, "against the gradient"
 
 
-def test_muon_is_for_filters_and_adam_for_the_rest() -> None:
+def test_muon_is_for_filters_and_adamw_for_the_rest() -> None:
     recipe, ours, other = Recipe(optimizer="muon", learning_rate=0.24, weight_decay=0.5), network(), network()
     optimiser = Optimizer(ours, recipe)
     rest = [p for p in other.parameters() if p.ndim != 4]
-    reference = torch.optim.Adam(rest, lr=0.24 * BESIDE_MUON, betas=BETAS_BESIDE_MUON)
+    groups = [
+        {"params": [p for p in rest if p.ndim == 2], "weight_decay": 0.5},
+        {"params": [p for p in rest if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    reference = torch.optim.AdamW(groups, lr=0.24 * BESIDE_MUON, betas=BETAS_BESIDE_MUON)
     for step in range(3):
         images = torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(step))
         for module in (ours, other):

@@ -1,7 +1,7 @@
 """The step: loss, gradients, optimiser, learning rate. Comes in: a Network and a Recipe; must not know files.
 
-Weight decay is kept off biases and normalisation (Goyal et al., 2017); it is decoupled in AdamW alone. Muon moves the
-filters of convolutions; what is no such filter is Adam's then, at a rate in proportion.
+Weight decay is kept off biases and normalisation (Goyal et al., 2017); it is decoupled, but in Adam. Muon moves the
+filters of convolutions; what is no such filter is AdamW's then, at a rate in proportion.
 """
 
 import math
@@ -25,7 +25,7 @@ from sightline.training.recipe import Recipe
 from sightline.training.together.processes import ALONE, Processes
 
 BETAS = (0.9, 0.999)  # of Adam, its authors' values
-BESIDE_MUON = 1 / 24  # Adam's share of the rate, for what Muon leaves to it: steps of 0.01 where filters turn by 0.24
+BESIDE_MUON = 1 / 24  # AdamW's share of the rate, for what Muon leaves to it: steps of 0.01 where filters turn by 0.24
 BETAS_BESIDE_MUON = (0.8, 0.95)  # a training of few steps must not remember the first for long
 
 
@@ -33,21 +33,19 @@ class Optimizer:
     """SGD with Nesterov momentum, Adam or AdamW, by torch's own fused kernels.
 
     torch's optimiser classes import its compiler at their first step, 1.8 s, to tell it to leave them alone; the
-    functions below them, used here, do not. Parameters of one axis (biases, normalisation) are not decayed; with Muon
-    none is, as filters keep their norm.
+    functions below them, used here, do not. Parameters of one axis (biases, normalisation) are not decayed, nor are
+    filters that Muon moves, as they keep their norm.
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe, plan: Plan | None = None) -> None:
         self.scale = LossScale(network) if plan is not None and plan.precision == "float16" else None
         parameters = [p for p in network.parameters() if p.requires_grad]
         self.recipe = recipe
-        if recipe.optimizer == "muon":
-            filters, others = [p for p in parameters if p.ndim == 4], [p for p in parameters if p.ndim != 4]
-            groups = [_Group(filters, self._muon), _Group(others, self._adam)]
-        else:
-            step = self._sgd if recipe.optimizer == "sgd" else self._adam
-            decayed, plain = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
-            groups = [_Group(decayed, step, recipe.weight_decay), _Group(plain, step)]
+        filters = [p for p in parameters if p.ndim == 4] if recipe.optimizer == "muon" else []
+        others = [p for p in parameters if p.ndim != 4] if filters else parameters
+        decayed, plain = [p for p in others if p.ndim > 1], [p for p in others if p.ndim <= 1]
+        step = self._sgd if recipe.optimizer == "sgd" else self._adam
+        groups = [_Group(filters, self._muon), _Group(decayed, step, recipe.weight_decay), _Group(plain, step)]
         self.groups = [group for group in groups if group.parameters]
 
     def backward(self, loss: Tensor, adds: bool = False) -> None:
@@ -121,7 +119,7 @@ class Optimizer:
             [],
             group.steps_of(parameters),
             fused=True,
-            decoupled_weight_decay=self.recipe.optimizer == "adamw",
+            decoupled_weight_decay=self.recipe.optimizer != "adam",
             amsgrad=False,
             beta1=beta1,
             beta2=beta2,

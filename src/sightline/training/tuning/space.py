@@ -218,7 +218,7 @@ def _useless(default: Recipe, task: str, wanted: Sequence[str], settings: Mappin
     if fixed:
         found["optimizer"] = f"{' and '.join(fixed)} would mean something else for another one; leave them free"
     if default.optimizer == "muon":
-        found["weight_decay"] = "muon decays nothing: filters keep their norm"
+        found["weight_decay"] = "with muon it acts on the head alone: filters keep their norm"
         found["optimizer"] = "muon's rate and momentum would mean something else for another one; set it"
     elif default.optimizer != "sgd" and "optimizer" not in wanted:
         found["momentum"] = f"{default.optimizer} has none"
