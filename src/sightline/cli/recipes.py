@@ -2,8 +2,8 @@
 
   sightline recipes
 
-Scores are accuracies on test pictures that took no part in training, with their range over the seeds; seconds are those
-of the whole command.
+Scores are accuracies on test pictures, with their 95 % interval, or with their range where there are several splits;
+seconds are those of the whole command.
 """
 
 import argparse

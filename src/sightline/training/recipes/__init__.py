@@ -5,7 +5,7 @@ with what it is for; `sightline recipes` lists them. Must not know torch. Each m
 
     WHEN           for which data, in a few words
     COMMAND        how it is called for
-    MEASURED       what came of it, as (data, seconds, score with its range), on MACHINE
+    MEASURED       what came of it on MACHINE: `Measured`, several or none
     fits(seen)     whether it is for what was seen; of all recipes exactly one is
     choose(seen)   the Recipe and what belongs to it
 """
@@ -19,6 +19,7 @@ from sightline.training.recipe import Recipe
 
 RECIPES = Registry("sightline.training.recipes", "recipe", ("WHEN", "COMMAND", "MEASURED", "fits", "choose"))
 MACHINE = "two cores of a Xeon with AMX"
+Measured = tuple[str, float, str]  # what, seconds of the whole command, accuracy with its range
 
 
 @dataclass(frozen=True)

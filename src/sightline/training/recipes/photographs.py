@@ -2,11 +2,11 @@
 
 from sightline.data.reading.scan import SMALL_SIDE
 from sightline.training.recipe import Recipe
-from sightline.training.recipes import Chosen, Seen
+from sightline.training.recipes import Chosen, Measured, Seen
 
 WHEN = "pictures of more than 64 pixels, from scratch"
 COMMAND = "sightline train photos/"
-MEASURED: tuple[tuple[str, float, str], ...] = ()
+MEASURED: tuple[Measured, ...] = ()
 
 
 def fits(seen: Seen) -> bool:

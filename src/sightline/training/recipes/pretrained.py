@@ -7,7 +7,10 @@ from sightline.training.recipes import Chosen, Seen
 
 WHEN = "pretrained weights"
 COMMAND = "sightline train photos/ --model mobilenet_v2 --weights pretrained"
-MEASURED: tuple[tuple[str, float, str], ...] = ()
+MEASURED = (
+    ("1,037 waste photographs, mobilenet_v2", 40, "84.30 % (77.29 to 88.89, 10 splits)"),
+    ("396 ants and bees, mobilenet_v2", 21, "97.09 % (94.94 to 98.73, 10 splits)"),
+)
 
 
 def fits(seen: Seen) -> bool:

@@ -14,7 +14,7 @@ from sightline.training.recipes import Chosen, Seen, small_named
 
 WHEN = "grey pictures of up to 64 pixels that look alike in a class"
 COMMAND = "sightline train mnist/"
-MEASURED: tuple[tuple[str, float, str], ...] = ()
+MEASURED = (("PneumoniaMNIST", 11, "89.74 % (86.66 to 92.18)"),)
 ALIKE = 0.78
 
 

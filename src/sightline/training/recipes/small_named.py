@@ -5,11 +5,11 @@ sightline train digits/ --model lenet5
 
 from sightline.data.reading.scan import SMALL_SIDE
 from sightline.training.recipe import Recipe
-from sightline.training.recipes import Chosen, Seen
+from sightline.training.recipes import Chosen, Measured, Seen
 
 WHEN = "pictures of up to 64 pixels, and a --model of yours"
 COMMAND = "sightline train digits/ --model lenet5"
-MEASURED: tuple[tuple[str, float, str], ...] = ()
+MEASURED: tuple[Measured, ...] = ()
 MAX_EPOCHS = 60
 
 

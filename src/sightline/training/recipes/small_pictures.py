@@ -12,7 +12,10 @@ from sightline.training.recipes import Chosen, Seen, small_alike
 
 WHEN = "pictures of up to 64 pixels"
 COMMAND = "sightline train cifar10/"
-MEASURED: tuple[tuple[str, float, str], ...] = ()
+MEASURED = (
+    ("Fashion-MNIST", 315, "94.16 % (93.68 to 94.60)"),
+    ("1,760 traffic signs in 43 classes", 109, "98.60 % (95.98 to 99.52)"),
+)
 VIEWS = 500_000  # pictures seen in all, each as often as it takes
 MAX_EPOCHS = 60
 NETWORK = "whitened_cnn"
