@@ -9,6 +9,7 @@ import pytest
 from sightline.classifier import from_arrays
 from sightline.training import settle
 from sightline.training.options import Options
+from sightline.training.recipe import Recipe
 from sightline.training.schedule import REPORT_S, Budget, Correction, Schedule
 from sightline.training.train import train
 
@@ -117,3 +118,19 @@ def test_corrections_are_kept_and_made_again(tmp_path: Path, monkeypatch: pytest
     last = json.loads((run.path / "metrics.jsonl").read_text().splitlines()[-1])
     assert time.perf_counter() - begin < 20
     assert int(seen[-1].split()[3].replace(",", "")) == last["step"]
+
+
+def test_a_test_of_several_views_takes_their_time() -> None:
+    schedule = Schedule(100, budget=Budget(100.0, 10, num_selection=50, num_test=200, answer_s=0.01))
+    assert schedule.budget is not None
+    one = schedule.budget.limit_s
+    schedule.will_test(7)
+    assert one - schedule.budget.limit_s == pytest.approx(6 * 200 * 0.01)
+    Schedule(100).will_test(7)  # without a budget nothing is expected
+
+
+def test_mirror_images_are_tested_where_training_sees_them() -> None:
+    recipe = Recipe(tta=("flip", "shift"))
+    assert settle.tta_of(recipe, ("pad_crop",)) == ("shift",) and settle.views_tested(recipe, ("pad_crop",)) == 4
+    assert settle.tta_of(recipe, ("flip",)) == ("flip", "shift") and settle.views_tested(recipe, ("flip",)) == 7
+    assert settle.views_tested(Recipe(), ("flip",)) == 1

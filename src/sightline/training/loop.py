@@ -32,6 +32,7 @@ from sightline.training.resuming.interrupt import between_steps
 from sightline.training.resuming.state import Position, State
 from sightline.training.safe import Answer
 from sightline.training.schedule import Schedule
+from sightline.training.settle import views_tested
 from sightline.training.together.processes import ALONE, Processes
 from sightline.training.waiting import Waiting
 
@@ -107,6 +108,7 @@ def fit(
         if record.epoch % every == 0 or record.step == schedule.num_steps:
             progress.say(_sentence(record, main))
         state.close_epoch(record, answer, selection, schedule.done(record.step), progress.say)
+        schedule.will_test(views_tested(recipe, state.batches.augmentations))
 
     with between_steps() as asked_to_stop, checkpoints, flushing_denormals():
         if (saved := processes.first(checkpoints.last)) is not None:
@@ -120,6 +122,7 @@ def fit(
                 close_epoch(0.0)
             state.at.epoch = 1
             save()
+        schedule.will_test(views_tested(recipe, state.batches.augmentations))
         schedule.start(state.at.step, state.at.spent_s)
         while state.at.batch or (goes_on and state.at.step < schedule.num_steps and not state.keeper.is_patience_over):
             at, recent = state.at, deque[float](maxlen=50)

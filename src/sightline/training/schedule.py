@@ -28,7 +28,7 @@ class Correction:
 class Budget:
     """Seconds for everything, and what besides steps they have to do for: `answer_s` a picture, in one process.
 
-    `num_processes` share the selection pictures; the first one answers the test's.
+    `num_processes` share the selection pictures; the first one answers the test's, each `num_views` times.
     """
 
     seconds: float
@@ -37,11 +37,12 @@ class Budget:
     num_test: int
     answer_s: float
     num_processes: int = 1
+    num_views: int = 1
 
     @property
     def limit_s(self) -> float:
         """When the last step should be over, so that test and report have their time."""
-        return self.seconds - REPORT_S - self.num_test * self.answer_s
+        return self.seconds - REPORT_S - self.num_test * self.num_views * self.answer_s
 
     @property
     def epoch_end_s(self) -> float:
@@ -86,6 +87,11 @@ class Schedule:
         self.began -= spent_s
         self._from = step, self.clock()
         self._looked = self.clock(), self.done(step)
+
+    def will_test(self, num_views: int) -> None:
+        """The test will answer each picture so many times."""
+        if self.budget is not None:
+            self.budget.num_views = num_views
 
     def epoch_ended(self, seconds: float) -> None:
         """What it took to answer the selection pictures, which tells how long the test will take."""

@@ -4,13 +4,14 @@ Comes in: a training as it was asked for; goes out: its Plan, and its Schedule. 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sightline import __version__
 from sightline.data.batches import Batches
 from sightline.engines.torch import default_device, flushing_denormals
+from sightline.engines.views import num_views
 from sightline.errors import RunError
 from sightline.models import Network
 from sightline.training import writer
@@ -123,11 +124,23 @@ def settled_steps(
         if options.minutes is not None:
             chosen = timed(chosen)
             budget = _budget(60 * options.minutes, batches, num_selection, num_test, chosen)
+            budget.num_views = views_tested(recipe, batches.augmentations)
             num_steps = _allowed(budget, batches, chosen, time.perf_counter() - started)
             epochs = num_steps / len(batches)
             progress.say(f"Budget: {num_steps:,} steps, {epochs:.1f} epochs, in {options.minutes:g} minutes")
         work.settle(num_steps=num_steps, budget=None if budget is None else asdict(budget))
     return dict(work.settled)
+
+
+def tta_of(recipe: Recipe, augmentations: Sequence[str]) -> tuple[str, ...]:
+    """The views that the run averages over: a mirror image counts only where training sees mirror images."""
+    return tuple(name for name in recipe.tta if name != "flip" or "flip" in augmentations)
+
+
+def views_tested(recipe: Recipe, augmentations: Sequence[str]) -> int:
+    """How often the test answers a picture: for the mean over its views, and as it is."""
+    tta = tta_of(recipe, augmentations)
+    return num_views(tta) + 1 if tta else 1
 
 
 def schedule_of(work: Unfinished, settled: Mapping[str, Any], started: float, is_first: bool) -> Schedule:

@@ -285,8 +285,7 @@ def _fit(
         settle.cuts_of(work, settled, options), upper,
     )  # fmt: skip
 
-    # A mirror image counts only where training has seen mirror images.
-    tta = tuple(name for name in recipe.tta if name != "flip" or "flip" in outcome.augmentations)
+    tta = settle.tta_of(recipe, outcome.augmentations)
     engine = replace(engine, config=replace(engine.config, tta=tta))
 
     def unseen() -> tuple[NDArray[np.float32], Labels]:
