@@ -30,8 +30,8 @@ from _common import SIGHTLINE, header, timed
 from sightline.run import read_split, sha256
 
 COMMON = [
-    "--plan", "off", "--size", "28", "--checkpoint-every", "0", "--set", "model.width=16", "--set", "batch_size=64",
-    "--set", "optimizer=adamw", "--set", "learning_rate=0.003",
+    "--plan", "off", "--model", "simple_cnn", "--size", "28", "--checkpoint-every", "0", "--set", "model.width=16",
+    "--set", "batch_size=64", "--set", "optimizer=adamw", "--set", "learning_rate=0.003",
 ]  # fmt: skip
 SAME = [
     *COMMON, "--epochs", "12", "--set", "model.norm=none", "--set", "batch_size=63", "--set", "class_weights=balanced",
