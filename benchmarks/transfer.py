@@ -1,6 +1,6 @@
 """A folder of photographs and pretrained weights: how good, how soon? The peer fits a regression on cached features.
 
-    python benchmarks/transfer.py [--splits 10]
+    python benchmarks/transfer.py [--splits 10] [--sets trashnet hymenoptera]
 
 Waste photographs and ants and bees, each split at random into four fifths that train and one fifth that tests, as many
 times. Sightline: the whole command `sightline train`, from start to report, in a new process with an empty cache.
@@ -35,16 +35,18 @@ TUTORIAL_EPOCHS, TUTORIAL_BATCH = 25, 4
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--splits", type=int, default=10)
-    num_splits = arguments.parse_args().splits
+    arguments.add_argument("--sets", nargs="+", choices=SETS, default=[*SETS])
+    args = arguments.parse_args()
     header("Transfer: a head on a pretrained MobileNetV2, whole commands")
     weights = test_data() / "weights" / "mobilenet_v2.imagenet1k"
-    for name, what in SETS.items():
+    for name in args.sets:
+        what = SETS[name]
         with zipfile.ZipFile(test_data() / "data" / f"{name}.zip") as archive:
             files = {n: archive.read(n) for n in sorted(archive.namelist()) if n.lower().endswith((".jpg", ".jpeg"))}
         labels = np.array([n.split("/")[-2] for n in files])
         peer = Peer(list(files.values()), labels, weights)
         rows = []
-        for seed in range(num_splits):
+        for seed in range(args.splits):
             is_test = split(labels, seed)
             rows.append((*sightline(files, labels, is_test, weights), *peer.fitted(is_test)))
             print(f"  {what}, split {seed}: Sightline {rows[-1][0]:.2%} in {rows[-1][1]:.1f} s, peer {rows[-1][2]:.2%}")

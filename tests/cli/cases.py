@@ -430,7 +430,7 @@ option(
 )
 
 
-@case("--weights of another network", "weights", 6, "simple_cnn", "lenet5")
+@case("--weights of another network", "weights", 6, "whitened_cnn", "lenet5")
 def _(place: Path) -> list[str]:
     own_run(place)
     return ["train", "fruit", "--weights", "run", "--model", "lenet5"]

@@ -31,6 +31,8 @@ def test_wilson_matches_the_published_example() -> None:
     assert wilson(0, 20)[0] == 0.0
     assert wilson(20, 20)[1] == 1.0
     assert wilson(0, 0) == (0.0, 1.0)
+    for total in range(1, 300):
+        assert wilson(0, total)[0] == 0.0 and wilson(total, total)[1] == 1.0  # the rate itself lies inside
 
 
 def test_accuracy() -> None:

@@ -12,4 +12,6 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     rate, z2 = hits / total, Z95**2
     centre = (rate + z2 / (2 * total)) / (1 + z2 / total)
     half = Z95 * sqrt(rate * (1 - rate) / total + z2 / (4 * total**2)) / (1 + z2 / total)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At none and at all it ends exactly there; rounding would leave the rate itself outside.
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return 0.0 if hits == 0 else low, 1.0 if hits == total else high

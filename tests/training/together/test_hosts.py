@@ -19,8 +19,8 @@ from sightline.run import UNFINISHED, sha256
 from ..test_train import bars_in
 
 TRAIN = [
-    "--model", "simple_cnn",
-    "--epochs", "3", "--plan", "off", "--set", "batch_size=16", "--set", "model.width=8", "--set", "model.dense=0",
+    "--epochs", "3", "--model", "simple_cnn", "--plan", "off",
+    "--set", "batch_size=16", "--set", "model.width=8", "--set", "model.dense=0",
     "--set", "model.dropout=0.2", "--set", "optimizer=adamw", "--set", "learning_rate=0.01", "--set", "keep=best",
     "--checkpoint-every", "0",
 ]  # fmt: skip

@@ -28,14 +28,14 @@ from ..test_train import bars_in
 
 # Odd batches of odd sets, weighed by class, augmented: all that may be divided wrongly.
 EXACT = [
-    "--model", "simple_cnn",
-    "--epochs", "3", "--plan", "off", "--set", "batch_size=17", "--set", "model.width=8", "--set", "model.dense=0",
+    "--epochs", "3", "--model", "simple_cnn", "--plan", "off",
+    "--set", "batch_size=17", "--set", "model.width=8", "--set", "model.dense=0",
     "--set", "model.norm=none", "--set", "learning_rate=0.02", "--set", "class_weights=balanced",
 ]  # fmt: skip
 # Of each process its own: dropout's masks, the statistics of normalisation. Adam counts its steps.
 OWN = [
-    "--model", "simple_cnn",
-    "--epochs", "3", "--plan", "off", "--set", "batch_size=16", "--set", "model.width=8", "--set", "model.dense=0",
+    "--epochs", "3", "--model", "simple_cnn", "--plan", "off",
+    "--set", "batch_size=16", "--set", "model.width=8", "--set", "model.dense=0",
     "--set", "model.dropout=0.2", "--set", "optimizer=adamw", "--set", "learning_rate=0.01", "--set", "keep=best",
     "--checkpoint-every", "0",
 ]  # fmt: skip
