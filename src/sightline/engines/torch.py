@@ -66,7 +66,7 @@ class TorchEngine:
         Where the run averages over views of a picture, theirs.
         """
         with self._ready(images) as pixels:
-            return self._first(self._in_parts(lambda part: (self._answered(part),), pixels)[0], len(images))
+            return self._first(self._in_parts(self._answered, pixels)[0], len(images))
 
     def logits_and_features(self, images: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Of the pictures as they are: float32 logits (n, K), and what the head is given, float32 (n, D)."""
@@ -74,8 +74,8 @@ class TorchEngine:
             logits, features = self._in_parts(self.network.logits_and_features, pixels)
             return self._first(logits, len(images)), self._first(features, len(images))
 
-    def _answered(self, part: torch.Tensor) -> torch.Tensor:
-        return averaged(self.network, part, self.config.tta) if self.config.tta else self.network(part)
+    def _answered(self, part: torch.Tensor) -> tuple[torch.Tensor]:
+        return (averaged(self.network, part, self.config.tta),)
 
     @contextlib.contextmanager
     def _ready(self, images: Pixels) -> Iterator[torch.Tensor]:

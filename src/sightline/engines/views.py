@@ -4,6 +4,7 @@ Comes in: a batch as the network takes it; goes out: views of it with their weig
 averages over is settled when it is trained. Must not know networks.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -16,18 +17,12 @@ def averaged(
     answer: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor, names: Sequence[str]
 ) -> torch.Tensor:
     """(N, C, H, W) -> (N, K): the weighted mean of the answers to the views."""
-    total: torch.Tensor | None = None
-    for weight, view in views(images, names):
-        logits = weight * answer(view)
-        total = logits if total is None else total + logits
-    assert total is not None
-    return total
+    return functools.reduce(torch.add, (weight * answer(view) for weight, view in views(images, names)))
 
 
 def views(images: torch.Tensor, names: Sequence[str]) -> Iterator[tuple[float, torch.Tensor]]:
     """Each view with its weight, of images' own shape and layout; without names the images as they are."""
-    shifted = [(1.0, images)] if "shift" not in names else list(_shifted(images))
-    for weight, view in shifted:
+    for weight, view in _shifted(images) if "shift" in names else [(1.0, images)]:
         if "flip" in names:
             yield weight / 2, view
             yield weight / 2, view.flip(3)

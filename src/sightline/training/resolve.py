@@ -148,7 +148,7 @@ def _own_size(recipe: Recipe, survey: Survey) -> tuple[int, int]:
     """The pictures' size where all have one; else a square of their median side, within what networks are made for."""
     from sightline import models
 
-    if max(survey.height, survey.width) > SMALL_SIDE:
+    if not survey.is_small:
         _, height, width = models.describe(recipe.model).input_size or (3, 224, 224)
         return height, width
     if survey.same_size and min(survey.height, survey.width) >= MIN_SIDE:

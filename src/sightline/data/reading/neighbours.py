@@ -21,7 +21,7 @@ def alike(pictures: Sequence[Pixels], labels: NDArray[np.int64]) -> float:
     """
     if len(labels) < 2:
         return 0.0
-    by_chance = np.bincount(labels).max() / len(labels)
+    by_chance = float(np.bincount(labels).max() / len(labels))
     if by_chance == 1:
         return 0.0
     small = np.stack([_thumbnail(picture) for picture in pictures])  # (N, D)
@@ -30,7 +30,7 @@ def alike(pictures: Sequence[Pixels], labels: NDArray[np.int64]) -> float:
     nearness = small @ small.T
     np.fill_diagonal(nearness, -np.inf)
     right = float((labels[nearness.argmax(axis=1)] == labels).mean())
-    return max(0.0, float((right - by_chance) / (1 - by_chance)))
+    return max(0.0, (right - by_chance) / (1 - by_chance))
 
 
 def _thumbnail(picture: Pixels) -> NDArray[np.float32]:

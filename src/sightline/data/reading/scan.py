@@ -57,6 +57,11 @@ class Survey:
     std: tuple[float, ...]
     alike: float | None = None
 
+    @property
+    def is_small(self) -> bool:
+        """Whether the pictures are."""
+        return max(self.height, self.width) <= SMALL_SIDE
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -116,7 +121,7 @@ def _survey(dataset: Dataset, sample: list[int]) -> tuple[Survey, bool]:
     floored = np.maximum(flat.std(axis=0), 1 / num_levels)
     mean, std = (tuple(round(float(v), digits) for v in values) for values in (flat.mean(axis=0), floored))
     found = Survey(int(height), int(width), len(set(sizes)) == 1, grey, mean, std)
-    if max(height, width) <= SMALL_SIDE and dataset.task == "single":
+    if found.is_small and dataset.task == "single":
         look(sample[NUM_SURVEYED:])
         labels = dataset.labels[list(seen)].astype(np.int64)
         found = replace(found, alike=alike([picture for _, picture in seen.values()], labels))

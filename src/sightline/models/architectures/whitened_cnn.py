@@ -50,7 +50,7 @@ class WhitenedCNN(nn.Module):
         self.whiten = nn.Conv2d(in_channels, num_maps, patch)
         self.whiten.weight.requires_grad_(False)
         layers, side = OrderedDict[str, nn.Module](act=ACTIVATIONS[options.activation]()), side - patch + 1
-        for b, width in enumerate((BLOCKS[i] * options.width for i in range(len(BLOCKS))), 1):
+        for b, width in enumerate((share * options.width for share in BLOCKS), 1):
             for i in range(1, options.depth + 1):
                 layers[f"conv{b}_{i}"] = _convolution(num_maps, width)
                 if i == 1 and side >= 2:

@@ -18,6 +18,7 @@ from sightline.registry import Registry
 from sightline.training.recipe import Recipe
 
 RECIPES = Registry("sightline.training.recipes", "recipe", ("WHEN", "COMMAND", "MEASURED", "fits", "choose"))
+MAX_EPOCHS = 60
 MACHINE = "two cores of a Xeon with AMX"
 Measured = tuple[str, float, str]  # what, seconds of the whole command, accuracy with its range
 
@@ -31,6 +32,15 @@ class Seen:
     num_train: int
     model: str | None = None
     pretrained: tuple[str, str] | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Small pictures, to be trained on from scratch."""
+        return self.pretrained is None and self.survey.is_small
+
+    def epochs(self, num_views: int, least: int = 1) -> int:
+        """In which so many pictures are seen, each as often as it takes."""
+        return min(MAX_EPOCHS, max(least, round(num_views / self.num_train)))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ other network took nine times as long and was no better (87.8 and 89.7 %, 468 pi
 
 from dataclasses import replace
 
-from sightline.data.reading.scan import SMALL_SIDE
 from sightline.training.recipes import Chosen, Seen, small_named
 
 WHEN = "grey pictures of up to 64 pixels that look alike in a class"
@@ -20,9 +19,7 @@ ALIKE = 0.78
 
 def fits(seen: Seen) -> bool:
     look = seen.survey
-    is_free = seen.pretrained is None and seen.model is None
-    is_small = max(look.height, look.width) <= SMALL_SIDE
-    return is_free and is_small and look.grey and look.alike is not None and look.alike >= ALIKE
+    return seen.is_small and seen.model is None and look.grey and look.alike is not None and look.alike >= ALIKE
 
 
 def choose(seen: Seen) -> Chosen:

@@ -3,21 +3,16 @@
 sightline train digits/ --model lenet5
 """
 
-from sightline.data.reading.scan import SMALL_SIDE
 from sightline.training.recipe import Recipe
 from sightline.training.recipes import Chosen, Measured, Seen
 
 WHEN = "pictures of up to 64 pixels, and a --model of yours"
 COMMAND = "sightline train digits/ --model lenet5"
 MEASURED: tuple[Measured, ...] = ()
-MAX_EPOCHS = 60
 
 
 def fits(seen: Seen) -> bool:
-    is_small = max(seen.survey.height, seen.survey.width) <= SMALL_SIDE
-    return (
-        seen.pretrained is None and is_small and seen.model not in (None, "whitened_cnn")
-    )  # which has a recipe of its own
+    return seen.is_small and seen.model not in (None, "whitened_cnn")  # which has a recipe of its own
 
 
 def choose(seen: Seen) -> Chosen:
@@ -28,7 +23,7 @@ def choose(seen: Seen) -> Chosen:
     (width, views), (batch_size, rate) = ((16, 60_000), (64, 0.3)) if grey else ((48, 500_000), (128, 0.2))
     recipe = Recipe(
         model=seen.model,
-        epochs=min(MAX_EPOCHS, max(1, round(views / seen.num_train))),
+        epochs=seen.epochs(views),
         batch_size=batch_size,
         learning_rate=rate,
         augment=("pad_crop",),

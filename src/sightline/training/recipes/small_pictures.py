@@ -3,10 +3,9 @@
     sightline train cifar10/
 
 Whitened patches, filters that begin as the identity, orthogonal steps (Muon), flips that alternate, smoothed labels,
-the mean over six views: what each is worth is in docs/experiments.md.
+the mean over six views: benchmarks/ablation.py takes one after the other away.
 """
 
-from sightline.data.reading.scan import SMALL_SIDE
 from sightline.training.recipe import Recipe
 from sightline.training.recipes import Chosen, Seen, small_alike
 
@@ -18,22 +17,20 @@ MEASURED = (
     ("1,760 traffic signs in 43 classes", 109, "98.60 % (95.98 to 99.52)"),
 )
 VIEWS = 500_000  # pictures seen in all, each as often as it takes
-MAX_EPOCHS = 60
 NETWORK = "whitened_cnn"
 MANY = 10_000  # from as many pictures on batches are large: fewer steps of more pictures cost less
 
 
 def fits(seen: Seen) -> bool:
-    is_small = max(seen.survey.height, seen.survey.width) <= SMALL_SIDE
     is_for_it = seen.model == NETWORK or (seen.model is None and not small_alike.fits(seen))
-    return seen.pretrained is None and is_small and is_for_it
+    return seen.is_small and is_for_it
 
 
 def choose(seen: Seen) -> Chosen:
     batch_size, rate = (512, 0.24) if seen.num_train >= MANY else (128, 0.12)
     recipe = Recipe(
         model=NETWORK,
-        epochs=min(MAX_EPOCHS, max(1, round(VIEWS / seen.num_train))),
+        epochs=seen.epochs(VIEWS),
         batch_size=batch_size,
         optimizer="muon",
         learning_rate=rate,
