@@ -1,7 +1,8 @@
 """What the peer of `check.py` does to some rows, in a module of its own so that other processes find it by name."""
 
 from sightline.data.dataset import Images
-from sightline.data.reading.scan import HASH_SIDE, keep_freed_memory, reason_or
+from sightline.data.reading.scan import HASH_SIDE, reason_or
+from sightline.memory import keep_freed_memory
 
 
 def decode_rows(images: Images, rows: range) -> None:

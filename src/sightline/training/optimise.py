@@ -6,6 +6,7 @@ filters of convolutions; what is no such filter is AdamW's then, at a rate in pr
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from sightline.training import muon
 from sightline.training.objectives import Mixed, Objective
 from sightline.training.planning.plan import Plan
 from sightline.training.recipe import Recipe
+from sightline.training.side_by_side import SideBySide
 from sightline.training.together.processes import ALONE, Processes
 
 BETAS = (0.9, 0.999)  # of Adam, its authors' values
@@ -243,6 +245,7 @@ class LossOf:
         self.normalise = Normaliser(preprocessing, plan.channels_last)
         forward = network.training_logits if upper is None else upper
         self.forward = processes.averaging(network, torch.compile(forward) if plan.compiled else forward)
+        self.convolving: Callable[[], AbstractContextManager[object]] = SideBySide if plan.side_by_side else nullcontext
         self.low = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(plan.precision)
         if self.device.type == "cuda":  # answers are computed without, whatever is set here: see the engine
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = plan.precision == "tf32"
@@ -252,7 +255,7 @@ class LossOf:
         if self.upper is None:
             images = self.normalise(images)
         labels, mixed = batch.labels.to(self.device), _mixed(batch, self.device)
-        with torch.autocast(self.device.type, self.low, enabled=self.low is not None):
+        with torch.autocast(self.device.type, self.low, enabled=self.low is not None), self.convolving():
             logits, auxiliary = self.forward(images)
         loss = self.objective.loss(logits.float(), labels, mixed)
         for aux_logits, share in auxiliary:

@@ -1,4 +1,4 @@
-"""The same bits twice: torch asked for algorithms that repeat. Comes in: whether that is wanted.
+"""torch's settings that are the whole process's, for a while: algorithms that repeat, for the same bits twice; threads.
 
 What else may differ between two trainings is settled where it arises: the plan in `settle`, the engine of features in
 `features`, which look at torch's own setting. Must not know what is trained.
@@ -13,6 +13,18 @@ from sightline.errors import ConfigError, TrainingError
 
 WORKSPACE, REPEATING = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")  # NVIDIA's name, and the values that repeat
 NO_ALGORITHM = "does not have a deterministic implementation"  # torch's words
+
+
+@contextlib.contextmanager
+def threads_restored() -> Iterator[None]:
+    """However many threads a plan sets meanwhile: the next one is not measured with those."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

@@ -22,13 +22,14 @@ from sightline.data.packs.cache import Cache
 from sightline.data.reading.scan import Survey, survey
 from sightline.data.tasks import Labels
 from sightline.errors import ConfigError, RunError, WeightsError
+from sightline.memory import keep_freed_memory
 from sightline.run import Run, is_finished
 from sightline.training import prepare
 from sightline.training.options import Options, Request
 from sightline.training.planning.plan import Plan
 from sightline.training.planning.plans import num_cores
 from sightline.training.progress import Progress, Silent
-from sightline.training.repeatable import same_bits
+from sightline.training.repeatable import same_bits, threads_restored
 from sightline.training.resolve import check
 from sightline.training.resuming import unfinished
 from sightline.training.resuming.unfinished import Unfinished
@@ -127,6 +128,7 @@ def _train(
     finish_now: bool = False,
 ) -> Run:
     """From the data to the finished run, in its folder; what was done before is not done again."""
+    keep_freed_memory()
     folder, cache = work.run_path, Cache.default(progress.say) if options.cache else None
     if options.num_workers is None and processes.size > 1:
         options = replace(options, num_workers=max(1, num_cores() // num_local()))
@@ -214,6 +216,7 @@ def network_for(
     return network, what, origin
 
 
+@threads_restored()
 def _fit(
     work: Unfinished,
     network: Network,

@@ -189,6 +189,12 @@ def test_a_plan_is_measured_once(folder: Path, tmp_path: Path, monkeypatch: pyte
     assert len(calls) == 4
 
 
+def test_the_process_keeps_its_threads(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    train(from_arrays(*bars(40)), FAST, Options(out=tmp_path / "run", plan=f"threads={before + 1}"))
+    assert torch.get_num_threads() == before
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"KEY": 3}', '{"KEY": {"speed": 3}}'])
 def test_a_damaged_memory_is_none(content: str, folder: Path) -> None:
     plans.remember({"a": 1}, PLAIN)

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from sightline.data.dataset import SPLIT_NAMES, ArrayImages, Dataset, encode_labels
 from sightline.data.formats._arrays import check_picture_size, to_pixels, with_channels
 from sightline.data.formats._common import check_classes, count, few
-from sightline.data.reading.scan import free_memory
 from sightline.data.storage.archive import MAX_DEFLATE_RATIO, reason_of
 from sightline.data.storage.names import is_text
 from sightline.data.storage.store import Store
 from sightline.errors import DataError
+from sightline.memory import free_memory
 
 _SPLIT = "|".join(SPLIT_NAMES)
 # An array of pictures, and how the array of its labels is called.

@@ -24,8 +24,9 @@ from sightline.data.reading.luma import luma
 from sightline.data.reading.measures import MEASURES, measure, measures_of
 from sightline.data.reading.processes import Processes
 from sightline.data.reading.records import RECORD, SAID, pixel_hash, said
-from sightline.data.reading.scan import HASH_SIDE, in_threads, keep_freed_memory, reason_or
+from sightline.data.reading.scan import HASH_SIDE, in_threads, reason_or
 from sightline.data.storage.store import FolderStore
+from sightline.memory import keep_freed_memory
 
 # The signature is what `duplicates` tells near copies by. The hash is that of a RECORD only where another picture has
 # the same signature; elsewhere it is a number that no other picture has.

@@ -27,6 +27,7 @@ from sightline.data.preprocess import MIN_DECODE_SIDE, Pixels, Preprocessing
 from sightline.data.reading.neighbours import alike
 from sightline.data.reading.records import RECORD, Record, record_of, records_of_array
 from sightline.errors import BadPicturesError
+from sightline.memory import free_memory, keep_freed_memory
 
 # A JPEG is hashed at the smallest scaled decoding whose short side reaches this, so that the hash of a picture
 # does not depend on the network's input size, and large photographs need not be decoded in full.
@@ -36,7 +37,6 @@ MEMORY_SHARE = 0.4
 NUM_SURVEYED = 256
 NUM_COMPARED = 1000  # of small pictures, that one's nearest neighbour may be found
 SMALL_SIDE = 64  # pixels; up to here they are small
-KEPT_BLOCK = 31 * 2**20  # bytes; 32 MiB is the most that glibc learns from
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -259,24 +259,6 @@ def in_threads(function: Callable[[In], Out], items: Iterable[In], num_workers: 
         finally:
             for future in pending:
                 future.cancel()
-
-
-def keep_freed_memory() -> None:
-    """Let the C library keep the memory of one picture for the next, rather than hand it back to the system each time.
-
-    glibc learns from the largest block that was freed (mallopt(3), M_MMAP_THRESHOLD): one that is never touched costs
-    ten microseconds, once, and halves the time from an array of half a megapixel to its resized copy (0.83 -> 0.29 ms),
-    most of which was the system's zeroing of fresh pages. Elsewhere it does nothing.
-    """
-    np.empty(KEPT_BLOCK, np.uint8)
-
-
-def free_memory() -> int:
-    """Bytes of physical memory that are free now; 2 GiB where the system does not tell."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 2 * 2**30
 
 
 def reason_or(read: Callable[[In], Out]) -> Callable[[In], Out | str]:

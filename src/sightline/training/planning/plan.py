@@ -11,11 +11,13 @@ from sightline.errors import ConfigError, nearest
 
 Precision = Literal["float32", "tf32", "bfloat16", "float16"]
 LAYOUTS = {"channels_last": True, "contiguous": False}
+SWITCHES = "side_by_side", "compiled"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Precision of the multiplications, memory layout, threads, compilation; `trials`: name -> seconds a step.
+    """Precision of the multiplications, memory layout, threads, pictures side by side where filters are learned (see
+    `side_by_side`), compilation; `trials`: name -> seconds a step.
 
     `step_s` is the chosen one's, `batch_s` the time to make a batch of pictures.
     """
@@ -23,6 +25,7 @@ class Plan:
     precision: Precision
     channels_last: bool
     num_threads: int
+    side_by_side: bool = False
     compiled: bool = False
     step_s: float = field(default=math.nan, compare=False)
     batch_s: float = field(default=math.nan, compare=False)
@@ -32,7 +35,8 @@ class Plan:
     def name(self) -> str:
         """As `--plan` takes it."""
         layout = "channels_last" if self.channels_last else "contiguous"
-        return f"{self.precision},{layout},threads={self.num_threads}" + (",compiled" if self.compiled else "")
+        words = [self.precision, layout, f"threads={self.num_threads}"]
+        return ",".join(words + [word for word in SWITCHES if getattr(self, word)])
 
     def answer_s(self, batch_size: int) -> float:
         """Seconds for the answer to one picture, estimated: a forward pass is about a third of a step."""
@@ -47,7 +51,7 @@ class Plan:
 
 def named(text: str, default: Plan) -> Plan:
     """The plan of a name; what it leaves out is as in `default`. Raises ConfigError for a word that is none."""
-    plan, known = default, [*get_args(Precision), *LAYOUTS, "threads=N", "compiled"]
+    plan, known = default, [*get_args(Precision), *LAYOUTS, "threads=N", *SWITCHES]
     for word in filter(None, text.replace(",", " ").split()):
         key, _, value = word.partition("=")
         if word in get_args(Precision):
@@ -56,8 +60,8 @@ def named(text: str, default: Plan) -> Plan:
             plan = replace(plan, channels_last=LAYOUTS[word])
         elif key == "threads" and value.isascii() and value.isdigit() and 0 < int(value) <= 1024:
             plan = replace(plan, num_threads=int(value))
-        elif word == "compiled":
-            plan = replace(plan, compiled=True)
+        elif word in SWITCHES:
+            plan = replace(plan, **{word: True})  # type: ignore[arg-type]  # a field of that name
         else:
             raise ConfigError(f"--plan {text}: {nearest(word, ['off', 'show', *known], 'plan')}")
     return plan

@@ -1,8 +1,9 @@
 """Measures what is fastest on this machine for this network, by timing real steps.
 
 Comes in: a Network and its Batches; goes out: a Plan with what was measured. One question after the other, each from
-the answer to the one before: precision and memory layout, the number of threads, compilation. Trials run on copies, so
-training starts from untouched weights; where a step is long, or memory does not do for it, on a part of a batch.
+the answer to the one before: precision and memory layout, the number of threads, pictures side by side, compilation.
+Trials run on copies, so training starts from untouched weights; where a step is long, or memory does not do for it, on
+a part of a batch.
 """
 
 import copy
@@ -57,8 +58,9 @@ def measure(
     try:
         best = trial.fastest(default, _precisions_and_layouts(network, default), begin + limit_s)
         best = trial.fastest(best, _threads(network, best), begin + limit_s)
+        best = trial.fastest(best, _side_by_side(network, best), begin + limit_s)
         if _may_compile(network) and begin + limit_s - time.perf_counter() > COMPILING_S:
-            best = trial.fastest(best, [replace(best, compiled=True)], begin + limit_s)
+            best = trial.fastest(best, [replace(best, side_by_side=False, compiled=True)], begin + limit_s)
     finally:
         torch.set_num_threads(threads)
     seconds = {plan.name: s / trial.share for plan, s in trial.seconds.items() if s < math.inf}
@@ -234,6 +236,16 @@ def _threads(network: nn.Module, plan: Plan) -> list[Plan]:
     if next(network.parameters()).is_cuda:
         return []
     return [replace(plan, num_threads=n) for n in sorted({plan.num_threads // 2, 1}) if 0 < n < plan.num_threads]
+
+
+def _side_by_side(network: nn.Module, plan: Plan) -> list[Plan]:
+    """Where tiles are what multiplies, and what they are laid in is at hand."""
+    is_for_it = plan.precision == "bfloat16" and plan.channels_last and not next(network.parameters()).is_cuda
+    return [replace(plan, side_by_side=True)] if is_for_it and any(_convolutions(network)) else []
+
+
+def _convolutions(network: nn.Module) -> Iterable[nn.Module]:
+    return (module for module in network.modules() if isinstance(module, nn.Conv2d) and module.groups == 1)
 
 
 def _may_compile(network: nn.Module) -> bool:

@@ -20,6 +20,7 @@ from sightline.metrics import MAIN
 from sightline.training import prepare, train
 from sightline.training.options import Options
 from sightline.training.progress import Progress, Silent
+from sightline.training.repeatable import threads_restored
 from sightline.training.tuning.search import Search
 from sightline.training.tuning.space import Space, space_of
 
@@ -52,6 +53,7 @@ class Rehearsal:
         """What the task's is called."""
         return MAIN[self.table.dataset.task]
 
+    @threads_restored()
     def train(self, settings: Mapping[str, Any], log: Callable[[Epoch], None], progress: Progress) -> Outcome:
         """As `train` does it, up to the trained network: only what came of it is kept."""
         import torch

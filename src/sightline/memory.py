@@ -1,0 +1,30 @@
+"""The memory of this process and of its machine, as the C library and the system manage it. Must not know torch."""
+
+import contextlib
+import ctypes
+import os
+
+LARGEST_KEPT = 256 * 2**20  # bytes; what is larger comes from the system and goes back to it
+LARGEST_LEARNT = 31 * 2**20  # what older versions of glibc can be brought to
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what is freed for the next picture or step, rather than hand it back to the system.
+
+    What it hands back has to be zeroed by the system, page by page, when it is asked for again: 100,000 page faults a
+    step of ResNet-18, a sixth of its time, a third of that of a small network. glibc's alone; elsewhere nothing.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        if not mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT):
+            mallopt(M_MMAP_THRESHOLD, LARGEST_LEARNT)
+        mallopt(M_TRIM_THRESHOLD, -1)
+
+
+def free_memory() -> int:
+    """Bytes of physical memory that are free now; 2 GiB where the system does not tell."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 2 * 2**30
