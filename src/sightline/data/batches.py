@@ -55,7 +55,9 @@ class Batch:
 class Batches:
     """The training rows, batch by batch, shuffled and augmented anew each epoch.
 
-    Batches are made ahead of their use, in a thread; with `num_workers` 0 in the caller's, when asked for.
+    Batches are made ahead of their use, in a thread; with `num_workers` 0 in the caller's, when asked for. So are those
+    of pictures that lie in memory where the same cores compute the steps (`shares_cores`): a thread that takes one of
+    them for a while keeps all of a step waiting.
     """
 
     dataset: Dataset
@@ -66,6 +68,7 @@ class Batches:
     batch_size: int
     seed: int
     num_workers: int | None = None
+    shares_cores: bool = False
     part: tuple[int, int] = (0, 1)  # rank and number of the processes that share each batch
 
     def __len__(self) -> int:
@@ -116,9 +119,10 @@ class Batches:
         return self.preprocessing.height, self.preprocessing.width
 
     def _batches(self, chunks: list[NDArray[np.intp]], epoch: int) -> Generator[Batch]:
-        views = map(self._remembered, chunks) if self._is_decoded() else self._decoded(chunks)
+        is_decoded = self._is_decoded()
+        views = map(self._remembered, chunks) if is_decoded else self._decoded(chunks)
         made = (self._augmented(view, rows, epoch) for view, rows in zip(views, chunks, strict=True))
-        return made if self.num_workers == 0 else ahead(made)
+        return made if self.num_workers == 0 or (is_decoded and self.shares_cores) else ahead(made)
 
     def _is_decoded(self) -> bool:
         return self.canvases.is_decoded if isinstance(self.canvases, Canvases) else self.canvases is not None

@@ -65,8 +65,7 @@ class TorchEngine:
 
         Where the run averages over views of a picture, theirs.
         """
-        with self._ready(images) as pixels:
-            return self._first(self._in_parts(self._answered, pixels)[0], len(images))
+        return self.with_and_without_tta(images)[0]
 
     def logits_and_features(self, images: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Of the pictures as they are: float32 logits (n, K), and what the head is given, float32 (n, D)."""
@@ -74,8 +73,14 @@ class TorchEngine:
             logits, features = self._in_parts(self.network.logits_and_features, pixels)
             return self._first(logits, len(images)), self._first(features, len(images))
 
-    def _answered(self, part: torch.Tensor) -> tuple[torch.Tensor]:
-        return (averaged(self.network, part, self.config.tta),)
+    def with_and_without_tta(self, images: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits (n, K): by the mean over the views of a picture, as the run answers, and by the picture as it is."""
+        with self._ready(images) as pixels:
+            mean, first = self._in_parts(self._answered, pixels)
+            return self._first(mean, len(images)), self._first(first, len(images))
+
+    def _answered(self, part: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return averaged(self.network, part, self.config.tta)
 
     @contextlib.contextmanager
     def _ready(self, images: Pixels) -> Iterator[torch.Tensor]:

@@ -15,13 +15,14 @@ SHIFT = 1 / 32  # of the side
 
 def averaged(
     answer: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor, names: Sequence[str]
-) -> torch.Tensor:
-    """(N, C, H, W) -> (N, K): the weighted mean of the answers to the views."""
-    return functools.reduce(torch.add, (weight * answer(view) for weight, view in views(images, names)))
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(N, C, H, W) -> twice (N, K): the weighted mean of the answers to the views, and the answer to the first."""
+    (weight, first), *others = ((weight, answer(view)) for weight, view in views(images, names))
+    return functools.reduce(torch.add, (weight * logits for weight, logits in others), weight * first), first
 
 
 def views(images: torch.Tensor, names: Sequence[str]) -> Iterator[tuple[float, torch.Tensor]]:
-    """Each view with its weight, of images' own shape and layout; without names the images as they are."""
+    """Each view with its weight, of images' own shape and layout; the first are the images as they are."""
     for weight, view in _shifted(images) if "shift" in names else [(1.0, images)]:
         if "flip" in names:
             yield weight / 2, view

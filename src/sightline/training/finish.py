@@ -5,17 +5,19 @@ later command opens it.
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sightline import __version__
-from sightline.data.preprocess import Preprocessing
+from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.reading.scan import SMALL_SIDE
 from sightline.data.split import FRACTIONS
-from sightline.engines.torch import TorchEngine
+from sightline.engines.torch import TorchEngine, open_run
 from sightline.engines.views import num_views
 from sightline.evaluate import Evaluation, evaluate
 from sightline.models import Network
@@ -84,11 +86,12 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     run = Run.open(folder)
     predictor, result = Predictor.open(folder), result_of(table.dataset.task)
     rows, read = table.parts.rows("test"), prepare.reader_of(table, trained.what.preprocessing)
-    tested = evaluate(predictor, table.dataset, rows, "test", read=read)
+    engine = _WithFirst(open_run(run))
+    tested = evaluate(replace(predictor, engine=engine), table.dataset, rows, "test", read=read)
     metrics, answers = tested.to_json() | {"interrupted": trained.outcome.interrupted}, _answers(run)
     if run.config.tta:
-        one = replace(trained.engine, config=replace(run.config, tta=()))
-        by_one = evaluate(replace(predictor, engine=one), table.dataset, rows, "test", read=read)
+        outputs = predictor.decision.outputs(np.concatenate(engine.first))
+        by_one = replace(tested, outputs=outputs, decided=predictor.decision.decided(outputs))
         metrics["without_tta"] = by_one.main.value
         answers += f"; by the picture as it is: test {result.headline(by_one)}"
     write_json(folder / "metrics.json", metrics)
@@ -106,6 +109,23 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     progress.say(f"Test {figure} ({interval}, {len(tested.rows):,} pictures), {common.duration_s:.1f} s in all")
     progress.say(f"Report: {folder / 'report.html'}")
     return run
+
+
+@dataclass(frozen=True)
+class _WithFirst:
+    """The run's engine, which keeps the logits (n, K) of the pictures as they are, beside the mean over their views."""
+
+    engine: TorchEngine
+    first: list[NDArray[np.float32]] = field(default_factory=list)
+
+    @property
+    def batch_size(self) -> int:
+        return self.engine.batch_size
+
+    def __call__(self, images: Pixels) -> NDArray[np.float32]:
+        mean, first = self.engine.with_and_without_tta(images)
+        self.first.append(first)
+        return mean
 
 
 def _answers(run: Run) -> str:

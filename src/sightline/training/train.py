@@ -319,6 +319,7 @@ def _shared_sentence(network: Network, batches: Batches, same_statistics: bool) 
 def batches_of(what: Resolved, table: Table, options: Options, part: tuple[int, int] = (0, 1)) -> Batches:
     """`part`: rank and number of the processes. Raises ConfigError where a batch is too small to be shared."""
     from sightline.data.batches import Batches
+    from sightline.engines.torch import default_device
 
     rows = table.parts.rows("train")
     batch_size = min(what.recipe.batch_size, len(rows))
@@ -336,6 +337,7 @@ def batches_of(what: Resolved, table: Table, options: Options, part: tuple[int, 
         batch_size=batch_size,
         seed=options.seed,
         num_workers=options.num_workers,
+        shares_cores=default_device().type == "cpu",
         part=part,
     )
 

@@ -28,14 +28,18 @@ BLOCKS = 1, 4, 4  # their maps, in widths
 
 @dataclass(frozen=True)
 class Options:
-    """`width`: maps of the first block; the others have four times as many. `depth`: convolutions a block."""
+    """`width`: maps of the first block; the others have four times as many. `depth`: convolutions a block.
+
+    `stride`: the first layer's.
+    """
 
     width: int = 32
     depth: int = 2
+    stride: int = 1
     activation: Activation = "relu"
 
     def __post_init__(self) -> None:
-        for name in ("width", "depth"):
+        for name in ("width", "depth", "stride"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"whitened_cnn: {name} = {getattr(self, name)}; the least is 1")
 
@@ -47,9 +51,10 @@ class WhitenedCNN(nn.Module):
         super().__init__()
         patch = PATCH[in_channels == 1]
         num_maps = 2 * in_channels * patch**2
-        self.whiten = nn.Conv2d(in_channels, num_maps, patch)
+        self.whiten = nn.Conv2d(in_channels, num_maps, patch, options.stride)
         self.whiten.weight.requires_grad_(False)
-        layers, side = OrderedDict[str, nn.Module](act=ACTIVATIONS[options.activation]()), side - patch + 1
+        layers = OrderedDict[str, nn.Module](act=ACTIVATIONS[options.activation]())
+        side = (side - patch) // options.stride + 1
         for b, width in enumerate((share * options.width for share in BLOCKS), 1):
             for i in range(1, options.depth + 1):
                 layers[f"conv{b}_{i}"] = _convolution(num_maps, width)

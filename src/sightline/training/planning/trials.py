@@ -30,7 +30,7 @@ from sightline.training.recipe import Recipe
 
 # A faster precision is taken only if its first loss agrees with float32's to this share.
 MAX_LOSS_DIFFERENCE = 0.02
-NUM_ROUNDS, MIN_ROUNDS = 4, 2  # with fewer, a busy moment could be taken for a slow plan
+NUM_ROUNDS, MIN_ROUNDS = 6, 2  # with fewer, a busy moment could be taken for a slow plan
 MAX_SHARE, MIN_LIMIT_S = 0.03, 10.0  # of the expected training, and what trials may cost in any case
 CLEARLY = 0.95  # a challenger must need less than this share of the time: layouts differ in their last bits
 HOPELESS = 1.5
@@ -119,7 +119,7 @@ class Trial:
         limit_s = max(MIN_LIMIT_S, MAX_SHARE * num_steps * whole_s)
         affordable_s = limit_s / (4 * (NUM_ROUNDS + 2))  # of four plans, with their warm-up
         if whole_s > affordable_s:
-            num = min(size, max(SMALL, int(size * affordable_s / whole_s)))
+            num = min(size, SMALL * max(1, int(size * affordable_s / whole_s) // SMALL))
             self.batch, self.share = self.batch.first(num), num / size
         return whole_s
 
