@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sightline.data.ahead import ahead
 from sightline.data.augment import Draw, View, augmented
+from sightline.data.augment._ops import scaled
 from sightline.data.dataset import Dataset
 from sightline.data.mixing import MIXINGS, mix
 from sightline.data.packs.canvases import Canvases
@@ -69,6 +70,8 @@ class Batches:
     seed: int
     num_workers: int | None = None
     shares_cores: bool = False
+    sizes: tuple[int, ...] = ()  # long sides of the frame, for equal shares of a training; none: that of answers
+    side: int | None = None  # the one of now
     part: tuple[int, int] = (0, 1)  # rank and number of the processes that share each batch
 
     def __len__(self) -> int:
@@ -83,6 +86,15 @@ class Batches:
         order = self.dataset.order(self.seed, epoch, self.rows, self.part)
         ends = [self._own(i * self.batch_size) for i in range(start, len(self) + 1)]
         return self._batches([self._chunk(order, begin, end) for begin, end in pairwise(ends)], epoch)
+
+    def at(self, done: float) -> "Batches":
+        """As they are where the share `done` of a training, in [0, 1), is behind."""
+        return replace(self, side=self.sizes[int(done * len(self.sizes))]) if self.sizes else self
+
+    def cost(self, done: float) -> float:
+        """What a step takes there, roughly, in steps of the frame that answers."""
+        whole = max(self._answering)
+        return (self.sizes[min(int(done * len(self.sizes)), len(self.sizes) - 1)] / whole) ** 2 if self.sizes else 1.0
 
     def sample(self) -> Tensor:
         """Some pictures to start from, (N, C, height, width), the same for every rank: SAMPLE numbers, or one batch."""
@@ -115,8 +127,16 @@ class Batches:
         return tuple(name for name in self.augmentations if name in MIXINGS)
 
     @property
-    def _frame(self) -> tuple[int, int]:
+    def _answering(self) -> tuple[int, int]:
         return self.preprocessing.height, self.preprocessing.width
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        height, width = self._answering
+        if self.side is None:
+            return height, width
+        return round(height * self.side / max(height, width)), round(width * self.side / max(height, width))
 
     def _batches(self, chunks: list[NDArray[np.intp]], epoch: int) -> Generator[Batch]:
         is_decoded = self._is_decoded()
@@ -130,24 +150,32 @@ class Batches:
     def _augmented(self, view: View, rows: NDArray[np.intp], epoch: int) -> Batch:
         draw = Draw(self.seed, epoch, rows.astype(np.int64))
         names = [name for name in self.augmentations if name not in self._mixings]
-        images, labels = augmented(view, draw, names), torch.from_numpy(self.dataset.labels[rows])
+        images, labels = augmented(self._scaled(view, names), draw, names), torch.from_numpy(self.dataset.labels[rows])
         if not self._mixings:
             return Batch(images, labels, rows)
         mixed, shares = mix(self._mixings, images[:-1], images[1:], draw.part(slice(-1)))
         return Batch(mixed, labels[:-1], rows[:-1], labels[1:], torch.from_numpy(shares).float())
 
+    def _scaled(self, view: View, names: list[str]) -> View:
+        """In the frame that trains: what begins with a crop of its own is scaled by that, others are as a whole."""
+        if self.frame == self._answering:
+            return view
+        if names[:1] == ["resized_crop"]:
+            return replace(view, frame=self.frame)
+        return View([scaled(image, self.frame) for image in view.singles], self.frame)
+
     def _remembered(self, rows: NDArray[np.intp]) -> View:
         """Canvases that `scan` kept; an array of equal pictures is indexed at once."""
         assert self.canvases is not None
         if isinstance(self.canvases, np.ndarray):
-            return View(torch.from_numpy(self.canvases[rows]).permute(0, 3, 1, 2), self._frame)
-        return View([self._canvas(row) for row in rows.tolist()], self._frame)
+            return View(torch.from_numpy(self.canvases[rows]).permute(0, 3, 1, 2), self._answering)
+        return View([self._canvas(row) for row in rows.tolist()], self._answering)
 
     def _decoded(self, chunks: Sequence[NDArray[np.intp]]) -> Iterator[View]:
         """Canvases of which some have to be decoded again, in threads."""
         self.dataset.expect(np.concatenate([*chunks, np.zeros(0, np.intp)]))
         decoded = in_threads(self._canvas, (int(row) for rows in chunks for row in rows), self.num_workers)
-        return (View([next(decoded) for _ in rows], self._frame) for rows in chunks)
+        return (View([next(decoded) for _ in rows], self._answering) for rows in chunks)
 
     def _canvas(self, row: int) -> Pixels:
         """Raises DataError where a picture that was read before cannot be read any more."""

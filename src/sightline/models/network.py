@@ -153,6 +153,20 @@ class Network(nn.Module):
         finally:
             self.train(training)
 
+    def obstacle(self, side: int) -> str:
+        """Why pictures scaled to a long side of `side` pixels do not go through it; empty where they do."""
+        training, whole = self.training, max(self.image_size)
+        height, width = (round(length * side / whole) for length in self.image_size)
+        try:
+            with torch.no_grad():
+                self.eval()(torch.zeros(1, self.in_channels, height, width, device=next(self.parameters()).device))
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).partition("\n")[0]
+            return f"{self.architecture} does not take pictures of {width}x{height} pixels ({reason})"
+        finally:
+            self.train(training)
+        return ""
+
     def tensors(self) -> dict[str, Tensor]:
         """What is saved: the body's, under its own names, and the weights by which the head reads stages."""
         found: dict[str, Tensor] = self.body.state_dict()

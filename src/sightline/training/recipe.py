@@ -12,6 +12,8 @@ from sightline.data.mixing import MIXINGS
 from sightline.errors import ConfigError, nearest
 from sightline.run import TTA
 
+MIN_SIZE = 8  # pixels of a frame that trains
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -19,6 +21,9 @@ class Recipe:
     model            a name of `sightline models`
     weights          what to start from: `pretrained`, a tag, a path; none: from scratch
     size             side of the network's input in pixels; 0: as the pictures, or as the weights were trained
+    sizes            long sides of the frame that trains, in pixels, each for an equal share of the steps, from the next
+                     epoch on (progressive resizing); none: size throughout. The last may be less than size, which
+                     answers (Touvron et al., 2019, Fixing the train-test resolution discrepancy)
     fit              how a picture gets into the frame: crop, pad or squash
     epochs           passes over the training pictures; with pretrained weights, of fine-tuning after the head
     unfreeze         what is fine-tuned of pretrained weights. top: the last stages, from what those below give for each
@@ -43,6 +48,7 @@ class Recipe:
     model: str = "simple_cnn"
     weights: str | None = None
     size: int = 0
+    sizes: tuple[int, ...] = ()
     fit: Literal["crop", "pad", "squash"] = "crop"
     epochs: int = 10
     unfreeze: Literal["top", "all"] = "all"
@@ -87,6 +93,10 @@ class Recipe:
         for field, names in (("augment", self.augment), ("augment", self.augment_if_safe), ("tta", self.tta)):
             if len(set(names)) < len(names):
                 raise ConfigError(f"{field}: {', '.join(names)}: a name stands there twice")
+        if min(self.sizes, default=MIN_SIZE) < MIN_SIZE:
+            raise ConfigError(f"sizes = {min(self.sizes)}: the least is {MIN_SIZE}")
+        if self.sizes and self.unfreeze == "top":
+            raise ConfigError("sizes: the last stages train from what those below gave for pictures of one size")
         for name in self.tta:
             if name not in TTA:
                 raise ConfigError(nearest(name, TTA, "view for tta"))

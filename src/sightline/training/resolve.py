@@ -39,6 +39,8 @@ class Resolved:
         """The resolved recipe in a line."""
         r, p = self.recipe, self.preprocessing
         frame = f"{p.width}x{p.height}, {'grey' if p.channels == 1 else 'colour'}, {p.fit}"
+        if r.sizes:
+            frame += f", trained at {' '.join(map(str, r.sizes))}"
         if r.epochs == 0:
             return f"Recipe: {r.model}; {frame}; the head alone, on pictures as they are"
         options = "".join(f", {key} {value}" for key, value in self.model_options.items())
@@ -107,6 +109,11 @@ def resolve(
         recipe = whole(recipe)  # augmented pictures are not known beforehand
     recipe = config.replace(recipe, rest, "recipe")
     preprocessing = _preprocessing(recipe, survey, weights)
+    side = max(preprocessing.height, preprocessing.width)
+    if max(recipe.sizes, default=0) > side:
+        raise ConfigError(
+            f"sizes = {max(recipe.sizes)}: the frame that answers has {side} pixels; give a larger --size"
+        )
     started_from = dict(weights.options) if weights is not None else options
     return Resolved(recipe, started_from | own, preprocessing, why)
 

@@ -14,6 +14,7 @@ TOLERANCE = 0.01  # of a budget: what is left alone
 EVERY_SHARE = 0.1  # of the steps: how often it is looked at where they pass sooner, as the estimate was far too low
 MIN_STEPS = 12  # that are begun with, so that there is a step to look after
 REPORT_S = 3.0  # for the report
+NUM_COSTS = 100  # of which the mean is taken
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,10 @@ class Budget:
 
 @dataclass
 class Schedule:
-    """`keep`: called with all corrections before a new one has an effect. `began`: on the clock."""
+    """`keep`: called with all corrections before a new one has an effect. `began`: on the clock.
+
+    `cost`: what a step takes where a share is done, beside others: smaller pictures take less.
+    """
 
     first_num_steps: int
     corrections: list[Correction] = field(default_factory=list)
@@ -59,7 +63,9 @@ class Schedule:
     keep: Callable[[list[Correction]], object] = lambda corrections: None
     began: float = 0.0
     clock: Callable[[], float] = time.perf_counter
-    _from: tuple[int, float] = (0, 0.0)  # the step and the time of the first step of this process
+    cost: Callable[[float], float] = lambda done: 1.0
+    _from: float = 0.0  # the time of the first step of this process
+    _costs: float = 0.0  # of its steps
     _looked: tuple[float, float] = (0.0, 0.0)  # when, and at which share
 
     @property
@@ -85,7 +91,7 @@ class Schedule:
     def start(self, step: int, spent_s: float = 0.0) -> None:
         """Steps begin, from `step` on; `spent_s`: what processes spent that were killed."""
         self.began -= spent_s
-        self._from = step, self.clock()
+        self._from, self._costs = self.clock(), 0.0
         self._looked = self.clock(), self.done(step)
 
     def will_test(self, num_views: int) -> None:
@@ -95,7 +101,7 @@ class Schedule:
 
     def epoch_ended(self, seconds: float) -> None:
         """What it took to answer the selection pictures, which tells how long the test will take."""
-        self._from = self._from[0], self._from[1] + seconds
+        self._from += seconds
         if self.budget is not None and self.budget.num_selection:
             self.budget.answer_s = seconds * self.budget.num_processes / self.budget.num_selection
 
@@ -104,11 +110,13 @@ class Schedule:
         budget = self.budget
         if budget is None:
             return False
+        self._costs += self.cost(self.done(step - 1))
         is_early = self.clock() - self._looked[0] < EVERY * budget.seconds
         if is_early and self.done(step) - self._looked[1] < EVERY_SHARE:
             return False
         self._looked = self.clock(), self.done(step)
-        step_s = (self.clock() - self._from[1]) / (step - self._from[0]) + budget.epoch_end_s / budget.steps_an_epoch
+        step_s = mean_cost(self.cost, self.done(step)) * (self.clock() - self._from) / self._costs
+        step_s += budget.epoch_end_s / budget.steps_an_epoch
         left_s = budget.limit_s - self.spent_s
         if abs((self.num_steps - step) * step_s - left_s) <= TOLERANCE * budget.seconds:
             return False
@@ -123,3 +131,8 @@ class Schedule:
         """Take the number of steps that the process with the budget has come to after `step`."""
         if num_steps != self.num_steps:
             self.corrections.append(Correction(step, num_steps))
+
+
+def mean_cost(cost: Callable[[float], float], done: float) -> float:
+    """Of the steps from the share `done` on."""
+    return sum(cost(done + (1 - done) * (i + 0.5) / NUM_COSTS) for i in range(NUM_COSTS)) / NUM_COSTS

@@ -23,7 +23,7 @@ from sightline.training.planning.plan import Plan, named
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
 from sightline.training.resuming.unfinished import Unfinished
-from sightline.training.schedule import MIN_STEPS, Budget, Correction, Schedule
+from sightline.training.schedule import MIN_STEPS, Budget, Correction, Schedule, mean_cost
 
 
 def settled_plan(
@@ -142,7 +142,9 @@ def views_tested(recipe: Recipe, augmentations: Sequence[str]) -> int:
     return num_views(tta_of(recipe, augmentations))
 
 
-def schedule_of(work: Unfinished, settled: Mapping[str, Any], started: float, is_first: bool) -> Schedule:
+def schedule_of(
+    work: Unfinished, settled: Mapping[str, Any], started: float, is_first: bool, cost: Callable[[float], float]
+) -> Schedule:
     """With the corrections that were made before. Of several processes the first makes new ones, the others follow."""
     return Schedule(
         settled["num_steps"],
@@ -150,6 +152,7 @@ def schedule_of(work: Unfinished, settled: Mapping[str, Any], started: float, is
         Budget(**settled["budget"]) if settled["budget"] and is_first else None,
         keep=lambda corrections: work.settle(corrections=[asdict(each) for each in corrections]),
         began=started,
+        cost=cost,
     )
 
 
@@ -172,5 +175,5 @@ def _budget(seconds: float, batches: Batches, num_selection: int, num_test: int,
 
 def _allowed(budget: Budget, batches: Batches, chosen: Plan, spent_s: float) -> int:
     """Steps in what is left of the budget."""
-    step_s = chosen.step_s + chosen.batch_s + budget.epoch_end_s / len(batches)
+    step_s = (chosen.step_s + chosen.batch_s) * mean_cost(batches.cost, 0.0) + budget.epoch_end_s / len(batches)
     return max(MIN_STEPS, int((budget.limit_s - spent_s) / step_s))

@@ -191,6 +191,8 @@ def network_for(
         network = models.build(what.recipe.model, num_classes, frame.channels, size, model_options)
         if what.recipe.optimizer == "muon":
             muon.check(network)
+        if what.recipe.sizes and (why := network.obstacle(min(what.recipe.sizes))):
+            raise ConfigError(f"sizes = {min(what.recipe.sizes)}: {why}; give larger ones, or train at one size")
         if weights is None:
             return network, what, Origin("none, from scratch", None)
         sentence = models.load_into(network, weights).sentence()
@@ -281,7 +283,7 @@ def _fit(
     if recipe.unfreeze == "top" and options.makes_steps(recipe.epochs):
         batches, upper = kept.last_stages(engine, batches, recipe.augment_if_safe, work.folder / "kept", progress)
     settled = processes.first(settled_steps)
-    schedule = settle.schedule_of(work, settled, started, processes.rank == 0)
+    schedule = settle.schedule_of(work, settled, started, processes.rank == 0, batches.cost)
     outcome = loop.fit(
         engine, batches, selection, recipe, objective, chosen, schedule, progress, log or _unlogged,
         checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,
@@ -338,6 +340,7 @@ def batches_of(what: Resolved, table: Table, options: Options, part: tuple[int, 
         seed=options.seed,
         num_workers=options.num_workers,
         shares_cores=default_device().type == "cpu",
+        sizes=what.recipe.sizes,
         part=part,
     )
 

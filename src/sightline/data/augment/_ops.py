@@ -24,6 +24,14 @@ BLOCK = 2**19
 LUMA = (0.2989, 0.587, 0.114)  # ITU-R 601, as torchvision rounds it
 
 
+def scaled(image: Tensor, frame: tuple[int, int]) -> Tensor:
+    """(1, C, h, w) -> (1, C, height, width) of the same type: bilinear, antialiased where it shrinks."""
+    # A processor has a kernel for uint8, four times as fast as the one for float32; other devices have the latter.
+    source = image if image.device.type == "cpu" else image.float()
+    found = F.interpolate(source, frame, mode="bilinear", antialias=True)
+    return found if found.dtype == image.dtype else finished(found, image.dtype)
+
+
 def planar(images: Tensor) -> Tensor:
     """The same images, one channel's plane behind the other in memory, where operations across channels are fast."""
     if images.device.type == "cpu" and images.dtype == torch.uint8 and not images.is_contiguous():

@@ -4,12 +4,10 @@ Bilinear, antialiased where it shrinks, from whole pixels: the same kernel as to
 """
 
 import numpy as np
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sightline.data.augment import Draw, View
-from sightline.data.augment._ops import finished
+from sightline.data.augment._ops import scaled
 
 MAY_CHANGE_LABEL = False
 # Share of the picture's area. Below a third small objects leave the crop; ImageNet's 0.08 is for 300 epochs.
@@ -19,15 +17,7 @@ MAX_ASPECT = 4 / 3
 
 def augment(view: View, draw: Draw) -> View:
     """Pictures of any sizes -> (1, C, height, width) of the frame each."""
-    return view.replaced([_scaled(part, view.frame) for part in view.cut(_boxes(view.sizes, draw))])
-
-
-def _scaled(image: Tensor, frame: tuple[int, int]) -> Tensor:
-    """(1, C, h, w) -> (1, C, height, width) of the same type."""
-    # A processor has a kernel for uint8, four times as fast as the one for float32; other devices have the latter.
-    source = image if image.device.type == "cpu" else image.float()
-    scaled = F.interpolate(source, frame, mode="bilinear", antialias=True)
-    return scaled if scaled.dtype == image.dtype else finished(scaled, image.dtype)
+    return view.replaced([scaled(part, view.frame) for part in view.cut(_boxes(view.sizes, draw))])
 
 
 def _boxes(sizes: NDArray[np.int64], draw: Draw) -> NDArray[np.int64]:
