@@ -5,7 +5,7 @@ import ctypes
 import os
 
 LARGEST_KEPT = 256 * 2**20  # bytes; what is larger comes from the system and goes back to it
-LARGEST_LEARNT = 31 * 2**20  # what older versions of glibc can be brought to
+LARGEST_ANYWHERE = 31 * 2**20  # what every glibc can be brought to
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
@@ -13,13 +13,23 @@ def keep_freed_memory() -> None:
     """Let the C library keep what is freed for the next picture or step, rather than hand it back to the system.
 
     What it hands back has to be zeroed by the system, page by page, when it is asked for again: 100,000 page faults a
-    step of ResNet-18, a sixth of its time, a third of that of a small network. glibc's alone; elsewhere nothing.
+    step of ResNet-18, a sixth of its time, a third of that of a small network. Where the process's memory is limited
+    (`ulimit -d`, `-v`), as what is kept may have gaps, only for pictures. glibc's alone; elsewhere nothing.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        if not mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT):
-            mallopt(M_MMAP_THRESHOLD, LARGEST_LEARNT)
-        mallopt(M_TRIM_THRESHOLD, -1)
+        if _is_limited() or not mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT):
+            mallopt(M_MMAP_THRESHOLD, LARGEST_ANYWHERE)
+        mallopt(M_TRIM_THRESHOLD, 2 * LARGEST_ANYWHERE if _is_limited() else -1)
+
+
+def _is_limited() -> bool:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return False
+    limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS))
+    return any(limit != resource.RLIM_INFINITY for limit in limits)
 
 
 def free_memory() -> int:

@@ -321,6 +321,8 @@ def limited(*arguments, **named):
         resource.setrlimit(resource.RLIMIT_DATA, (used + int(sys.argv[3]) * 2**20,) * 2)
     return fit(*arguments, **named)
 fit, loop.fit = loop.fit, limited
+if len(sys.argv) > 3:
+    resource.setrlimit(resource.RLIMIT_DATA, (2**46,) * 2)  # so that it is seen from the start that there is a limit
 
 settings = {"epochs": 2, "batch_size": 256, "model": "simple_cnn", "model.width": 32, "model.norm": "none",
             "model.dense": 0, "learning_rate": 0.02, "size": 64, "augment_if_safe": []}

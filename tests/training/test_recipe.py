@@ -52,9 +52,9 @@ def test_one_recipe_fits(survey: Survey, model: str | None, pretrained: tuple[st
 
 def test_pictures_that_look_alike_take_a_lighter_network() -> None:
     grey, colour = (resolve({}, replace(look, alike=0.9), 55_000, None) for look in (DIGITS, SIGNS))
-    assert (grey.recipe.model, grey.recipe.epochs) == ("simple_cnn", 1)
-    assert (colour.recipe.model, colour.recipe.epochs) == ("whitened_cnn", 9)
-    assert resolve({}, replace(DIGITS, alike=0.75), 55_000, None).recipe.model == "whitened_cnn"
+    assert (grey.model_options, grey.recipe.epochs) == ({"width": 16, "depth": 1, "stride": 2}, 1)
+    assert (colour.model_options, colour.recipe.epochs) == ({}, 9)
+    assert resolve({}, replace(DIGITS, alike=0.75), 55_000, None).model_options == {}
 
 
 def test_a_named_model_is_trained_by_sgd() -> None:

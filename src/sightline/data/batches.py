@@ -69,10 +69,10 @@ class Batches:
     batch_size: int
     seed: int
     num_workers: int | None = None
+    part: tuple[int, int] = (0, 1)  # rank and number of the processes that share each batch
     shares_cores: bool = False
     sizes: tuple[int, ...] = ()  # long sides of the frame, for equal shares of a training; none: that of answers
     side: int | None = None  # the one of now
-    part: tuple[int, int] = (0, 1)  # rank and number of the processes that share each batch
 
     def __len__(self) -> int:
         """Batches an epoch, the same on every rank. A last, smaller one is left for another epoch, unless alone."""

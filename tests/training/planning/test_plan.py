@@ -116,10 +116,13 @@ def test_long_steps_are_tried_on_a_part_of_the_batch(monkeypatch: pytest.MonkeyP
     made = Trial(None, None, None, None, batch)  # type: ignore[arg-type]
     monkeypatch.setattr(Trial, "_second_step", lambda self, batch: 0.1 * len(batch.labels))
     assert made.shortened(num_steps=0) == pytest.approx(6.4)
-    # 10 s for four plans of six steps: 0.417 s a step, which are 4 of 64 pictures
+    # 10 s for four plans of eight steps: 0.31 s a step, which are 3 of 64 pictures; 4 are the least
     assert len(made.batch.labels) == 4 and made.share == 4 / 64
     made.batch = batch
-    made.shortened(num_steps=1000)  # 192 s of trials are 3 % of it
+    made.shortened(num_steps=1000)  # 192 s of trials are 3 % of it: 6 s a step, 60 pictures
+    assert len(made.batch.labels) == 60
+    made.batch = batch
+    made.shortened(num_steps=1100)
     assert len(made.batch.labels) == 64
 
 

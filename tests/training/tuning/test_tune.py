@@ -281,7 +281,7 @@ def test_a_search_that_was_killed_goes_on_to_the_same(
 def test_ctrl_c_says_how_to_go_on(
     pictures: Path, undisturbed: Tuned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, usual, made = tmp_path / "out", loop.LossOf.__call__, list[int]()
+    out, usual, made = tmp_path / "out", loop.Gradients.__call__, list[int]()
 
     def stopping(*arguments: object, **named: object) -> object:
         made.append(1)
@@ -289,7 +289,7 @@ def test_ctrl_c_says_how_to_go_on(
             os.kill(os.getpid(), signal.SIGINT)
         return usual(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loop.LossOf, "__call__", stopping)
+    monkeypatch.setattr(loop.Gradients, "__call__", stopping)
     with pytest.raises(KeyboardInterrupt) as stopped:
         tune(pictures, SETTINGS, in_folder(out), 4, FIELDS)
     assert f"sightline tune --resume {out}" in "".join(stopped.value.__notes__)

@@ -141,7 +141,7 @@ RANGES: dict[str, Callable[[Recipe], Range]] = {
     "optimizer": lambda recipe: _first(recipe.optimizer, "sgd", "adamw"),
     "label_smoothing": lambda recipe: Between(0.0, 0.2),
     "augment": _augment,
-    "momentum": lambda recipe: Between(0.8, 0.98),
+    "momentum": lambda recipe: Between(min(0.8, recipe.momentum), 0.98),
     "warmup": lambda recipe: Between(0.05, 0.5),
     "schedule": lambda recipe: _first(recipe.schedule, "one_cycle", "cosine"),
     "class_weights": lambda recipe: _first(recipe.class_weights, "none", "balanced"),
