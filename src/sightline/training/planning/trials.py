@@ -104,11 +104,17 @@ class Trial:
     batch: Batch
     upper: Upper | None = None
     share: float = 1.0
+    num_steps: int = 0
+    began: float = field(default_factory=time.perf_counter)
     seconds: dict[Plan, float] = field(default_factory=dict)
     reference: float = math.nan
 
     def shortened(self, num_steps: int) -> float:
-        """Seconds that a whole step may take; from here on steps are of a part of the batch, where they are long."""
+        """Seconds that a whole step may take; from here on steps are of a part of the batch, where they are long.
+
+        `num_steps`: of the training, 0 where a budget limits it.
+        """
+        self.num_steps = num_steps
         size, few = len(self.batch.labels), min(SMALL, len(self.batch.labels))
         while (few_s := unless_too_large(partial(self._second_step, self.batch.first(few)))) is None:
             few = self._half(few)
@@ -143,7 +149,7 @@ class Trial:
                 self.reference = loss
             if plan == current or abs(loss - self.reference) <= MAX_LOSS_DIFFERENCE * abs(self.reference):
                 steps[plan] = step
-        found, num_rounds = _in_turn(steps, deadline)
+        found, num_rounds = _in_turn(steps, self._suffices, deadline)
         if found[current] == math.inf:
             steps.clear()
             return self._of_fewer(current, rivals, deadline)
@@ -151,6 +157,11 @@ class Trial:
             self.seconds[plan] = min(seconds, self.seconds.get(plan, math.inf))
         best = min(found, key=lambda plan: found[plan])
         return best if num_rounds >= MIN_ROUNDS and found[best] < CLEARLY * found[current] else current
+
+    def _suffices(self, num_rounds: int, step_s: float) -> bool:
+        """Whether so many rounds do: more cost a short training more than they may gain."""
+        spent_s, whole_s = time.perf_counter() - self.began, self.num_steps * step_s / self.share
+        return num_rounds >= NUM_ROUNDS or (num_rounds >= MIN_ROUNDS and 0 < MAX_SHARE * whole_s < spent_s)
 
     def _begun(self, plan: Plan) -> tuple[Callable[[], float], float]:
         """A step that is warm, and its first loss."""
@@ -199,10 +210,12 @@ class Trial:
         return step
 
 
-def _in_turn(steps: dict[Plan, Callable[[], float]], deadline: float) -> tuple[dict[Plan, float], int]:
+def _in_turn(
+    steps: dict[Plan, Callable[[], float]], suffices: Callable[[int, float], bool], deadline: float
+) -> tuple[dict[Plan, float], int]:
     """Seconds of the fastest step of each, and how many rounds. After one, those hopelessly behind step no more."""
     seconds, num_rounds = dict.fromkeys(steps, math.inf), 0
-    while num_rounds < NUM_ROUNDS and (not num_rounds or time.perf_counter() < deadline):
+    while not num_rounds or (time.perf_counter() < deadline and not suffices(num_rounds, min(seconds.values()))):
         num_rounds += 1
         for plan, step in steps.items():
             if seconds[plan] < math.inf and seconds[plan] > HOPELESS * min(seconds.values()):
