@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from math import prod
 
 import numpy as np
 import torch
@@ -88,13 +89,14 @@ class Batches:
         return self._batches([self._chunk(order, begin, end) for begin, end in pairwise(ends)], epoch)
 
     def at(self, done: float) -> "Batches":
-        """As they are where the share `done` of a training, in [0, 1), is behind."""
-        return replace(self, side=self.sizes[int(done * len(self.sizes))]) if self.sizes else self
+        """As they are where the share `done` of a training is behind."""
+        if not self.sizes:
+            return self
+        return replace(self, side=self.sizes[min(int(done * len(self.sizes)), len(self.sizes) - 1)])
 
     def cost(self, done: float) -> float:
         """What a step takes there, roughly, in steps of the frame that answers."""
-        whole = max(self._answering)
-        return (self.sizes[min(int(done * len(self.sizes)), len(self.sizes) - 1)] / whole) ** 2 if self.sizes else 1.0
+        return prod(self.at(done).frame) / prod(self._answering)
 
     def sample(self) -> Tensor:
         """Some pictures to start from, (N, C, height, width), the same for every rank: SAMPLE numbers, or one batch."""

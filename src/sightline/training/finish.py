@@ -17,7 +17,7 @@ from sightline import __version__
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.reading.scan import SMALL_SIDE
 from sightline.data.split import FRACTIONS
-from sightline.engines.torch import TorchEngine, open_run
+from sightline.engines.torch import TorchEngine
 from sightline.engines.views import num_views
 from sightline.evaluate import Evaluation, evaluate
 from sightline.models import Network
@@ -86,7 +86,8 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     run = Run.open(folder)
     predictor, result = Predictor.open(folder), result_of(table.dataset.task)
     rows, read = table.parts.rows("test"), prepare.reader_of(table, trained.what.preprocessing)
-    engine = _WithFirst(open_run(run))
+    assert isinstance(predictor.engine, TorchEngine)
+    engine = _WithFirst(predictor.engine)
     tested = evaluate(replace(predictor, engine=engine), table.dataset, rows, "test", read=read)
     metrics, answers = tested.to_json() | {"interrupted": trained.outcome.interrupted}, _answers(run)
     if run.config.tta:

@@ -127,7 +127,7 @@ def fit(
         while state.at.batch or (goes_on and state.at.step < schedule.num_steps and not state.keeper.is_patience_over):
             at, recent = state.at, deque[float](maxlen=50)
             began, waited_s = time.perf_counter() - at.seconds, waiting.waited_s - at.waited_s
-            pictures = state.batches.at(schedule.done(at.step - at.batch)) if at.step < schedule.num_steps else batches
+            pictures = state.batches.at(schedule.done(at.step - at.batch))
             _train_mode(network, keep_statistics=with_head)
             try:
                 left = None if goes_on and at.step < schedule.num_steps else 0  # else to be closed alone
