@@ -4,7 +4,7 @@
 
 Alike: that the nearest picture, pixel by pixel, is of the same class is more often so than ALIKE, chance set aside.
 Measured on 1,000 pictures: digits 0.98, MNIST 0.87, PneumoniaMNIST 0.82, Fashion-MNIST 0.73. On PneumoniaMNIST the
-other network took nine times as long and was no better (87.8 and 89.7 %, 468 pictures); on Fashion-MNIST it is.
+large network took nine times as long and was no better (87.8 %, 468 pictures); on Fashion-MNIST it is.
 """
 
 from sightline.training.recipe import Recipe
@@ -12,7 +12,10 @@ from sightline.training.recipes import Chosen, Seen
 
 WHEN = "grey pictures of up to 64 pixels that look alike in a class"
 COMMAND = "sightline train mnist/"
-MEASURED = (("PneumoniaMNIST", 11, "89.74 % (86.66 to 92.18)"),)
+MEASURED = (
+    ("MNIST", 9, "99.31 % (99.13 to 99.45)"),
+    ("PneumoniaMNIST", 13, "88.61 % (84.62 to 91.24, three seeds)"),
+)
 ALIKE = 0.78
 VIEWS = 60_000
 MANY = 10_000
