@@ -51,13 +51,16 @@ def random_filters(in_maps: int, maps: int) -> nn.Conv2d:
     return nn.Conv2d(in_maps, maps, 3, padding=1, bias=False)
 
 
-SGD = {"optimizer": "sgd", "learning_rate": 0.2, "momentum": 0.9, "weight_decay": 5e-4}
+SGD = {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 5e-4}
 PLAIN: Callable[[], AbstractContextManager[object]] = nullcontext
 # What is taken away -> settings, and what else has to be changed for it.
 VARIANTS: dict[str, tuple[dict[str, object], Callable[[], AbstractContextManager[object]]]] = {
     "the default": ({}, PLAIN),
-    "SGD, not Muon": (SGD, PLAIN),
-    "AdamW, not Muon": ({"optimizer": "adamw", "learning_rate": 0.004, "weight_decay": 0.02}, PLAIN),
+    "SGD, rate 0.02": (SGD | {"learning_rate": 0.02}, PLAIN),
+    "SGD, rate 0.06": (SGD | {"learning_rate": 0.06}, PLAIN),
+    "SGD, rate 0.2": (SGD | {"learning_rate": 0.2}, PLAIN),
+    "AdamW, rate 0.004": ({"optimizer": "adamw", "learning_rate": 0.004, "weight_decay": 0.02}, PLAIN),
+    "AdamW, rate 0.012": ({"optimizer": "adamw", "learning_rate": 0.012, "weight_decay": 0.02}, PLAIN),
     "first layer trained": ({}, trained_first_layer),
     "filters at random": ({}, lambda: mock.patch.object(whitened_cnn, "_convolution", random_filters)),
     "flips drawn anew": ({}, lambda: mock.patch.object(flip, "chosen", drawn_anew)),

@@ -7,8 +7,10 @@ Measured on 1,000 pictures: digits 0.98, MNIST 0.87, PneumoniaMNIST 0.82, Fashio
 large network took nine times as long and was no better (87.8 %, 468 pictures); on Fashion-MNIST it is.
 """
 
-from sightline.training.recipe import Recipe
+from dataclasses import replace
+
 from sightline.training.recipes import Chosen, Seen
+from sightline.training.recipes._whitened import MANY, RECIPE
 
 WHEN = "grey pictures of up to 64 pixels that look alike in a class"
 COMMAND = "sightline train mnist/"
@@ -18,7 +20,6 @@ MEASURED = (
 )
 ALIKE = 0.78
 VIEWS = 60_000
-MANY = 10_000
 OPTIONS = {"width": 16, "depth": 1, "stride": 2}
 
 
@@ -29,17 +30,12 @@ def fits(seen: Seen) -> bool:
 
 def choose(seen: Seen) -> Chosen:
     batch_size, rate = (256, 0.24) if seen.num_train >= MANY else (64, 0.12)
-    recipe = Recipe(
-        model="whitened_cnn",
+    recipe = replace(
+        RECIPE,
         epochs=seen.epochs(VIEWS),
         batch_size=batch_size,
-        optimizer="muon",
         learning_rate=rate,
-        momentum=0.6,
-        weight_decay=0.0,
-        warmup=0.1,
         label_smoothing=0.1,
-        augment=("pad_crop",),
         tta=("shift",),
     )
     return Chosen(recipe, "small grey pictures that look alike in a class: a light network, few epochs", OPTIONS)

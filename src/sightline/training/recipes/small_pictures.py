@@ -6,8 +6,10 @@ Whitened patches, filters that begin as the identity, orthogonal steps (Muon), f
 the mean over six views: benchmarks/ablation.py takes one after the other away.
 """
 
-from sightline.training.recipe import Recipe
+from dataclasses import replace
+
 from sightline.training.recipes import Chosen, Seen, small_alike
+from sightline.training.recipes._whitened import MANY, RECIPE
 
 WHEN = "pictures of up to 64 pixels"
 COMMAND = "sightline train cifar10/"
@@ -17,28 +19,21 @@ MEASURED = (
     ("1,760 traffic signs in 43 classes", 109, "98.60 % (95.98 to 99.52)"),
 )
 VIEWS = 500_000  # pictures seen in all, each as often as it takes
-NETWORK = "whitened_cnn"
-MANY = 10_000  # from as many pictures on batches are large: fewer steps of more pictures cost less
 
 
 def fits(seen: Seen) -> bool:
-    is_for_it = seen.model == NETWORK or (seen.model is None and not small_alike.fits(seen))
+    is_for_it = seen.model == RECIPE.model or (seen.model is None and not small_alike.fits(seen))
     return seen.is_small and is_for_it
 
 
 def choose(seen: Seen) -> Chosen:
     batch_size, rate = (512, 0.24) if seen.num_train >= MANY else (128, 0.12)
-    recipe = Recipe(
-        model=NETWORK,
+    recipe = replace(
+        RECIPE,
         epochs=seen.epochs(VIEWS),
         batch_size=batch_size,
-        optimizer="muon",
         learning_rate=rate,
-        momentum=0.6,
-        weight_decay=0.0,
-        warmup=0.1,
         label_smoothing=0.2,
-        augment=("pad_crop",),
         tta=("flip", "shift"),
     )
     return Chosen(recipe, "small pictures: a light network at their own size")
