@@ -1,10 +1,18 @@
 """Gradients with pictures side by side against torch's own."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from sightline.classifier import from_arrays
+from sightline.training.options import Options
 from sightline.training.side_by_side import NARROW, SideBySide, _num_in_row
+from sightline.training.train import train
+
+from .test_train import FAST, bars
 
 
 def gradients(layer: nn.Conv2d, x: Tensor) -> list[Tensor]:
@@ -81,3 +89,13 @@ def test_autocast_holds_in_it() -> None:
 def test_rows_are_long_enough_for_tiles_and_divide_the_batch() -> None:
     assert [_num_in_row(512, width) for width in (4, 8, 16)] == [16, 8, 4]
     assert _num_in_row(6, 8) == 2 and _num_in_row(7, 8) == 1
+
+
+@pytest.mark.usefixtures("default_plan")
+def test_a_training_with_it_is_the_same_within_rounding(tmp_path: Path) -> None:
+    settings, losses = FAST | {"model": "whitened_cnn"}, []
+    for plan in ("float32,threads=1", "float32,threads=1,side_by_side"):
+        run = train(from_arrays(*bars(64)), settings, Options(out=tmp_path / plan, plan=plan))
+        lines = (run.path / "metrics.jsonl").read_text().splitlines()
+        losses.append([json.loads(line)["train_loss"] for line in lines])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3) and losses[0] != losses[1]
