@@ -49,6 +49,12 @@ def spread(values: Sequence[float], unit: str = "") -> str:
     return f"{statistics.median(values):.2f}{unit} ({min(values):.2f} to {max(values):.2f}, n = {len(values)})"
 
 
+def found(printed: str) -> tuple[float, float]:
+    """Seconds and accuracy, of what a program printed after the word `found`."""
+    seconds, accuracy = printed.split("found")[1].split()
+    return float(seconds), float(accuracy)
+
+
 def _cpuinfo() -> list[str]:
     try:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -19,14 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from _common import header, spread, test_data, timed
+from _common import found, header, spread, test_data, timed
 from sightline.data import open_dataset
 
 SET = "cifar10_jpg.tar.gz"
 
 PEER = """
-import sys, time
-import numpy as np
+import os, sys, time
 import torch
 
 folder, epochs, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
@@ -42,7 +41,6 @@ from airbench import CifarLoader, evaluate, train94
 if not torch.cuda.is_available():
     CifarLoader.__init__.__defaults__ = (*CifarLoader.__init__.__defaults__[:-1], "cpu")
 
-import os
 os.chdir(folder)
 torch.manual_seed(seed)
 if torch.cuda.is_available():
@@ -117,12 +115,6 @@ def prepare(folder: Path) -> None:
         content = {"images": torch.from_numpy(pixels[rows]), "labels": torch.from_numpy(dataset.labels[rows])}
         torch.save(content | {"classes": list(dataset.classes)}, folder / "cifar10" / f"{name}.pt")
     np.savez(folder / "cifar10.npz", **arrays)
-
-
-def found(printed: str) -> tuple[float, float]:
-    """Seconds and accuracy."""
-    seconds, accuracy = printed.split("found")[1].split()
-    return float(seconds), float(accuracy)
 
 
 if __name__ == "__main__":

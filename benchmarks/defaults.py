@@ -56,8 +56,9 @@ def main() -> None:
                 f"{metrics['accuracy']:.2%} ({low:.2%} to {high:.2%}) of {metrics['num_samples']:,} in {seconds:.0f} s"
             )
             print(f"{name:15s} {run.config.architecture}: {ours}", end="", flush=True)
+            material = read(data, run)
             for kind in ("resnet18", "three convolutions"):
-                accuracy, epochs = plain(kind, data, run, seconds, args.seed)
+                accuracy, epochs = plain(kind, *material, seconds, args.seed)
                 print(f"; plain {kind} {accuracy:.2%} ({epochs:.1f} epochs)", end="", flush=True)
         print()
 
@@ -75,11 +76,17 @@ def network_of(kind: str, side: int, num_classes: int) -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(64), nn.ReLU(), nn.Linear(64, num_classes))
 
 
-def plain(kind: str, data: Path, run: Run, seconds: float, seed: int) -> tuple[float, float]:
+def plain(
+    kind: str,
+    pictures: torch.Tensor,
+    labels: torch.Tensor,
+    is_test: NDArray[np.bool_],
+    seconds: float,
+    seed: int,
+) -> tuple[float, float]:
     """Test accuracy, and epochs done."""
     torch.manual_seed(seed)
-    pictures, labels, is_test = read(data, run)
-    side, num_classes = max(pictures.shape[2:]), len(run.config.classes)
+    side, num_classes = max(pictures.shape[2:]), int(labels.max()) + 1
     mean, std = pictures.mean((0, 2, 3), keepdim=True, dtype=torch.float32), 64.0
     network = network_of(kind, side, num_classes)
     network(torch.zeros(2, *pictures.shape[1:]))  # which tells a layer how much it takes

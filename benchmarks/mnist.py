@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _common import header, spread, test_data, timed
+from _common import found, header, spread, test_data, timed
 
 KERAS_EPOCHS = 4
 
@@ -68,18 +68,13 @@ def sightline(folder: Path, seed: int, minutes: list[str]) -> tuple[float, float
     """Seconds without imports, and test accuracy."""
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-c", OURS, str(folder), str(seed), f"{out}/run", *minutes]
-        return _found(timed(command, {"XDG_CACHE_HOME": f"{out}/cache"})[1])
+        return found(timed(command, {"XDG_CACHE_HOME": f"{out}/cache"})[1])
 
 
 def keras(python: str, folder: Path, seed: int) -> tuple[float, float]:
     """Seconds without imports, and test accuracy."""
     command = [python, "-c", KERAS, str(folder), str(KERAS_EPOCHS), str(seed)]
-    return _found(timed(command, {"TF_CPP_MIN_LOG_LEVEL": "3"})[1])
-
-
-def _found(printed: str) -> tuple[float, float]:
-    seconds, accuracy = printed.split("found")[1].split()
-    return float(seconds), float(accuracy)
+    return found(timed(command, {"TF_CPP_MIN_LOG_LEVEL": "3"})[1])
 
 
 def main() -> None:

@@ -17,10 +17,10 @@ def keep_freed_memory() -> None:
     (`ulimit -d`, `-v`), as what is kept may have gaps, only for pictures. glibc's alone; elsewhere nothing.
     """
     with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        if _is_limited() or not mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT):
+        mallopt, is_limited = ctypes.CDLL(None).mallopt, _is_limited()
+        if is_limited or not mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT):
             mallopt(M_MMAP_THRESHOLD, LARGEST_ANYWHERE)
-        mallopt(M_TRIM_THRESHOLD, 2 * LARGEST_ANYWHERE if _is_limited() else -1)
+        mallopt(M_TRIM_THRESHOLD, 2 * LARGEST_ANYWHERE if is_limited else -1)
 
 
 def _is_limited() -> bool:

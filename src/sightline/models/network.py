@@ -5,6 +5,7 @@ names, and `network.tensors()` is what is saved. Knows nothing of weights files,
 auxiliary outputs a training has to weigh.
 """
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError
+from sightline.models.sizes import why_not
 from sightline.models.stages import StageHead, listening, readable
 
 # Modules of auxiliary classifiers, which only training runs through.
@@ -155,17 +157,11 @@ class Network(nn.Module):
 
     def obstacle(self, side: int) -> str:
         """Why pictures scaled to a long side of `side` pixels do not go through it; empty where they do."""
-        training, whole = self.training, max(self.image_size)
-        height, width = (round(length * side / whole) for length in self.image_size)
-        try:
-            with torch.no_grad():
-                self.eval()(torch.zeros(1, self.in_channels, height, width, device=next(self.parameters()).device))
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).partition("\n")[0]
-            return f"{self.architecture} does not take pictures of {width}x{height} pixels ({reason})"
-        finally:
-            self.train(training)
-        return ""
+        height, width = (round(length * side / max(self.image_size)) for length in self.image_size)
+        reason = why_not(lambda _: copy.deepcopy(self).to("meta"), self.in_channels, (height, width))
+        if reason is None:
+            return ""
+        return f"{self.architecture} does not take pictures of {width}x{height} pixels ({reason})"
 
     def tensors(self) -> dict[str, Tensor]:
         """What is saved: the body's, under its own names, and the weights by which the head reads stages."""

@@ -1,13 +1,27 @@
 """What the recipes of `whitened_cnn` share: orthogonal steps, at a rate that is the angle by which filters turn."""
 
 from sightline.training.recipe import Recipe
+from sightline.training.recipes import Seen
 
-RECIPE = Recipe(
-    model="whitened_cnn",
-    optimizer="muon",
-    momentum=0.6,
-    weight_decay=0.0,
-    warmup=0.1,
-    augment=("pad_crop",),
-)
+NETWORK = "whitened_cnn"
 MANY = 10_000  # from as many pictures on batches are large: fewer steps of more pictures cost less
+
+
+def recipe_of(
+    seen: Seen, num_views: int, batch_sizes: tuple[int, int], label_smoothing: float, tta: tuple[str, ...]
+) -> Recipe:
+    """`num_views`: pictures seen in all; `batch_sizes`: of many pictures, and of few."""
+    is_large = seen.num_train >= MANY
+    return Recipe(
+        model=NETWORK,
+        epochs=seen.epochs(num_views),
+        batch_size=batch_sizes[0 if is_large else 1],
+        optimizer="muon",
+        learning_rate=0.24 if is_large else 0.12,
+        momentum=0.6,
+        weight_decay=0.0,
+        warmup=0.1,
+        label_smoothing=label_smoothing,
+        augment=("pad_crop",),
+        tta=tta,
+    )

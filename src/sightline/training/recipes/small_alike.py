@@ -7,10 +7,8 @@ Measured on 1,000 pictures: digits 0.98, MNIST 0.87, PneumoniaMNIST 0.82, Fashio
 large network took nine times as long and was no better (87.8 %, 468 pictures); on Fashion-MNIST it is.
 """
 
-from dataclasses import replace
-
 from sightline.training.recipes import Chosen, Seen
-from sightline.training.recipes._whitened import MANY, RECIPE
+from sightline.training.recipes._whitened import recipe_of
 
 WHEN = "grey pictures of up to 64 pixels that look alike in a class"
 COMMAND = "sightline train mnist/"
@@ -29,13 +27,5 @@ def fits(seen: Seen) -> bool:
 
 
 def choose(seen: Seen) -> Chosen:
-    batch_size, rate = (256, 0.24) if seen.num_train >= MANY else (64, 0.12)
-    recipe = replace(
-        RECIPE,
-        epochs=seen.epochs(VIEWS),
-        batch_size=batch_size,
-        learning_rate=rate,
-        label_smoothing=0.1,
-        tta=("shift",),
-    )
+    recipe = recipe_of(seen, VIEWS, (256, 64), label_smoothing=0.1, tta=("shift",))
     return Chosen(recipe, "small grey pictures that look alike in a class: a light network, few epochs", OPTIONS)

@@ -6,10 +6,8 @@ Whitened patches, filters that begin as the identity, orthogonal steps (Muon), f
 the mean over six views: benchmarks/ablation.py takes one after the other away.
 """
 
-from dataclasses import replace
-
 from sightline.training.recipes import Chosen, Seen, small_alike
-from sightline.training.recipes._whitened import MANY, RECIPE
+from sightline.training.recipes._whitened import NETWORK, recipe_of
 
 WHEN = "pictures of up to 64 pixels"
 COMMAND = "sightline train cifar10/"
@@ -22,18 +20,10 @@ VIEWS = 500_000  # pictures seen in all, each as often as it takes
 
 
 def fits(seen: Seen) -> bool:
-    is_for_it = seen.model == RECIPE.model or (seen.model is None and not small_alike.fits(seen))
+    is_for_it = seen.model == NETWORK or (seen.model is None and not small_alike.fits(seen))
     return seen.is_small and is_for_it
 
 
 def choose(seen: Seen) -> Chosen:
-    batch_size, rate = (512, 0.24) if seen.num_train >= MANY else (128, 0.12)
-    recipe = replace(
-        RECIPE,
-        epochs=seen.epochs(VIEWS),
-        batch_size=batch_size,
-        learning_rate=rate,
-        label_smoothing=0.2,
-        tta=("flip", "shift"),
-    )
+    recipe = recipe_of(seen, VIEWS, (512, 128), label_smoothing=0.2, tta=("flip", "shift"))
     return Chosen(recipe, "small pictures: a light network at their own size")
