@@ -16,7 +16,7 @@ from pathlib import Path
 
 from _common import found, header, spread, test_data, timed
 
-KERAS_EPOCHS = 4
+KERAS_EPOCHS = 8
 
 # The articles' network: Conv32-Pool-Conv64-Pool-Conv64-Dense64-Dense10, Adam, batches of 32.
 KERAS = """

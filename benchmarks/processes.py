@@ -34,7 +34,7 @@ COMMON = [
     "--set", "batch_size=64", "--set", "optimizer=adamw", "--set", "learning_rate=0.003",
 ]  # fmt: skip
 SAME = [
-    *COMMON, "--epochs", "12", "--set", "model.norm=none", "--set", "batch_size=63", "--set", "class_weights=balanced",
+    *COMMON, "--epochs", "12", "--set", "model.norm=none", "--set", "batch_size=63", "--set", "balance=weights",
 ]  # fmt: skip
 ONE, TWO, CONTROLS = "one process", "two processes", ("one, two threads", "one, other layout")
 WORDS = {

@@ -120,7 +120,7 @@ def features(network: models.Network, frame: Preprocessing, dataset: Dataset, le
 def compared(name: str, features: Features, labels: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     """Print a line a case; case -> (N,), by how much more often a picture is right than when decoded in full, -1..1."""
     x = {how: torch.from_numpy(values) for how, values in features.items()}
-    y, objective = torch.from_numpy(labels), CrossEntropy(None, 0.0, int(labels.max()) + 1)
+    y, objective = torch.from_numpy(labels), CrossEntropy(torch.ones(int(labels.max()) + 1))
     penalty = head._choose_penalty(standardised(x["full"], x["full"]), y, objective)[0]
     pairs = {(how, asked) for how in x for asked in x}
     right = {pair: np.zeros((REPEATS, len(labels)), bool) for pair in pairs}

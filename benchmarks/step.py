@@ -60,7 +60,7 @@ def prepared(model: str, size: int) -> tuple[Trial, Plan]:
     recipe = Recipe(model=model, batch_size=size, learning_rate=0.01)
     frame = Preprocessing(224, 224, crop_fraction=0.875)
     batches = Batches(dataset, np.arange(size), pictures, frame, ("resized_crop", "flip"), size, 0)
-    network, objective = models.build(model, NUM_CLASSES, 3, (224, 224), {}), CrossEntropy(None, 0.0, NUM_CLASSES)
+    network, objective = models.build(model, NUM_CLASSES, 3, (224, 224), {}), CrossEntropy(torch.ones(NUM_CLASSES))
     chosen = trials.measure(network, batches, recipe, objective, 20 * 1000 // size)
     return Trial(network, batches, recipe, objective, next(batches.epoch(0))), chosen
 

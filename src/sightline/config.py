@@ -62,7 +62,8 @@ def to_toml(instance: Any, comment: str = "") -> str:
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)
         if value is not None:
-            lines.append(f"{field.name} = {toml_value(value)}")
+            is_whole = isinstance(value, float) and value.is_integer()
+            lines.append(f"{field.name} = {toml_value(int(value) if is_whole else value)}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,5 +1,6 @@
 """A batch that memory does not do for, in parts: the same gradients, the same training, through kills."""
 
+import copy
 import json
 import math
 import os
@@ -78,7 +79,32 @@ SINGLE = ["a", "b", "a", "a", "c", "a", "b"]
 SEVERAL = [["a"], [], ["a", "b"], ["c"], ["a"], [], ["b"]]
 NUMBERS = np.array([1.0, 4.0, 2.5, -3.0, 0.0, 9.0, 1.5])
 MIXED = {"augment": ("mixup",)}
-BALANCED = {"class_weights": "balanced"}
+BALANCED = {"balance": "weights"}
+
+
+@pytest.mark.parametrize("most", [7, 3])
+def test_a_second_pass_gives_the_gradients_uphill(most: int) -> None:
+    """Of weights moved by hand; normalisation keeps the statistics of the first pass."""
+    options = {"norm": "batch", "width": 4, "dense": 0} if most == 7 else PLAIN
+    gradients, state, batches, _ = made(options, SINGLE, most, sam=0.1)
+    network, batch = state.network, next(batches.epoch(1))
+    other = copy.deepcopy(network)
+    loss_of = LossOf(other, gradients.loss_of.objective, batches.preprocessing, Plan("float32", False, 1))
+    loss = loss_of(batch)
+    loss.backward()
+    statistics = [b.clone() for b in other.buffers()]
+    norm = torch.cat([p.grad.flatten() for p in other.parameters() if p.grad is not None]).norm()
+    with torch.no_grad():
+        for p in other.parameters():
+            p.add_(p.grad, alpha=0.1 / norm.item())
+            p.grad = None
+    loss_of(batch).backward()
+    before = [p.clone() for p in network.parameters()]
+    assert gradients(batch) == pytest.approx(loss.item(), rel=1e-5)
+    for ours, theirs, was in zip(network.parameters(), other.parameters(), before, strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-6)
+        assert torch.equal(ours, was)
+    assert all(torch.equal(a, b) for a, b in zip(network.buffers(), statistics, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +136,7 @@ def test_parts_add_up_to_the_gradients_of_the_whole(labels: object, changes: dic
 
 
 def test_an_auxiliary_loss_is_shared_out_too() -> None:
-    gradients, state, batches, _ = made(PLAIN, SINGLE, 4, class_weights="balanced")
+    gradients, state, batches, _ = made(PLAIN, SINGLE, 4, balance="weights")
     plain = state.network.training_logits
     gradients.loss_of.forward = lambda images: (plain(images)[0], [(2 * plain(images)[0], 0.3)])
     batch = next(batches.epoch(1))
@@ -199,7 +225,7 @@ def test_parts_differ_by_one_at_most() -> None:
 SETTINGS = {
     "model": "simple_cnn",
     "epochs": 3, "batch_size": 16, "model.width": 8, "model.norm": "none", "model.dense": 0, "learning_rate": 0.02,
-    "class_weights": "balanced", "augment": ["pad_crop"],
+    "balance": "weights", "augment": ["pad_crop"],
 }  # fmt: skip
 
 

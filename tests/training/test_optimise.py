@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from sightline import models
 from sightline.errors import ConfigError
 from sightline.training import muon
 from sightline.training.optimise import BESIDE_MUON, BETAS, BETAS_BESIDE_MUON, Optimizer
@@ -53,6 +54,42 @@ def test_parameters_without_gradients_stay() -> None:
     module[4](torch.ones(2, 4 * 36)).sum().backward()
     optimiser.step(0.1)
     assert torch.equal(module[0].weight, before)
+
+
+def test_stages_further_from_the_head_move_less() -> None:
+    torch.manual_seed(0)
+    module = models.build("simple_cnn", 3, 1, (28, 28), {"depth": 2, "width": 4, "dense": 0})
+    before = {name: p.clone() for name, p in module.named_parameters()}
+    for p in module.parameters():
+        p.grad = torch.ones_like(p)
+    Optimizer(module, Recipe(momentum=0.0, weight_decay=0.0, layer_decay=0.5)).step(0.1)
+    moved = {name: (before[name] - p).mean().item() for name, p in module.named_parameters()}
+    shares = sorted({round(step / 0.1, 4) for step in moved.values()})
+    assert shares == [0.25, 0.5, 1.0]
+    assert moved["body.classifier.head.weight"] == pytest.approx(0.1) and moved[
+        "body.features.conv1.weight"
+    ] == pytest.approx(0.025)
+
+
+def test_gradients_are_clipped_together() -> None:
+    module = network()
+    before = [p.clone() for p in module.parameters()]
+    for p in module.parameters():
+        p.grad = torch.full_like(p, 3.0)
+    Optimizer(module, Recipe(momentum=0.0, weight_decay=0.0, clip_norm=0.5)).step(1.0)
+    steps = torch.cat([(a - b).flatten() for a, b in zip(before, module.parameters(), strict=True)])
+    assert steps.norm().item() == pytest.approx(0.5, rel=1e-4)
+
+
+def test_uphill_is_along_the_gradient_and_back() -> None:
+    module = network()
+    optimiser, before = Optimizer(module, Recipe()), [p.clone() for p in module.parameters()]
+    optimiser.backward(module(torch.ones(2, 1, 8, 8)).square().mean())
+    gradients = torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])
+    with optimiser.uphill(0.3):
+        there = torch.cat([(b - a).flatten() for a, b in zip(before, module.parameters(), strict=True)])
+        torch.testing.assert_close(there, 0.3 * gradients / gradients.norm(), rtol=1e-3, atol=1e-6)
+    assert all(torch.equal(a, b) for a, b in zip(before, module.parameters(), strict=True))
 
 
 def test_a_step_does_not_import_the_compiler() -> None:

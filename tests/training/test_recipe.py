@@ -86,7 +86,7 @@ def test_flags_win_over_set_and_set_over_the_file() -> None:
     [
         ("learnin_rate=0.1", "Did you mean learning_rate"),
         ("optimizer=sdg", "Did you mean sgd"),
-        ("epochs=1.5", "not a whole number"),
+        ("batch_size=1.5", "not a whole number"),
         ("epochs=-1", "must lie between"),
         ("learning_rate=nan", "must lie between"),
         ("augment=['flipp']", "Did you mean flip"),

@@ -145,7 +145,7 @@ def test_the_loss_is_the_mean_over_classes_by_hand() -> None:
     logits = torch.tensor([[2.0, -1.0]])
     loss = build(labels, 2, Recipe(label_smoothing=0.0)).loss(logits, torch.tensor([[1, 1]], dtype=torch.uint8))
     assert loss.item() == pytest.approx(float(F.softplus(torch.tensor(-2.0)) + F.softplus(torch.tensor(1.0))) / 2)
-    balanced = build(labels, 2, Recipe(label_smoothing=0.0, class_weights="balanced"))
+    balanced = build(labels, 2, Recipe(label_smoothing=0.0, balance="weights"))
     loss = balanced.loss(logits, torch.tensor([[1, 1]], dtype=torch.uint8))  # 1 negative for 3, 3 for 1
     expected = F.softplus(torch.tensor(-2.0)) / 3 + 3 * F.softplus(torch.tensor(1.0))
     assert loss.item() == pytest.approx(float(expected) / 2)

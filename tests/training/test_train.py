@@ -153,11 +153,12 @@ def test_best_weights_are_kept_and_patience_stops(tmp_path: Path) -> None:
     assert len(lines) == best + 1 + 2
 
 
-def test_class_weights_help_the_rare_class(tmp_path: Path) -> None:
+@pytest.mark.parametrize("balance", ["weights", "sampling", "logit_adjustment"])
+def test_a_rare_class_is_made_up_for(balance: str, tmp_path: Path) -> None:
     pictures, labels = bars(400)
     keep = [i for i, label in enumerate(labels) if label == "lying" or i % 20 == 0]
     rare = from_arrays(pictures[keep], [labels[i] for i in keep])
-    run = train(rare, FAST | {"class_weights": "balanced"}, Options(out=tmp_path / "run"))
+    run = train(rare, FAST | {"balance": balance}, Options(out=tmp_path / "run"))
     answers = Predictor.open(run.path).predict(pictures[::2])
     assert sum(a.label == "standing" for a in answers) > 150
 
@@ -184,9 +185,9 @@ def test_turns_are_tried_as_flips_are(tmp_path: Path) -> None:
     assert "vertical_flip" in (run.path / "report.html").read_text().split("Augmentation")[1][:200]
 
 
-@pytest.mark.parametrize("weights", ["none", "balanced"])
-def test_mixed_pictures_teach(weights: str, tmp_path: Path) -> None:
-    settings = FAST | {"epochs": 8, "augment": ["pad_crop", "mixup", "cutmix"], "class_weights": weights}
+@pytest.mark.parametrize("balance", ["none", "weights", "sampling", "focal", "logit_adjustment"])
+def test_mixed_pictures_teach(balance: str, tmp_path: Path) -> None:
+    settings = FAST | {"epochs": 8, "augment": ["pad_crop", "mixup", "cutmix"], "balance": balance}
     run = train(from_arrays(*bars(300)), settings, Options(out=tmp_path / "run"))
     assert json.loads((run.path / "metrics.json").read_text())["accuracy"] > 0.85
 

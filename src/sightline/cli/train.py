@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", metavar="RUN", help="go on with a training that was killed or stopped")
     parser.add_argument("--finish", action="store_true", help="with --resume: no further step, test what was learned")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--epochs", type=int, metavar="N", help="passes over the training pictures")
+    length.add_argument("--epochs", type=float, metavar="N", help="passes over the training pictures")
     length.add_argument("--minutes", type=float, metavar="M", help="a time budget for everything instead")
     parser.add_argument("--out", metavar="RUN", help="the run folder (the next free runs/NAME)")
     add_recipe_arguments(parser)
@@ -41,6 +41,7 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     """What any command takes that trains: the recipe, and which pictures."""
     parser.add_argument("--model", metavar="NAME", help="a network of `sightline models`")
     parser.add_argument("--weights", metavar="W", help="start from: pretrained, a tag, a folder or a file")
+    parser.add_argument("--teacher", metavar="RUN", help="learn its answers beside the labels (distillation)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and augmentation (0)")
     parser.add_argument("--size", type=int, metavar="PX", help="side of the network's input")
     parser.add_argument("--fit", choices=("crop", "pad", "squash"), help="how pictures get into the frame (crop)")
@@ -92,7 +93,7 @@ def settings_from(args: argparse.Namespace) -> dict[str, Any]:
     from sightline import config
     from sightline.training.resolve import settings_of
 
-    flags = {name: getattr(args, name) for name in ("model", "weights", "epochs", "size", "fit")}
+    flags = {name: getattr(args, name) for name in ("model", "weights", "teacher", "epochs", "size", "fit")}
     return settings_of(config.read_toml(Path(args.recipe)) if args.recipe else {}, args.set, flags)
 
 

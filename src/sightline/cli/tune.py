@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, metavar="M", help="a time budget for everything")
     parser.add_argument("--search", metavar="FIELDS", help="fields of the recipe to search, separated by commas")
     parser.add_argument("--out", metavar="FOLDER", help="the folder of the search (the next free runs/NAME-tuned)")
-    parser.add_argument("--epochs", type=int, metavar="N", help="passes over the training pictures, of every trial")
+    parser.add_argument("--epochs", type=float, metavar="N", help="passes over the training pictures, of every trial")
     add_recipe_arguments(parser)
     parser.add_argument("--plan", metavar="P", help="how it is computed: off, or a name")
 

@@ -23,6 +23,7 @@ from sightline.data.mixing import MIXINGS, mix
 from sightline.data.packs.canvases import Canvases
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.reading.scan import in_threads, reason_or
+from sightline.data.sampling import balanced, copies
 from sightline.errors import DataError
 
 SAMPLE = 2**21  # numbers: 2,675 pictures of 28x28, 683 of 3x32x32
@@ -72,6 +73,7 @@ class Batches:
     num_workers: int | None = None
     part: tuple[int, int] = (0, 1)  # rank and number of the processes that share each batch
     shares_cores: bool = False
+    is_balanced: bool = False  # every class equally often, as many pictures an epoch
     sizes: tuple[int, ...] = ()  # long sides of the frame, for equal shares of a training; none: that of answers
     side: int | None = None  # the one of now
 
@@ -84,9 +86,17 @@ class Batches:
 
         Together they are what one process would have, where pictures do not lie in large files.
         """
-        order = self.dataset.order(self.seed, epoch, self.rows, self.part)
+        order = self._order(epoch)
         ends = [self._own(i * self.batch_size) for i in range(start, len(self) + 1)]
         return self._batches([self._chunk(order, begin, end) for begin, end in pairwise(ends)], epoch)
+
+    def _order(self, epoch: int) -> NDArray[np.intp]:
+        """This process's rows; what comes once more counts on from the data set's end, and is augmented otherwise."""
+        if not self.is_balanced:
+            return self.dataset.order(self.seed, epoch, self.rows, self.part)
+        rows = balanced(self.rows, self.dataset.labels[self.rows].astype(np.int64), self.seed, epoch)
+        order = self.dataset.order(self.seed, epoch, rows, self.part)
+        return order + len(self.dataset) * copies(order)
 
     def at(self, done: float) -> "Batches":
         """As they are where the share `done` of a training is behind."""
@@ -141,16 +151,16 @@ class Batches:
         return round(height * self.side / max(height, width)), round(width * self.side / max(height, width))
 
     def _batches(self, chunks: list[NDArray[np.intp]], epoch: int) -> Generator[Batch]:
-        is_decoded = self._is_decoded()
-        views = map(self._remembered, chunks) if is_decoded else self._decoded(chunks)
-        made = (self._augmented(view, rows, epoch) for view, rows in zip(views, chunks, strict=True))
+        is_decoded, rows = self._is_decoded(), [chunk % len(self.dataset) for chunk in chunks]
+        views = map(self._remembered, rows) if is_decoded else self._decoded(rows)
+        made = (self._augmented(view, own, epoch) for view, own in zip(views, chunks, strict=True))
         return made if self.num_workers == 0 or (is_decoded and self.shares_cores) else ahead(made)
 
     def _is_decoded(self) -> bool:
         return self.canvases.is_decoded if isinstance(self.canvases, Canvases) else self.canvases is not None
 
-    def _augmented(self, view: View, rows: NDArray[np.intp], epoch: int) -> Batch:
-        draw = Draw(self.seed, epoch, rows.astype(np.int64))
+    def _augmented(self, view: View, chunk: NDArray[np.intp], epoch: int) -> Batch:
+        draw, rows = Draw(self.seed, epoch, chunk.astype(np.int64)), chunk % len(self.dataset)
         names = [name for name in self.augmentations if name not in self._mixings]
         images, labels = augmented(self._scaled(view, names), draw, names), torch.from_numpy(self.dataset.labels[rows])
         if not self._mixings:

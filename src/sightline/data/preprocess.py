@@ -21,7 +21,7 @@ from sightline.errors import ConfigError
 MARGIN = 4 / 3
 MIN_DECODE_SIDE = 342  # what a network of 224 px needs that sees seven eighths
 # ITU-R 601 in 16-bit fixed point: these are the numbers Pillow turns colours grey by.
-_LUMA = (19595, 38470, 7471)
+LUMA = (19595, 38470, 7471)
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,11 @@ def to_channels(image: Pixels, channels: int) -> Pixels:
     if channels == 3:
         return np.repeat(image, 3, axis=2)
     if image.dtype == np.uint8:
-        whole = image[:, :, [0]].astype(np.uint32) * _LUMA[0] + 0x8000
-        whole += image[:, :, [1]].astype(np.uint32) * _LUMA[1]
-        whole += image[:, :, [2]].astype(np.uint32) * _LUMA[2]
+        whole = image[:, :, [0]].astype(np.uint32) * LUMA[0] + 0x8000
+        whole += image[:, :, [1]].astype(np.uint32) * LUMA[1]
+        whole += image[:, :, [2]].astype(np.uint32) * LUMA[2]
         return (whole >> 16).astype(np.uint8)
-    shares = [np.float32(weight / 65536) for weight in _LUMA]
+    shares = [np.float32(weight / 65536) for weight in LUMA]
     luma: Pixels = image[:, :, [0]] * shares[0] + image[:, :, [1]] * shares[1] + image[:, :, [2]] * shares[2]
     return luma
 

@@ -77,7 +77,7 @@ def run_config(network: Network, table: Table, preprocessing: Preprocessing, pla
 def finish(folder: Path, trained: Trained, table: Table, options: Options, progress: Progress, started: float) -> Run:
     """Write everything, test, report. Returns the finished run."""
     if options.minutes is not None:
-        done = replace(trained.what.recipe, epochs=max(1, round(trained.num_epochs)))
+        done = replace(trained.what.recipe, epochs=max(0.01, round(trained.num_epochs, 2)))
         trained = replace(trained, what=replace(trained.what, recipe=done))
     made_by = f"{options.command}\nSeed {options.seed}, {trained.outcome.num_steps:,} steps"
     writer.write_recipe(folder, trained.what.recipe, trained.what.model_options, made_by)

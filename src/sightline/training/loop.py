@@ -33,6 +33,7 @@ from sightline.training.resuming.state import Position, State
 from sightline.training.safe import Answer
 from sightline.training.schedule import Schedule
 from sightline.training.settle import views_tested
+from sightline.training.teacher import Teacher
 from sightline.training.together.processes import ALONE, Processes
 from sightline.training.waiting import Waiting
 
@@ -75,6 +76,7 @@ def fit(
     processes: Processes = ALONE,
     cuts: Cuts | None = None,
     upper: Upper | None = None,
+    teacher: Teacher | None = None,
 ) -> Outcome:
     """Train the engine's network by the schedule, in place, from the last checkpoint on where there is one.
 
@@ -83,10 +85,10 @@ def fit(
     is written. Where the loss is no finite number, training goes back to the last checkpoint, and on at a lower rate;
     the second time TrainingError is raised. `processes` that train together come to the same state, each with its share
     of the batches. `cuts`: those of batches that memory did not do for, which are added to. `upper`: the half of the
-    network that trains, from `batches` of what the half below gives.
+    network that trains, from `batches` of what the half below gives. `teacher`: whose answers count beside the labels.
     """
     network, waiting = engine.network, Waiting()
-    loss_of = LossOf(network, objective, batches.preprocessing, plan, processes, upper)
+    loss_of = LossOf(network, objective, batches.preprocessing, plan, processes, upper, teacher)
     state = State(network, batches, recipe, objective, plan, schedule.num_steps, with_head)
     gradients = Gradients(loss_of, state, cuts or Cuts(), processes, progress, keep_statistics=with_head)
     main, every = MAIN[batches.dataset.task].replace("_", " "), max(1, schedule.num_steps // len(batches) // MAX_LINES)
@@ -134,6 +136,7 @@ def fit(
                 for batch in islice(waiting.over(pictures.epoch(at.epoch, at.batch)), left):
                     recent.append(_finite(gradients(batch), at, rate_at(at.step)))
                     state.optimiser.step(rate_at(at.step))
+                    state.average.add(schedule.done(at.step), schedule.done(at.step + 1))
                     at.step, at.batch, at.loss_sum = at.step + 1, at.batch + 1, at.loss_sum + recent[-1]
                     at.seconds, at.waited_s = time.perf_counter() - began, waiting.waited_s - waited_s
                     at.spent_s = schedule.spent_s
@@ -147,9 +150,10 @@ def fit(
                         raise stop
                     if at.step >= schedule.num_steps:
                         break
-                processes.same_statistics(network)
                 _finite(0.0 if state.is_finite() else math.nan, at, rate_at(at.step - 1))
-                close_epoch(rate_at(at.step - 1))
+                with state.average.in_place():
+                    processes.same_statistics(network)
+                    close_epoch(rate_at(at.step - 1))
             except _Diverged as error:
                 _go_back(state, processes.first(checkpoints.last), str(error))
                 progress.say(state.notes[-1])
@@ -162,6 +166,7 @@ def fit(
             progress.say(f"Budget: corrected to {schedule.num_steps:,} steps in {len(schedule.corrections)} looks")
         if sentence := waiting.sentence():
             progress.say(f"Time: {sentence}")
+        state.average.swap()
         state.keeper.restore(network)
         over = state.keeper.is_patience_over
         return Outcome(

@@ -95,6 +95,18 @@ class Gradients:
             self._cut(batch, num_parts, problems[0])
 
     def _loss_in(self, num_parts: int, batch: Batch) -> float:
+        mean = self._pass(num_parts, batch)
+        if radius := self.state.optimiser.recipe.sam:
+            statistics = [b.clone() for b in self._buffers]  # those of the weights themselves stay
+            self.state.draw_anew(self.processes.rank)
+            with self.state.optimiser.uphill(radius):
+                self._pass(num_parts, batch)
+            if self._buffers:
+                torch._foreach_copy_(self._buffers, statistics)
+        return mean
+
+    def _pass(self, num_parts: int, batch: Batch) -> float:
+        """The gradients where the weights are, and the loss."""
         if num_parts == 1:
             loss, mean = self.processes.loss(self.loss_of, batch)
             self.state.optimiser.backward(loss)

@@ -5,8 +5,9 @@ filters of convolutions; what is no such filter is AdamW's then, at a rate in pr
 """
 
 import math
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from sightline.training.objectives import Mixed, Objective
 from sightline.training.planning.plan import Plan
 from sightline.training.recipe import Recipe
 from sightline.training.side_by_side import SideBySide
+from sightline.training.teacher import Teacher
 from sightline.training.together.processes import ALONE, Processes
 
 BETAS = (0.9, 0.999)  # of Adam, its authors' values
@@ -43,12 +45,16 @@ class Optimizer:
         self.scale = LossScale(network) if plan is not None and plan.precision == "float16" else None
         parameters = [p for p in network.parameters() if p.requires_grad]
         self.recipe = recipe
-        filters = [p for p in parameters if p.ndim == 4] if recipe.optimizer == "muon" else []
-        others = [p for p in parameters if p.ndim != 4] if filters else parameters
-        decayed, plain = [p for p in others if p.ndim > 1], [p for p in others if p.ndim <= 1]
+        shares = _rate_shares(network, recipe.layer_decay)
         step = self._sgd if recipe.optimizer == "sgd" else self._adam
-        groups = [_Group(filters, self._muon), _Group(decayed, step, recipe.weight_decay), _Group(plain, step)]
-        self.groups = [group for group in groups if group.parameters]
+        self.groups = list[_Group]()
+        for share in sorted({shares[p] for p in parameters}, reverse=True):
+            own = [p for p in parameters if shares[p] == share]
+            filters = [p for p in own if p.ndim == 4] if recipe.optimizer == "muon" else []
+            others = [p for p in own if p.ndim != 4] if filters else own
+            decayed, plain = [p for p in others if p.ndim > 1], [p for p in others if p.ndim <= 1]
+            groups = _Group(filters, self._muon), _Group(decayed, step, recipe.weight_decay), _Group(plain, step)
+            self.groups += [replace(group, rate_share=share) for group in groups if group.parameters]
 
     def backward(self, loss: Tensor, adds: bool = False) -> None:
         """The gradients of a loss, in place of those before, or added to them."""
@@ -65,10 +71,27 @@ class Optimizer:
     @torch.no_grad()
     def step(self, rate: float) -> None:
         """Move every parameter that has a gradient, at the learning rate `rate`."""
-        if self.scale is not None and not self.scale.undo([p for group in self.groups for p in group.parameters]):
+        parameters = [p for group in self.groups for p in group.parameters]
+        if self.scale is not None and not self.scale.undo(parameters):
             return
+        if self.recipe.clip_norm:
+            nn.utils.clip_grad_norm_(parameters, self.recipe.clip_norm)
         for group in self.groups:
-            group.step(group, rate)
+            group.step(group, rate * group.rate_share)
+
+    @contextmanager
+    def uphill(self, radius: float) -> Iterator[None]:
+        """For a while the weights are where, within `radius`, the loss should be the highest (Foret et al., 2021)."""
+        chosen = [(p, p.grad) for group in self.groups for p in group.parameters if p.grad is not None]
+        weights, gradients = [p.detach() for p, _ in chosen], [g for _, g in chosen]
+        before = [weight.clone() for weight in weights]
+        norm = torch.stack(torch._foreach_norm(gradients)).norm() if gradients else torch.zeros(())
+        if bool(norm.isfinite()) and bool(norm > 0):  # else there is no such direction, or the step is left out
+            torch._foreach_add_(weights, gradients, alpha=radius / norm.item())
+        try:
+            yield
+        finally:
+            torch._foreach_copy_(weights, before)
 
     def tensors(self) -> dict[str, Tensor]:
         """Its states, by group, parameter and number, as they are now."""
@@ -132,18 +155,26 @@ class Optimizer:
         )
 
 
+def _rate_shares(network: nn.Module, decay: float) -> dict[nn.Parameter, float]:
+    """Of the rate, for each parameter: all of it for the last stage, `decay` times as much for each one before."""
+    shares = dict.fromkeys(network.parameters(), 1.0)
+    if decay < 1 and isinstance(network, Network):
+        stages = [list(stage.parameters()) for stage in network.stages().values()]
+        for below, parameters in enumerate(reversed([stage for stage in stages if stage])):
+            shares |= dict.fromkeys(parameters, decay**below)
+    return shares
+
+
+@dataclass
 class _Group:
     """Parameters that move by one rule, with the optimiser's states of each."""
 
-    def __init__(
-        self,
-        parameters: list[nn.Parameter],
-        step: Callable[["_Group", float], None],
-        weight_decay: float = 0.0,
-    ) -> None:
-        self.parameters, self.step, self.weight_decay = parameters, step, weight_decay
-        self.states: dict[nn.Parameter, list[Tensor]] = {}
-        self.steps: dict[nn.Parameter, Tensor] = {}
+    parameters: list[nn.Parameter]
+    step: Callable[["_Group", float], None]
+    weight_decay: float = 0.0
+    rate_share: float = 1.0
+    states: dict[nn.Parameter, list[Tensor]] = field(default_factory=dict)
+    steps: dict[nn.Parameter, Tensor] = field(default_factory=dict)
 
     def with_gradients(
         self, num_states: int
@@ -239,9 +270,13 @@ class LossOf:
         plan: Plan,
         processes: Processes = ALONE,
         upper: Upper | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
-        """`processes`: those whose gradients are averaged. `upper`: batches hold what it takes, and it alone trains."""
+        """`processes`: those whose gradients are averaged. `upper`: batches hold what it takes, and it alone trains.
+        `teacher`: whose answers count beside the labels.
+        """
         self.device, self.objective, self.upper = next(network.parameters()).device, objective, upper
+        self.teacher = teacher
         self.normalise = Normaliser(preprocessing, plan.channels_last)
         forward = network.training_logits if upper is None else upper
         self.forward = processes.averaging(network, torch.compile(forward) if plan.compiled else forward)
@@ -251,15 +286,17 @@ class LossOf:
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = plan.precision == "tf32"
 
     def __call__(self, batch: Batch) -> Tensor:
-        images = batch.images.to(self.device)
-        if self.upper is None:
-            images = self.normalise(images)
+        pictures = batch.images.to(self.device)
+        images = self.normalise(pictures) if self.upper is None else pictures
         labels, mixed = batch.labels.to(self.device), _mixed(batch, self.device)
         with torch.autocast(self.device.type, self.low, enabled=self.low is not None), self.convolving():
             logits, auxiliary = self.forward(images)
+            taught = None if self.teacher is None else self.teacher.answers(pictures)
         loss = self.objective.loss(logits.float(), labels, mixed)
         for aux_logits, share in auxiliary:
             loss = loss + share * self.objective.loss(aux_logits.float(), labels, mixed)
+        if self.teacher is not None and taught is not None:
+            loss = self.teacher.added(loss, logits.float(), taught, self.objective)
         return loss
 
     def release(self) -> None:

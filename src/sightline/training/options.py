@@ -69,7 +69,7 @@ class Options:
                 "not fixed; train in one"
             )
 
-    def makes_steps(self, epochs: int) -> bool:
+    def makes_steps(self, epochs: float) -> bool:
         """Whether a recipe of so many epochs makes any, besides fitting a head."""
         return epochs > 0 or self.minutes is not None
 
@@ -89,8 +89,8 @@ class Request:
     def of(data: str | Path | Dataset, settings: Mapping[str, Any], options: Options) -> "Request":
         """With paths that still hold when it goes on in another working directory."""
         known = (data.source or None) if isinstance(data, Dataset) else absolute(str(data))
-        weights = {k: absolute(str(v)) for k, v in settings.items() if k == "weights" and v is not None}
-        return Request(known, {**settings, **weights}, options)
+        paths = {k: absolute(str(v)) for k, v in settings.items() if k in ("weights", "teacher") and v is not None}
+        return Request(known, {**settings, **paths}, options)
 
     def to_json(self) -> dict[str, Any]:
         options = asdict(self.options)

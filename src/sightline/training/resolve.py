@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightline import config
@@ -46,11 +47,12 @@ class Resolved:
         options = "".join(f", {key} {value}" for key, value in self.model_options.items())
         return (
             f"Recipe: {r.model}{options}; {frame}; "
-            f"{r.epochs} epoch{'' if r.epochs == 1 else 's'}{' of the last stages' if r.unfreeze == 'top' else ''} "
+            f"{r.epochs:g} epoch{'' if r.epochs == 1 else 's'}{' of the last stages' if r.unfreeze == 'top' else ''} "
             f"in batches of {r.batch_size}, {r.optimizer}, "
             f"rate {r.learning_rate:g}, {r.schedule}; "
             f"augmentation: {', '.join(r.augment) or 'none'}"
             + (f", and {', '.join(r.augment_if_safe)} if that proves safe" if r.augment_if_safe else "")
+            + (f"; taught by {Path(r.teacher).name}" if r.teacher else "")
         )
 
 
@@ -105,7 +107,8 @@ def resolve(
         rest.pop("model", None)
     elif "model" in rest and rest["model"] != recipe.model:
         options, why = {}, f"{rest['model']} as asked for; {why.partition(':')[0]}"
-    if weights is not None and (rest.get("unfreeze") == "all" or rest.get("augment") or rest.get("augment_if_safe")):
+    augmented = any(rest.get(key) for key in ("augment", "augment_if_safe", "teacher"))
+    if weights is not None and (augmented or rest.get("unfreeze") == "all"):
         recipe = whole(recipe)  # augmented pictures are not known beforehand
     recipe = config.replace(recipe, rest, "recipe")
     preprocessing = _preprocessing(recipe, survey, weights)

@@ -61,7 +61,7 @@ def plan_for(
         if chosen is None and not options.makes_steps(recipe.epochs):
             chosen = trials.default_plan()
         elif chosen is None:
-            num_steps = recipe.epochs * len(batches)
+            num_steps = recipe.num_steps(len(batches))
             budget_s = None if options.minutes is None else 60 * options.minutes
             chosen = trials.measure(network, batches, recipe, objective, num_steps, budget_s)
             if options.cache:
@@ -120,12 +120,12 @@ def settled_steps(
     `started`: on the clock, when the command began. `timed`: the plan, with what a step of it takes, for a budget.
     """
     if "num_steps" not in work.settled:
-        budget, num_steps = None, recipe.epochs * len(batches)
+        budget, num_steps = None, recipe.num_steps(len(batches))
         if options.minutes is not None:
             chosen = timed(chosen)
             budget = _budget(60 * options.minutes, batches, num_selection, num_test, chosen)
             budget.num_views = views_tested(recipe, batches.augmentations)
-            num_steps = _allowed(budget, batches, chosen, time.perf_counter() - started)
+            num_steps = _allowed(budget, recipe, batches, chosen, time.perf_counter() - started)
             epochs = num_steps / len(batches)
             progress.say(f"Budget: {num_steps:,} steps, {epochs:.1f} epochs, in {options.minutes:g} minutes")
         work.settle(num_steps=num_steps, budget=None if budget is None else asdict(budget))
@@ -173,7 +173,8 @@ def _budget(seconds: float, batches: Batches, num_selection: int, num_test: int,
     return Budget(seconds, len(batches), num_selection, num_test, answer_s, batches.part[1])
 
 
-def _allowed(budget: Budget, batches: Batches, chosen: Plan, spent_s: float) -> int:
+def _allowed(budget: Budget, recipe: Recipe, batches: Batches, chosen: Plan, spent_s: float) -> int:
     """Steps in what is left of the budget."""
-    step_s = (chosen.step_s + chosen.batch_s) * mean_cost(batches.cost, 0.0) + budget.epoch_end_s / len(batches)
+    step_s = (recipe.passes * chosen.step_s + chosen.batch_s) * mean_cost(batches.cost, 0.0)
+    step_s += budget.epoch_end_s / len(batches)
     return max(MIN_STEPS, int((budget.limit_s - spent_s) / step_s))

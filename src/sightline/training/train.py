@@ -239,6 +239,7 @@ def _fit(
     from sightline.training import finish, loop, objectives, settle
     from sightline.training.planning import trials
     from sightline.training.resuming.checkpoint import Checkpoints, NoCheckpoints
+    from sightline.training.teacher import Teacher
     from sightline.training.together import synchronised
     from sightline.training.transfer import head, kept
 
@@ -246,6 +247,7 @@ def _fit(
     batches = batches_of(what, table, options, (processes.rank, processes.size))
     selection = prepare.selection_of(table, frame)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
+    teacher = Teacher.of(recipe.teacher, table.dataset.classes, table.dataset.task) if recipe.teacher else None
 
     with_head = recipe.weights is not None and network.has_linear_head
     begin(network, batches, recipe)
@@ -287,7 +289,7 @@ def _fit(
     outcome = loop.fit(
         engine, batches, selection, recipe, objective, chosen, schedule, progress, log or _unlogged,
         checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,
-        settle.cuts_of(work, settled, options), upper,
+        settle.cuts_of(work, settled, options), upper, teacher,
     )  # fmt: skip
 
     tta = settle.tta_of(recipe, outcome.augmentations)
@@ -340,6 +342,7 @@ def batches_of(what: Resolved, table: Table, options: Options, part: tuple[int, 
         seed=options.seed,
         num_workers=options.num_workers,
         shares_cores=default_device().type == "cpu",
+        is_balanced=what.recipe.balance == "sampling",
         sizes=what.recipe.sizes,
         part=part,
     )

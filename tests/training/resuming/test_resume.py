@@ -29,12 +29,13 @@ from ..dying import DYING, surroundings
 from ..test_train import Lines, bars, bars_in
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
-# Dropout draws from torch's generator, Adam counts its steps, flips wait for their test, the best epoch is kept: all of
-# it has to be the same again.
+# Dropout draws from torch's generator, Adam counts its steps, flips wait for their test, the best epoch is kept,
+# weights are averaged, rows drawn: all of it has to be the same again.
 SETTINGS = {
     "model": "simple_cnn",
     "epochs": 3, "batch_size": 16, "model.width": 8, "model.dropout": 0.2, "optimizer": "adamw", "learning_rate": 0.01,
     "augment": ["pad_crop"], "augment_if_safe": ["flip"], "keep": "best",
+    "ema": 0.2, "clip_norm": 5.0, "layer_decay": 0.8, "balance": "sampling",
 }  # fmt: skip
 
 

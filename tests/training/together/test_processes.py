@@ -30,7 +30,7 @@ from ..test_train import bars_in
 EXACT = [
     "--epochs", "3", "--model", "simple_cnn", "--plan", "off",
     "--set", "batch_size=17", "--set", "model.width=8", "--set", "model.dense=0",
-    "--set", "model.norm=none", "--set", "learning_rate=0.02", "--set", "class_weights=balanced",
+    "--set", "model.norm=none", "--set", "learning_rate=0.02", "--set", "balance=weights",
 ]  # fmt: skip
 # Of each process its own: dropout's masks, the statistics of normalisation. Adam counts its steps.
 OWN = [
@@ -271,10 +271,10 @@ def test_more_processes_than_were_started_are_refused(pictures: Path) -> None:
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize(
     ("task", "weights"),
-    [("single", "none"), ("single", "balanced"), ("multi", "none"), ("multi", "balanced"), ("number", "none")],
+    [("single", "none"), ("single", "weights"), ("multi", "none"), ("multi", "weights"), ("number", "none")],
 )
 def test_the_loss_of_a_batch_is_that_of_its_parts(task: str, weights: str, mixed: bool) -> None:
-    draw, recipe = np.random.default_rng(0), Recipe(class_weights=weights, label_smoothing=0.1)  # type: ignore[arg-type]
+    draw, recipe = np.random.default_rng(0), Recipe(balance=weights, label_smoothing=0.1)  # type: ignore[arg-type]
     logits, shares = torch.from_numpy(draw.normal(size=(11, 3))).float(), torch.from_numpy(draw.random(11)).float()
     if task == "single":
         labels = np.array([0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 1])

@@ -112,7 +112,7 @@ def test_a_choice_is_solved_as_in_the_whole_space(num: int) -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(num, 30, generator=generator) * 5 + 3
     y = (x[:, 0] > 3).long()
-    objective = CrossEntropy(None, 0.0, 2)
+    objective = CrossEntropy(torch.ones(2))
     choice = _Choice.of(x, [6, 24], y, objective)
     shares = torch.cat([torch.full((6,), (1 / 2) ** 0.5), torch.full((24,), (6 / 24 / 2) ** 0.5)])
     whole = (x - x.mean(0)) / x.std(0) * shares

@@ -31,8 +31,8 @@ def find(evidence: Evidence) -> list[Finding]:
                 f"{dataset.classes[smallest]!r} {int(counts[smallest]):,}: {ratio:.0f} times as many.",
                 effect="A network that answers the large classes when in doubt is right more often, so the small ones "
                 "lose; the accuracy of all hides it.",
-                advice="Read every class's own recall; try `--set class_weights=balanced`; best, add pictures of "
-                f"{dataset.classes[smallest]!r}.",
+                advice="Read every class's own recall; try `sightline tune DATA --search balance`; best, add pictures "
+                f"of {dataset.classes[smallest]!r}.",
             )
         )
     small = [dataset.classes[k] for k in np.argsort(counts, kind="stable") if counts[k] < FEW]

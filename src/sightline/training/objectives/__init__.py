@@ -18,6 +18,7 @@ from sightline.training.recipe import Recipe
 
 OBJECTIVES = Registry("sightline.training.objectives", "task", ("build",))
 
+FOCUS = 2.0  # the exponent of the focal loss, its authors' value
 Logits = NDArray[np.float32]
 Mixed = tuple[Tensor, Tensor]  # the partners' labels, and the shares (N,) of the pictures' own
 
@@ -29,6 +30,10 @@ class Objective(Protocol):
 
     def loss(self, logits: Tensor, labels: Tensor, mixed: Mixed | None = None) -> Tensor:
         """The loss of a batch, a scalar; mean over the pictures, each of which may be mixed with a partner."""
+        ...
+
+    def distilled(self, logits: Tensor, taught: Tensor) -> Tensor:
+        """The loss by the answers of a teacher, mean over the pictures: its logits, or numbers in the user's units."""
         ...
 
     def weight(self, labels: Tensor, mixed: Mixed | None = None) -> float:
@@ -63,9 +68,12 @@ class Objective(Protocol):
         ...
 
 
-def build(labels: Labels, num_names: int, recipe: Recipe) -> Objective:
-    """The objective for labels that train. Raises ConfigError where the recipe does not fit the task."""
-    objective: Objective = OBJECTIVES.get(task_of(labels)).build(labels, num_names, recipe)
+def build(labels: Labels, num_names: int, recipe: Recipe, by_class: bool = False) -> Objective:
+    """The objective for labels that train. Raises ConfigError where the recipe does not fit the task.
+
+    `by_class`: losses that choose something count every class the same, however few pictures it has.
+    """
+    objective: Objective = OBJECTIVES.get(task_of(labels)).build(labels, num_names, recipe, by_class)
     return objective
 
 

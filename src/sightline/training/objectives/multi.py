@@ -17,8 +17,9 @@ from torch import Tensor
 
 from sightline.data.tasks import Labels, counts
 from sightline.decision import ONE_HALF, MultiDecision
+from sightline.errors import ConfigError
 from sightline.metrics import Sample, mean_average_precision
-from sightline.training.objectives import Logits, Mixed, _lbfgs, blended
+from sightline.training.objectives import FOCUS, Logits, Mixed, _lbfgs, blended
 from sightline.training.recipe import Recipe
 
 MAX_WEIGHT = 100.0  # of a picture that carries a rare class: one in a thousand must not rule the gradient
@@ -26,21 +27,35 @@ MAX_WEIGHT = 100.0  # of a picture that carries a rare class: one in a thousand 
 
 @dataclass(frozen=True)
 class BinaryCrossEntropies:
-    """`weights` (K,): how much more a picture weighs that carries the class, or None.
+    """`odds` (K,): training pictures without the class by those with it; `balance`: as of the Recipe.
 
     `smoothing` takes half of its share of certainty from yes, and half from no.
     """
 
     PENALTIES: ClassVar[tuple[float, ...]] = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.001)
 
-    weights: Tensor | None
-    smoothing: float
-    num_classes: int
+    odds: Tensor
+    balance: str = "none"
+    smoothing: float = 0.0
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.odds)
 
     def loss(self, logits: Tensor, labels: Tensor, mixed: Mixed | None = None) -> Tensor:
-        weights = None if self.weights is None else self.weights.to(logits.device)
         truth = blended(labels.to(logits.dtype), mixed) * (1 - self.smoothing) + 0.5 * self.smoothing
-        return F.binary_cross_entropy_with_logits(logits, truth, pos_weight=weights)
+        odds = self.odds.to(logits)
+        if self.balance == "weights":
+            return F.binary_cross_entropy_with_logits(logits, truth, pos_weight=odds)
+        if self.balance == "logit_adjustment":
+            logits = logits - odds.log()
+        losses = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        if self.balance == "focal":
+            losses = losses * (truth - logits.sigmoid()).abs() ** FOCUS
+        return losses.mean()
+
+    def distilled(self, logits: Tensor, taught: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(logits, taught.sigmoid())
 
     def weight(self, labels: Tensor, mixed: Mixed | None = None) -> float:
         return float(len(labels))
@@ -79,9 +94,10 @@ class BinaryCrossEntropies:
         return MultiDecision((ONE_HALF,) * self.num_classes)
 
 
-def build(labels: NDArray[np.uint8], num_names: int, recipe: Recipe) -> BinaryCrossEntropies:
+def build(labels: NDArray[np.uint8], num_names: int, recipe: Recipe, by_class: bool = False) -> BinaryCrossEntropies:
+    if recipe.balance == "sampling":
+        raise ConfigError("balance = sampling: no picture of several labels is drawn for one of them; take weights")
     positives = counts(labels, num_names)
-    weights = None
-    if recipe.class_weights == "balanced":
-        weights = torch.from_numpy((len(labels) - positives) / np.maximum(positives, 1)).clamp(max=MAX_WEIGHT).float()
-    return BinaryCrossEntropies(weights, recipe.label_smoothing, num_names)
+    odds = (len(labels) - positives) / np.maximum(positives, 1)
+    limited = torch.from_numpy(odds).clamp(1 / MAX_WEIGHT, MAX_WEIGHT).float()
+    return BinaryCrossEntropies(limited, recipe.balance, recipe.label_smoothing)

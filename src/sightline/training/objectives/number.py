@@ -40,6 +40,9 @@ class Huber:
     def loss(self, logits: Tensor, labels: Tensor, mixed: Mixed | None = None) -> Tensor:
         return F.huber_loss(logits, self._scaled(blended(labels, mixed)).to(logits))
 
+    def distilled(self, logits: Tensor, taught: Tensor) -> Tensor:
+        return self.loss(logits, taught)
+
     def weight(self, labels: Tensor, mixed: Mixed | None = None) -> float:
         return float(len(labels))
 
@@ -90,10 +93,10 @@ class Huber:
         return (labels.double() - mean) / std
 
 
-def build(labels: NDArray[np.float64], num_names: int, recipe: Recipe) -> Huber:
+def build(labels: NDArray[np.float64], num_names: int, recipe: Recipe, by_class: bool = False) -> Huber:
     for name, value, default in (
         ("label_smoothing", recipe.label_smoothing, 0.0),
-        ("class_weights", recipe.class_weights, "none"),
+        ("balance", recipe.balance, "none"),
     ):
         if value != default:
             raise ConfigError(f"{name} = {value}: numbers have no classes; leave it at {default}")

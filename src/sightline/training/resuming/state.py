@@ -17,6 +17,7 @@ from sightline.data.augment import Draw
 from sightline.data.batches import Batches
 from sightline.models import Network
 from sightline.report import Epoch
+from sightline.training.average import Average
 from sightline.training.objectives import Objective
 from sightline.training.optimise import Optimizer
 from sightline.training.planning.plan import Plan
@@ -73,7 +74,8 @@ class Keeper:
 
 
 class State:
-    """The network, its optimiser, the best weights so far, the augmentations that are on, the position, the history."""
+    """The network, its optimiser, the average of its weights, the best so far, the augmentations that are on,
+    its position and history."""
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class State:
     ) -> None:
         self.network, self.batches = network, batches
         self.optimiser, self.keeper = Optimizer(network, recipe, plan), Keeper.of(recipe, with_head)
+        self.average = Average(network, recipe.ema)
         untried = [name for name in recipe.augment_if_safe if name not in batches.augmentations]
         self.probe = SafetyProbe(untried if num_steps else [], batches.seed, objective)
         self.at, self.history, self.notes = Position(), list[Epoch](), list[str]()
@@ -104,6 +107,7 @@ class State:
         """As they are now, not copied. No random numbers: those of a step are a function of it, see `draw_anew`."""
         found = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         found |= {f"optimiser.{name}": tensor for name, tensor in self.optimiser.tensors().items()}
+        found |= {f"average.{name}": tensor for name, tensor in self.average.tensors.items()}
         return found | {f"best.{name}": tensor for name, tensor in self.keeper.state.items()}
 
     def values(self) -> dict[str, object]:
@@ -133,6 +137,7 @@ class State:
         values, keeper = snapshot.values, self.keeper
         self.network.load_state_dict(snapshot.part("network."))
         self.optimiser.load(snapshot.part("optimiser."))
+        self.average.load(snapshot.part("average."))
         best, keeper.since_best, keeper.best_epoch = values["keeper"]
         keeper.best_loss, keeper.state = math.inf if best is None else best, snapshot.part("best.")
         self.at, self.history = Position(**values["at"]), [Epoch(**record) for record in values["history"]]

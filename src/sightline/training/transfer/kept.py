@@ -92,8 +92,7 @@ class KeptBatches(Batches):
 
     def _batches(self, chunks: list[NDArray[np.intp]], epoch: int) -> Generator[Batch]:
         for chunk in chunks:
-            rows = chunk.astype(np.int64)
-            draw = Draw(self.seed, epoch, rows)
+            draw, rows = Draw(self.seed, epoch, chunk.astype(np.int64)), chunk.astype(np.int64) % len(self.dataset)
             mirrored = flip.chosen(draw) if "flip" in self.augmentations else np.zeros(len(rows), bool)
             yield Batch(self.kept.of(rows, mirrored), torch.from_numpy(self.dataset.labels[rows]), rows)
 

@@ -62,6 +62,7 @@ class Rehearsal:
         from sightline.training import finish, loop
         from sightline.training.resuming.checkpoint import NoCheckpoints
         from sightline.training.schedule import Schedule
+        from sightline.training.teacher import Teacher
         from sightline.training.transfer import head, kept
 
         network, what, batches, objective, plan = self._begun(settings)
@@ -73,12 +74,15 @@ class Rehearsal:
             hashes = self.table.records["hash"]
             fitted = head.fit_head(engine, batches, objective, Silent(), hashes, self.cache)
             head_loss = fitted.loss
+        teacher, dataset, schedule = None, self.table.dataset, Schedule(recipe.num_steps(len(batches)))
+        if recipe.teacher:
+            teacher = Teacher.of(recipe.teacher, dataset.classes, dataset.task)
         upper = None
         if recipe.unfreeze == "top":
             batches, upper = kept.last_stages(engine, batches, recipe.augment_if_safe, None, Silent())
         return loop.fit(
-            engine, batches, self.selection, recipe, objective, plan, Schedule(recipe.epochs * len(batches)), progress,
-            log, NoCheckpoints(), with_head, head_loss, upper=upper,
+            engine, batches, self.selection, recipe, objective, plan, schedule, progress, log,
+            NoCheckpoints(), with_head, head_loss, upper=upper, teacher=teacher,
         )  # fmt: skip
 
     def estimated_s(self) -> float:
@@ -86,7 +90,7 @@ class Rehearsal:
         _, what, batches, _, plan = self._begun({})
         answers_s = len(self.selection.labels) * plan.answer_s(batches.batch_size)
         epoch_s = len(batches) * (plan.step_s + plan.batch_s) + answers_s
-        return what.recipe.epochs * epoch_s
+        return what.recipe.epochs * what.recipe.passes * epoch_s
 
     def _begun(self, settings: Mapping[str, Any]) -> tuple[Network, Resolved, Batches, Objective, Plan]:
         """Ready for the first step. The plan is measured once for each size of a batch, and kept, so that trials
@@ -97,7 +101,9 @@ class Rehearsal:
         wanted = {**asked.settings, **settings}
         network, what, _ = train.network_for(wanted, self.look, self.table, self.options, Silent())
         recipe, batches = what.recipe, train.batches_of(what, self.table, self.options)
-        objective = objectives.build(self.table.dataset.labels[batches.rows], network.num_classes, recipe)
+        by_class = "balance" in self.space.ranges  # else trials would be judged by what they were not trained for
+        labels = self.table.dataset.labels[batches.rows]
+        objective = objectives.build(labels, network.num_classes, recipe, by_class)
         train.begin(network, batches, recipe)
         plan = self.begun.plan(recipe.batch_size)
         if plan is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from sightline.errors import ConfigError, nearest
 from sightline.training.recipe import Recipe
@@ -135,6 +135,7 @@ def _first(value: str, *others: str) -> OneOf:
     return OneOf(tuple(dict.fromkeys((value, *others))))
 
 
+BALANCES = get_args(get_type_hints(Recipe)["balance"])
 RANGES: dict[str, Callable[[Recipe], Range]] = {
     "learning_rate": lambda recipe: Factor(high=min(MAX_RATE, 100 / recipe.learning_rate)),
     "weight_decay": lambda recipe: Factor(),
@@ -143,8 +144,12 @@ RANGES: dict[str, Callable[[Recipe], Range]] = {
     "augment": _augment,
     "momentum": lambda recipe: Between(min(0.8, recipe.momentum), 0.98),
     "warmup": lambda recipe: Between(0.05, 0.5),
+    "layer_decay": lambda recipe: Between(0.5, 1.0),
+    "clip_norm": lambda recipe: Between(0.1, max(10.0, recipe.clip_norm)),
+    "sam": lambda recipe: Between(0.0, max(0.2, recipe.sam)),
     "schedule": lambda recipe: _first(recipe.schedule, "one_cycle", "cosine"),
-    "class_weights": lambda recipe: _first(recipe.class_weights, "none", "balanced"),
+    "ema": lambda recipe: Between(0.0, 0.2),
+    "balance": lambda recipe: _first(recipe.balance, *BALANCES),
     "batch_size": lambda recipe: OneOf(
         tuple(str(n) for n in (recipe.batch_size, recipe.batch_size // 2, recipe.batch_size * 2) if n)
     ),
@@ -153,6 +158,7 @@ RANGES: dict[str, Callable[[Recipe], Range]] = {
 FIXED = {
     "model": "pictures are decoded, and a plan is measured, for one network: search with one --model after the other",
     "weights": "search with one --weights after the other",
+    "teacher": "search with one --teacher after the other",
     "size": "pictures are decoded once, at one size",
     "sizes": "smaller pictures make a training shorter, which a search does not weigh against its score",
     "fit": "pictures are decoded once, in one way",
@@ -200,14 +206,17 @@ def space_of(default: Recipe, task: str, wanted: Sequence[str], settings: Mappin
         raise ConfigError(
             f"nothing to search: {', '.join(usual)} are fixed; leave some to the search, or name others (--search)"
         )
-    return Space(default, {field.name: RANGES[field.name](default) for field in fields(Recipe) if field.name in names})
+    ranges = {field.name: RANGES[field.name](default) for field in fields(Recipe) if field.name in names}
+    if task == "multi" and isinstance(among := ranges.get("balance"), OneOf):
+        ranges["balance"] = OneOf(tuple(name for name in among.names if name != "sampling"))
+    return Space(default, ranges)
 
 
 def _useless(default: Recipe, task: str, wanted: Sequence[str], settings: Mapping[str, object]) -> dict[str, str]:
     """field -> why searching it would tell nothing here, or something false."""
     found: dict[str, str] = {}
     if task == "number":
-        found["label_smoothing"] = found["class_weights"] = "means nothing where numbers are estimated"
+        found["label_smoothing"] = found["balance"] = "means nothing where numbers are estimated"
         found["augment"] = "any augmentation may change a number; each is tried on the selection pictures already"
     elif task == "multi" and "label_smoothing" not in wanted:
         found["label_smoothing"] = "each class has a probability of its own, which smoothing would draw to one half"
