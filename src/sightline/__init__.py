@@ -11,6 +11,7 @@ _HOMES = {
     "Predictor": "predictor",
     "check": "checking",
     "Regressor": "classifier",
+    "find_rates": "training.rates",
     "open_dataset": "data",
     "resume": "training.train",
     "resume_tune": "training.tuning.tune",

@@ -81,9 +81,9 @@ def test_what_cannot_teach_is_refused(taught_by: Path, tmp_path: Path) -> None:
     others = from_arrays(pictures, ["cross" if label == "lying" else label for label in labels])
     with pytest.raises(ConfigError, match="it does not know 'cross', but 'lying', 'standing'"):
         train(others, FAST | {"teacher": str(taught_by)}, Options(out=tmp_path / "others"))
+    settings = FAST | {"teacher": str(taught_by), "label_smoothing": 0.0}
     with pytest.raises(ConfigError, match="trained for another task"):
-        train(from_arrays(pictures, np.arange(60.0)[:, None]), FAST | {"teacher": str(taught_by), "label_smoothing": 0.0},
-              Options(out=tmp_path / "numbers"))  # fmt: skip
+        train(from_arrays(pictures, np.arange(60.0)[:, None]), settings, Options(out=tmp_path / "numbers"))
     with pytest.raises(RunError):
         train(from_arrays(pictures, labels), FAST | {"teacher": "nowhere"}, Options(out=tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match="take unfreeze = all"):

@@ -35,21 +35,23 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from sightline.checking import check
+    from sightline.cli._pages import check_free, usual_page, write
     from sightline.cli._terminal import Terminal
     from sightline.data import open_dataset
+    from sightline.data.exclude import HEADER
 
     failing = _names(args.fail_on) if args.fail_on else []
     dataset = open_dataset(args.data)
-    page = Path(args.page) if args.page else None if args.json else _usual_page(dataset.source)
+    page = Path(args.page) if args.page else None if args.json else usual_page(dataset.source, "check")
     quarantine = Path(args.quarantine) if args.quarantine else None
     for path in (page, quarantine):
-        _check_free(path)
+        check_free(path, "check", HEADER)
     with Terminal() as terminal:
         checked = check(dataset, args.workers, lambda rows, total: terminal.track(rows, total, "reading pictures"))
     if quarantine is not None:
-        _write(quarantine, checked.quarantine())
+        write(quarantine, checked.quarantine())
     if page is not None:
-        _write(page, checked.page())
+        write(page, checked.page())
     if args.json:
         print(json.dumps(checked.to_json(), ensure_ascii=False))
     else:
@@ -63,37 +65,6 @@ def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     check_kinds(names)
     return names
-
-
-def _usual_page(source: str) -> "Path":
-    """runs/NAME-check.html; in the system's folder for temporary files where `runs` would lie among the pictures."""
-    import tempfile
-    from pathlib import Path
-
-    data, here = Path(source), Path.cwd().resolve()
-    is_inside = data.is_absolute() and (data == here or data in here.parents)
-    folder = Path(tempfile.gettempdir()) / "sightline" if is_inside else Path("runs")
-    return folder / f"{data.name.split('.')[0] or 'data'}-check.html"
-
-
-def _check_free(path: "Path | None") -> None:
-    """Raise ConfigError where a file stands that is no earlier page or list of ours."""
-    from sightline.data.exclude import HEADER
-    from sightline.errors import ConfigError
-
-    if path is None or not path.exists():
-        return
-    if path.is_file():
-        with path.open("rb") as file:
-            start = file.read(2_000).decode("utf-8", "replace")
-        if start.startswith(HEADER) or '<meta name="generator" content="sightline check' in start:
-            return
-    raise ConfigError(f"{path} exists already and was not written by sightline check; name another file")
-
-
-def _write(path: "Path", text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
 
 
 def _show(checked: "Checked", page: "Path | None", quarantine: "Path | None") -> None:

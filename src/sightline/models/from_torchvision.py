@@ -5,13 +5,14 @@ torchvision is imported inside functions alone: a run on another network does wi
 
 import math
 from collections import OrderedDict
+from functools import partial
 from types import ModuleType
 from typing import Any  # Any: torchvision's builders take options of many types
 
 import torch
 from torch import Tensor, nn
 
-from sightline.errors import MissingExtraError, WeightsError
+from sightline.errors import ConfigError, MissingExtraError, WeightsError
 from sightline.models.builders import call_builder
 from sightline.models.sizes import Make, on_meta
 from sightline.models.weights_file import Published, Weights, checked
@@ -47,7 +48,10 @@ def make(
         if name.startswith(prefix):
             arguments[argument] = image_size if argument == "input_size" else _square(image_size)
     builder = _models().get_model_builder(name)
-    body = call_builder(name, builder, arguments, options)
+    others = {option: value for option, value in options.items() if option != "stochastic_depth"}
+    body = call_builder(name, builder, arguments, others)
+    if "stochastic_depth" in options:
+        _drop_blocks(name, body, options["stochastic_depth"])
     if in_channels != 3:
         _widen_first_convolution(body, in_channels)
     return body
@@ -143,6 +147,29 @@ def _square(image_size: tuple[int, int]) -> int:
     if image_size[0] != image_size[1]:
         raise ValueError(f"the image must be square, not {image_size[0]}x{image_size[1]}")
     return image_size[0]
+
+
+def _drop_blocks(name: str, body: nn.Module, most: object) -> None:
+    """Stochastic depth (Huang et al., 2016) for ResNets and their like, in place: in training pictures pass by a block
+    with a probability that rises from 0 before the first block to `most` at the last. The state dict stays as it was.
+    """
+    from torchvision.models.resnet import BasicBlock, Bottleneck
+
+    blocks = [module for module in body.modules() if isinstance(module, BasicBlock | Bottleneck)]
+    if not blocks:
+        raise ConfigError(f"{name} has no option 'stochastic_depth'; ResNets have it, others may have their own")
+    if not isinstance(most, int | float) or not 0 <= most < 1:
+        raise ConfigError(f"stochastic_depth = {most!r}: must be a number from 0 to less than 1")
+    for number, block in enumerate(blocks, start=1):
+        last = block.bn2 if isinstance(block, BasicBlock) else block.bn3
+        last.register_forward_hook(partial(_dropped, most * number / len(blocks), block))
+
+
+def _dropped(share: float, block: nn.Module, module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+    from torchvision.ops import stochastic_depth
+
+    kept: Tensor = stochastic_depth(output, share, "row", block.training)  # the layer itself may keep its statistics
+    return kept
 
 
 def _widen_first_convolution(body: nn.Module, in_channels: int) -> None:

@@ -51,6 +51,8 @@ class Chart:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     lines: tuple[Line, ...]
+    x_title: str = "epoch"
+    marks: tuple[Tick, ...] = ()  # upright lines, named
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from sightline.report import chart, histogram, scatter, words
 from sightline.report.check_facts import CheckFacts, Shown
 from sightline.report.facts import Card, Common, Example
 from sightline.report.results import result_of
+from sightline.report.sweep import SweepFacts, drawn
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -52,6 +53,13 @@ def render_check(facts: CheckFacts) -> str:
     return template.render(
         facts=facts, brand="Sightline check", title=facts.headline, largest=max(largest, 1), **_script()
     )
+
+
+def render_rates(facts: SweepFacts) -> str:
+    """The loss at each learning rate, and the rate to take, as one self-contained page."""
+    title = f"A learning rate of {facts.suggested:.2g}"
+    template = _environment().get_template("rates.html")
+    return template.render(facts=facts, brand="Sightline rates", title=title, picture=drawn(facts), **_script())
 
 
 def _script() -> dict[str, str]:

@@ -130,7 +130,7 @@ def fit(
             at, recent = state.at, deque[float](maxlen=50)
             began, waited_s = time.perf_counter() - at.seconds, waiting.waited_s - at.waited_s
             pictures = state.batches.at(schedule.done(at.step - at.batch))
-            _train_mode(network, keep_statistics=with_head)
+            train_mode(network, keep_statistics=with_head)
             try:
                 left = None if goes_on and at.step < schedule.num_steps else 0  # else to be closed alone
                 for batch in islice(waiting.over(pictures.epoch(at.epoch, at.batch)), left):
@@ -181,7 +181,7 @@ def fit(
         )
 
 
-def _train_mode(network: torch.nn.Module, keep_statistics: bool) -> None:
+def train_mode(network: torch.nn.Module, keep_statistics: bool) -> None:
     """Training mode; pretrained normalisation layers may keep their statistics, which small batches would spoil."""
     network.train()
     if keep_statistics:
