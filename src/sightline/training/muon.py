@@ -36,22 +36,40 @@ def step(
 ) -> None:
     """Turn each filter by about `rate`, with Nesterov's `momentum`; `momenta` begin as zeros."""
     for weights, gradient, moving in zip(filters, gradients, momenta, strict=True):
-        moving.mul_(momentum).add_(gradient)
-        direction = orthogonal(gradient.add(moving, alpha=momentum).flatten(1))
-        weights.mul_(len(weights) ** 0.5 / weights.norm().clamp_min(1e-12))
-        weights.add_(direction.view_as(weights), alpha=-rate)
+        torch.add(gradient, moving, alpha=momentum, out=moving)
+        direction = gradient.add(moving, alpha=momentum)
+        if direction.is_contiguous(memory_format=torch.channels_last):  # in the order of its memory: columns have none
+            direction = direction.permute(0, 2, 3, 1)
+            direction = orthogonal(direction.flatten(1)).view_as(direction).permute(0, 3, 1, 2)
+        else:
+            direction = orthogonal(direction.flatten(1)).view_as(direction)
+        weights.mul_(len(weights) ** 0.5 / weights.norm().clamp_min(1e-12)).add_(direction, alpha=-rate)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """(K, D) -> about U V' of its U S V', in float32; in bfloat16 inside where the processor multiplies that faster."""
+    """(K, D) -> about U V' of its U S V', in float32; in bfloat16 inside where the processor multiplies that faster.
+
+    A step of the iteration is x -> p x, where p = A + B x x' + C (x x')^2. So the steps are taken on the squares x x', which are
+    small, and their product is applied to x at the end: two long products in all, in place of two a step.
+    """
     is_tall = len(matrix) > matrix.shape[1]
-    x = matrix.T if is_tall else matrix
-    x = (x / x.norm().clamp_min(1e-12)).to(_fast_type(matrix.device))
-    for _ in range(NUM_ITERATIONS):
-        square = x @ x.T
-        x = A * x + (B * square + C * square @ square) @ x
-    found: Tensor = x.T if is_tall else x
-    return found.float()
+    x = (matrix.T if is_tall else matrix).to(_fast_type(matrix.device))
+    square = x @ x.T
+    size = square.diagonal().float().sum().clamp_min(1e-24)  # the sum of its squared singular values
+    square = square / size
+    product = step = _polynomial(square)
+    for _ in range(NUM_ITERATIONS - 1):
+        square = step @ square @ step
+        step = _polynomial(square)
+        product = step @ product
+    found = (product / size.sqrt()) @ x
+    return (found.T if is_tall else found).float()
+
+
+def _polynomial(square: Tensor) -> Tensor:
+    found = torch.addmm(square, square, square, beta=B, alpha=C)
+    found.diagonal().add_(A)
+    return found
 
 
 def _fast_type(device: torch.device) -> torch.dtype:

@@ -5,7 +5,7 @@ Comes in: a training as it was asked for; goes out: its Plan, and its Schedule. 
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sightline import __version__
@@ -52,8 +52,9 @@ def plan_for(
 ) -> Plan:
     """The plan that was asked for, or was measured for such a training before (unless `is_new`), or is measured now.
 
-    Where a budget of time hangs on it, the chosen one is timed in any case; where the head alone is fitted there is no
-    step to be timed, and the default is taken.
+    Where a budget of time hangs on it, the chosen one is timed in any case. One that was remembered and takes fewer
+    threads competes with all of them again: it may be from a busy hour. Where the head alone is fitted there is no step
+    to be timed, and the default is taken.
     """
     network.to(default_device())
     with flushing_denormals():
@@ -64,6 +65,11 @@ def plan_for(
             num_steps = recipe.num_steps(len(batches))
             budget_s = None if options.minutes is None else 60 * options.minutes
             chosen = trials.measure(network, batches, recipe, objective, num_steps, budget_s)
+            if options.cache:
+                plans.remember(_facts(network, batches, recipe), chosen)
+        elif options.plan is None and chosen.num_threads < (most := trials.default_plan().num_threads):
+            rivals = [replace(chosen, num_threads=most)]
+            chosen = trials.timed(chosen, network, batches, recipe, objective, rivals=rivals)
             if options.cache:
                 plans.remember(_facts(network, batches, recipe), chosen)
         elif options.minutes is not None:

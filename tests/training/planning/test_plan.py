@@ -3,7 +3,8 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,26 @@ def test_a_plan_is_measured_once(folder: Path, tmp_path: Path, monkeypatch: pyte
     train(data, FAST, Options(out=tmp_path / "e", cache=False))
     show_plan(data, FAST)
     assert len(calls) == 4
+
+
+def test_fewer_threads_of_a_busy_hour_are_asked_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, asked = from_arrays(*bars(120)), list[tuple[int, list[int]]]()
+    busy = replace(trials.default_plan(), num_threads=1, step_s=1.0)
+    monkeypatch.setattr(trials, "default_plan", lambda: replace(busy, num_threads=3, step_s=0.0))
+    monkeypatch.setattr(trials, "measure", lambda *arguments: busy)
+
+    def timed(plan: Plan, *others: object, rivals: Sequence[Plan] = ()) -> Plan:
+        asked.append((plan.num_threads, [rival.num_threads for rival in rivals]))
+        return rivals[0]
+
+    monkeypatch.setattr(trials, "timed", timed)
+    for name in ("measured", "recalled", "kept"):
+        train(data, FAST, Options(out=tmp_path / name))
+    assert asked == [(1, [3])], "what all threads were faster with is remembered"
+    train(data, FAST, Options(out=tmp_path / "named", plan="threads=1"))
+    assert len(asked) == 1, "what was asked for is taken"
 
 
 def test_the_process_keeps_its_threads(tmp_path: Path) -> None:

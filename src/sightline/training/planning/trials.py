@@ -10,7 +10,7 @@ import copy
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -74,15 +74,18 @@ def timed(
     recipe: Recipe,
     objective: Objective,
     upper: Upper | None = None,
+    rivals: Sequence[Plan] = (),
 ) -> Plan:
-    """A plan that was chosen before, with what it takes now; where the `upper` half alone trains, what that takes."""
+    """A plan that was chosen before, or a rival that is clearly faster now, with what it takes; where the `upper` half
+    alone trains, what that takes.
+    """
     begin, threads = time.perf_counter(), torch.get_num_threads()
     batch = next(batches.epoch(0))
     batch_s = time.perf_counter() - begin
     trial = Trial(network, batches, recipe, objective, batch, upper)
     trial.shortened(num_steps=0)
     try:
-        trial.fastest(plan, [], begin + MIN_LIMIT_S / 2)
+        plan = trial.fastest(plan, rivals, begin + MIN_LIMIT_S / 2)
     finally:
         torch.set_num_threads(threads)
     return replace(plan, step_s=trial.seconds[plan] / trial.share, batch_s=batch_s)
