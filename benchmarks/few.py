@@ -4,10 +4,10 @@
 
 Of the set's own training part so many pictures of each class are drawn by the seed; the whole of its own test part is
 tested. Both sides have the same pictures. The peer is ResNet-18 with a first layer for small pictures, SGD with
-Nesterov momentum, a cosine without restarts, crops, mirror images, and the AutoAugment policy of CIFAR-10 as torchvision
-has it; its rate and weight decay are tuned: every pair of GRID is trained on four fifths of the pictures of seed 0 and
-answers the rest, and the best trains on all, for as many views of a picture in all as ours. It computes in bfloat16, which
-only makes it faster: times are not compared.
+Nesterov momentum, a cosine without restarts, crops, mirror images, and the AutoAugment policy of CIFAR-10 as
+torchvision has it. Its rate and weight decay are tuned: every pair of GRID is trained on four fifths of the pictures of
+seed 0 and answers the rest, and the best trains on all, for as many views of a picture in all as ours. It computes in
+bfloat16, which only makes it faster: times are not compared.
 """
 
 import argparse
@@ -62,7 +62,8 @@ def main() -> None:
             print(flush=True)
         line = f"{name}, {number} a class: Sightline {statistics.mean(ours):.2%} (range {max(ours) - min(ours):.1%})"
         if theirs:
-            line += f", peer {statistics.mean(theirs):.2%}, difference {statistics.mean(ours) - statistics.mean(theirs):+.2%}"
+            difference = statistics.mean(ours) - statistics.mean(theirs)
+            line += f", peer {statistics.mean(theirs):.2%}, difference {difference:+.2%}"
         print(line, flush=True)
 
 
@@ -93,7 +94,7 @@ def views_of(run: Run, recipe: str, num_epochs: int) -> int:
 
 
 def pixels(few: Dataset) -> tuple[Tensor, Tensor, NDArray[np.bool_]]:
-    """uint8 (N, 3, 32, 32), labels, and which test; grey pictures in three equal channels, with a border to 32 pixels."""
+    """uint8 (N, 3, 32, 32), labels, and which test; grey pictures in three equal channels, with a border."""
     images = []
     for row in range(len(few)):
         picture = torch.from_numpy(np.array(few.images.pixels(row))).permute(2, 0, 1)

@@ -49,8 +49,8 @@ def step(
 def orthogonal(matrix: Tensor) -> Tensor:
     """(K, D) -> about U V' of its U S V', in float32; in bfloat16 inside where the processor multiplies that faster.
 
-    A step of the iteration is x -> p x, where p = A + B x x' + C (x x')^2. So the steps are taken on the squares x x', which are
-    small, and their product is applied to x at the end: two long products in all, in place of two a step.
+    A step of the iteration is x -> p x, where p = A + B x x' + C (x x')^2. So the steps are taken on the squares x x',
+    which are small, and their product is applied to x at the end: two long products in all, in place of two a step.
     """
     is_tall = len(matrix) > matrix.shape[1]
     x = (matrix.T if is_tall else matrix).to(_fast_type(matrix.device))
