@@ -29,6 +29,36 @@ def test_small_pictures_of_many_sizes_meet_in_the_middle() -> None:
     assert resolve({}, SIGNS, 1000, None).preprocessing.height == 46
 
 
+PHOTOGRAPHS = Survey(480, 640, False, False, (0.5,) * 3, (0.5,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sizes"),
+    [
+        ({}, (64, 80, 96, 112)),
+        ({"size": 224}, (112, 144, 168, 192)),
+        ({"size": 32}, (16, 16, 24, 32)),
+        ({"size": 0}, (112, 144, 168, 192)),
+        ({"size": 224, "sizes": [96, 128]}, (96, 128)),
+        ({"sizes": []}, ()),
+        ({"model": "googlenet"}, ()),
+    ],
+)
+def test_small_frames_first_whatever_the_size(settings: dict[str, object], sizes: tuple[int, ...]) -> None:
+    assert resolve(settings, PHOTOGRAPHS, 1000, None).recipe.sizes == sizes
+    size = {key: value for key, value in settings.items() if key == "size"}
+    assert resolve(size, PHOTOGRAPHS, 1000, None, "number").recipe.sizes == ()
+
+
+def test_networks_that_muon_does_not_suit_get_sgd() -> None:
+    found = {
+        model: resolve({"model": model}, PHOTOGRAPHS, 1000, None).recipe for model in ("resnet50", "vgg11", "vit_b_16")
+    }
+    assert {model: recipe.optimizer for model, recipe in found.items()} == {
+        "resnet50": "muon", "vgg11": "sgd", "vit_b_16": "sgd",
+    }  # fmt: skip
+
+
 def test_photographs_get_a_resnet() -> None:
     what = resolve({}, PHOTOS, 800, None)
     assert what.recipe.model == "resnet18"

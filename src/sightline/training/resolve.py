@@ -15,7 +15,7 @@ from sightline.data.preprocess import Preprocessing
 from sightline.data.reading.scan import SMALL_SIDE, Survey
 from sightline.errors import ConfigError
 from sightline.run import preprocessing_from_timm
-from sightline.training.recipe import Recipe
+from sightline.training.recipe import MIN_SIZE, Recipe
 from sightline.training.recipes import Seen, choose
 from sightline.training.recipes.pretrained import whole
 
@@ -113,12 +113,19 @@ def resolve(
     recipe = config.replace(recipe, rest, "recipe")
     preprocessing = _preprocessing(recipe, survey, weights)
     side = max(preprocessing.height, preprocessing.width)
+    if recipe.sizes and "sizes" not in rest:
+        recipe = replace(recipe, sizes=_scaled(recipe.sizes, side / chosen.recipe.size))
     if max(recipe.sizes, default=0) > side:
         raise ConfigError(
             f"sizes = {max(recipe.sizes)}: the frame that answers has {side} pixels; give a larger --size"
         )
     started_from = dict(weights.options) if weights is not None else options
     return Resolved(recipe, started_from | own, preprocessing, why)
+
+
+def _scaled(sizes: tuple[int, ...], factor: float) -> tuple[int, ...]:
+    """For a frame that much larger, in steps of 8 pixels."""
+    return tuple(max(MIN_SIZE, 8 * round(size * factor / 8)) for size in sizes)
 
 
 def _preprocessing(recipe: Recipe, survey: Survey, weights: Weights | None) -> Preprocessing:

@@ -192,7 +192,9 @@ def network_for(
         if what.recipe.optimizer == "muon":
             muon.check(network)
         if what.recipe.sizes and (why := network.obstacle(min(what.recipe.sizes))):
-            raise ConfigError(f"sizes = {min(what.recipe.sizes)}: {why}; give larger ones, or train at one size")
+            if "sizes" in settings:
+                raise ConfigError(f"sizes = {min(what.recipe.sizes)}: {why}; give larger ones, or train at one size")
+            return build({**settings, "sizes": ()})
         if weights is None:
             return network, what, Origin("none, from scratch", None)
         sentence = models.load_into(network, weights).sentence()

@@ -68,9 +68,10 @@ def _for_several(recipe: Recipe) -> Recipe:
 
 def _for_numbers(recipe: Recipe) -> Recipe:
     """As for several labels; and any augmentation may change a number (a crop a count, a shift a place), so all of
-    them wait until the selection pictures show that they do not. Nor is the mean over shifted pictures taken."""
+    them wait until the selection pictures show that they do not. Nor is the mean over shifted pictures taken, or a
+    picture scaled."""
     waiting = (*recipe.augment, *recipe.augment_if_safe)
-    return replace(recipe, fit="pad", label_smoothing=0.0, augment=(), augment_if_safe=waiting, tta=())
+    return replace(recipe, fit="pad", sizes=(), label_smoothing=0.0, augment=(), augment_if_safe=waiting, tta=())
 
 
 _FOR_TASK: dict[str, Callable[[Recipe], Recipe]] = {
