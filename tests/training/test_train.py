@@ -154,9 +154,9 @@ def test_best_weights_are_kept_and_patience_stops(tmp_path: Path) -> None:
     assert len(lines) == best + 1 + 2
 
 
-@pytest.mark.parametrize(("epochs", "steps"), [(0.5, 6), (1.25, 14), (0.001, 1)])
+@pytest.mark.parametrize(("epochs", "steps"), [(0.5, 5), (1.25, 12), (0.001, 1)])
 def test_fractions_of_epochs(epochs: float, steps: int, tmp_path: Path) -> None:
-    """Of eleven steps each; the last line of the history is where it ended, and the recipe says how much it was."""
+    """Of ten steps each; the last line of the history is where it ended, and the recipe says how much it was."""
     run = train(from_arrays(*bars(240)), FAST | {"epochs": epochs}, Options(out=tmp_path / "run"))
     lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == steps and len(lines) == math.ceil(epochs)
