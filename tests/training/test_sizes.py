@@ -95,6 +95,24 @@ def test_stopped_it_goes_on_at_the_same_sizes(tmp_path: Path, monkeypatch: pytes
     assert "sizes = [20, 28]" in (whole.path / "recipe.toml").read_text()
 
 
+def test_each_size_has_its_share_of_the_steps_within_an_epoch_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, seen = loop.LossOf.__call__, list[tuple[int, tuple[int, ...]]]()
+
+    def looking(loss_of: loop.LossOf, batch: Batch) -> object:
+        seen.append((batch.images.shape[2], tuple(batch.rows)))
+        return usual(loss_of, batch)
+
+    monkeypatch.setattr(loop.LossOf, "__call__", looking)
+    settings = FAST | NETWORK | {"epochs": 1, "batch_size": 8, "sizes": [20, 24, 28]}
+    train(from_arrays(*bars(120)), settings, Options(out=tmp_path / "run", plan="off"))
+    sizes = [size for size, _ in seen]
+    assert sizes == sorted(sizes) and all(3 <= sizes.count(size) <= 4 for size in (20, 24, 28))
+    rows = [row for _, of_batch in seen for row in of_batch]
+    assert len(set(rows)) == len(rows), "each picture once"
+
+
 def test_mistakes_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="sizes = 4: the least is 8"):
         Recipe(sizes=(4, 20))

@@ -86,5 +86,8 @@ def test_what_cannot_teach_is_refused(taught_by: Path, tmp_path: Path) -> None:
         train(from_arrays(pictures, np.arange(60.0)[:, None]), settings, Options(out=tmp_path / "numbers"))
     with pytest.raises(RunError):
         train(from_arrays(pictures, labels), FAST | {"teacher": "nowhere"}, Options(out=tmp_path / "nowhere"))
+    with pytest.raises(ConfigError, match="with epochs = 0 the head alone is fitted"):
+        train(from_arrays(pictures, labels), {"weights": str(taught_by), "teacher": str(taught_by)},
+              Options(out=tmp_path / "head"))  # fmt: skip
     with pytest.raises(ConfigError, match="take unfreeze = all"):
         Recipe(weights="w", unfreeze="top", teacher="t")

@@ -171,6 +171,8 @@ def test_a_rare_class_is_made_up_for(balance: str, tmp_path: Path) -> None:
     run = train(rare, FAST | {"balance": balance}, Options(out=tmp_path / "run"))
     answers = Predictor.open(run.path).predict(pictures[::2])
     assert sum(a.label == "standing" for a in answers) > 150
+    assert "a world in which all are equally frequent" in (run.path / "report.html").read_text("utf-8")
+    assert f"balance by {balance}" in (run.path / "report.html").read_text("utf-8")
 
 
 def test_flip_is_switched_on_for_bars_and_off_for_arrows(tmp_path: Path) -> None:

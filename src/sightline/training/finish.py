@@ -146,6 +146,11 @@ def _common(
         notes.append(f"Training was ended after {outcome.num_steps:,} of {trained.num_steps:,} steps.")
     if outcome.stopped_by_patience:
         notes.append(f"Training stopped after {outcome.num_steps:,} steps: the selection loss no longer fell.")
+    if trained.what.recipe.balance not in ("none", "focal"):
+        notes.append(
+            "Classes of different sizes were made up for in training: probabilities are those of a world in which all "
+            "are equally frequent, so rare ones come out more probable than they are among these pictures."
+        )
     return Common(
         title=table.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -177,15 +182,15 @@ def _what(trained: Trained) -> dict[str, str]:
         "Recipe": trained.what.sentence().removeprefix("Recipe: "),
         "Augmentation": (", ".join(trained.outcome.augmentations) if trained.outcome.num_steps else "") or "none",
         "Steps": f"{trained.outcome.num_steps:,} of up to {recipe.batch_size} pictures",
-        "Kept": _kept(trained.outcome.kept_epoch),
+        "Kept": _kept(trained.outcome.kept_epoch, recipe.ema),
         "Time": trained.outcome.waiting or "no steps",
         "Plan": trained.plan.sentence(),
     } | computed
 
 
-def _kept(epoch: int | None) -> str:
+def _kept(epoch: int | None, ema: float) -> str:
     if epoch is None:
-        return "the last weights"
+        return f"the average of the last {ema:.0%} or so of the steps" if ema else "the last weights"
     return "the head alone, the network as it was" if epoch == 0 else f"the weights of epoch {epoch}, best on val"
 
 

@@ -129,11 +129,10 @@ def fit(
         while state.at.batch or (goes_on and state.at.step < schedule.num_steps and not state.keeper.is_patience_over):
             at, recent = state.at, deque[float](maxlen=50)
             began, waited_s = time.perf_counter() - at.seconds, waiting.waited_s - at.waited_s
-            pictures = state.batches.at(schedule.done(at.step - at.batch))
             train_mode(network, keep_statistics=with_head)
             try:
                 left = None if goes_on and at.step < schedule.num_steps else 0  # else to be closed alone
-                for batch in islice(waiting.over(pictures.epoch(at.epoch, at.batch)), left):
+                for batch in islice(waiting.over(state.batches_left(schedule.done)), left):
                     recent.append(_finite(gradients(batch), at, rate_at(at.step)))
                     state.optimiser.step(rate_at(at.step))
                     state.average.add(schedule.done(at.step), schedule.done(at.step + 1))

@@ -22,9 +22,9 @@ class Recipe:
     weights          what to start from: `pretrained`, a tag, a path; none: from scratch
     teacher          a run whose answers are learned beside the labels (distillation; Hinton et al., 2015)
     size             side of the network's input in pixels; 0: as the pictures, or as the weights were trained
-    sizes            long sides of the frame that trains, in pixels, each for an equal share of the steps, from the next
-                     epoch on (progressive resizing); none: size throughout. The last may be less than size, which
-                     answers (Touvron et al., 2019, Fixing the train-test resolution discrepancy)
+    sizes            long sides of the frame that trains, in pixels, each for an equal share of the steps (progressive
+                     resizing); none: size throughout. The last may be less than size, which answers (Touvron et al.,
+                     2019, Fixing the train-test resolution discrepancy)
     fit              how a picture gets into the frame: crop, pad or squash
     epochs           passes over the training pictures, 0.5: half of them; with pretrained weights, of fine-tuning after
                      the head

@@ -52,8 +52,17 @@ class Resolved:
             f"rate {r.learning_rate:g}, {r.schedule}; "
             f"augmentation: {', '.join(r.augment) or 'none'}"
             + (f", and {', '.join(r.augment_if_safe)} if that proves safe" if r.augment_if_safe else "")
-            + (f"; taught by {Path(r.teacher).name}" if r.teacher else "")
+            + "".join(f"; {key} {value}" for key, value in _unusual(r).items())
         )
+
+
+def _unusual(recipe: Recipe) -> dict[str, str]:
+    """What most recipes do without, where this one does not."""
+    usual, teacher = Recipe(), Path(recipe.teacher).name if recipe.teacher else None
+    values = {"taught by": teacher, "balance by": recipe.balance if recipe.balance != usual.balance else None}
+    numbers = {name: getattr(recipe, name) for name in ("layer_decay", "clip_norm", "sam", "ema")}
+    values |= {name: f"{value:g}" for name, value in numbers.items() if value != getattr(usual, name)}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def settings_of(recipe_file: Mapping[str, Any], assignments: list[str], flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -145,6 +145,8 @@ def _train(
     settled = processes.first(lambda: settle.unfrozen(work, processes.size))
     network, what, origin = network_for({**settings, **settled}, look, table, options, progress)
     processes.first(lambda: work.settle(unfreeze=what.recipe.unfreeze))
+    if what.recipe.teacher and not options.makes_steps(what.recipe.epochs):
+        raise ConfigError("teacher: with epochs = 0 the head alone is fitted, to the labels; give epochs (--epochs 5)")
     synchronised.check(what.recipe, processes.size)
     if not options.makes_steps(what.recipe.epochs):
         table = prepare.with_selection_in_train(table)

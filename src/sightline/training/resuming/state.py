@@ -6,7 +6,8 @@ bit. Must not know files.
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sightline.data.augment import Draw
-from sightline.data.batches import Batches
+from sightline.data.batches import Batch, Batches
 from sightline.models import Network
 from sightline.report import Epoch
 from sightline.training.average import Average
@@ -93,6 +94,18 @@ class State:
         untried = [name for name in recipe.augment_if_safe if name not in batches.augmentations]
         self.probe = SafetyProbe(untried if num_steps else [], batches.seed, objective)
         self.at, self.history, self.notes = Position(), list[Epoch](), list[str]()
+
+    def batches_left(self, done: Callable[[int], float]) -> Generator[Batch]:
+        """Of this epoch, each in the frame of its step; where that changes, those made ahead are made anew."""
+        while True:
+            now = self.batches.at(done(self.at.step))
+            with closing(now.epoch(self.at.epoch, self.at.batch)) as found:
+                for batch in found:
+                    yield batch
+                    if self.batches.at(done(self.at.step)).side != now.side:
+                        break
+                else:
+                    return
 
     def close_epoch(
         self, record: Epoch, answer: Answer, selection: Selection, share_done: float, say: Callable[[str], None]
