@@ -7,11 +7,11 @@ Measured on 1,037 waste photographs, two folds of five, 21 epochs: SGD at 0.05 6
 """
 
 from sightline.training.recipe import Recipe
-from sightline.training.recipes import Chosen, Measured, Seen
+from sightline.training.recipes import Chosen, Seen
 
 WHEN = "pictures of more than 64 pixels, from scratch"
 COMMAND = "sightline train photos/"
-MEASURED: tuple[Measured, ...] = ()
+MEASURED = (("1,037 waste photographs", 260, "78.21 % (71.09 to 83.96)"),)
 FAMILY = "resnet"  # whose every filter is followed by normalisation
 VIEWS = 15_000
 
