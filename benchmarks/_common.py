@@ -1,13 +1,15 @@
 """What every benchmark records: commit, machine, versions; and how a whole command is timed."""
 
+import csv
 import os
 import platform
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).parent.parent
 SIGHTLINE = [sys.executable, "-m", "sightline"]
@@ -53,6 +55,24 @@ def found(printed: str) -> tuple[float, float]:
     """Seconds and accuracy, of what a program printed after the word `found`."""
     seconds, accuracy = printed.split("found")[1].split()
     return float(seconds), float(accuracy)
+
+
+def tested_paths(run: Path) -> set[str]:
+    """Of the pictures that test, in a run folder."""
+    with (run / "split.csv").open(newline="", encoding="utf-8") as file:
+        return {row["path"] for row in csv.DictReader(file) if row["split"] == "test"}
+
+
+def share_right(
+    answer: Callable[[Any], Any], labels: Any, is_test: Any, batch: int
+) -> float:  # Any: torch's, imported late
+    """Of the pictures (N,) that test: `answer` takes their rows, a batch at a time, and gives logits."""
+    import torch
+
+    rows = torch.from_numpy(is_test).nonzero()[:, 0]
+    with torch.inference_mode():
+        right = sum(int((answer(part).argmax(1) == labels[part]).sum()) for part in rows.split(batch))
+    return right / len(rows)
 
 
 def _cpuinfo() -> list[str]:

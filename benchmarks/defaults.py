@@ -10,7 +10,6 @@ many seconds as the command took in all; its test of the command's own test pict
 """
 
 import argparse
-import csv
 import tempfile
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ import torchvision
 from numpy.typing import NDArray
 from torch import nn
 
-from _common import SIGHTLINE, header, test_data, timed
+from _common import SIGHTLINE, header, share_right, test_data, tested_paths, timed
 from sightline.data import open_dataset
 from sightline.data.resize import resize
 from sightline.run import Run
@@ -108,19 +107,13 @@ def plain(
             optimiser.step()
             steps += 1
     network.eval()
-    right = 0
-    with torch.inference_mode():
-        for chosen in torch.from_numpy(np.flatnonzero(is_test)).split(256):
-            answers = network((pictures[chosen].float() - mean) / std).argmax(1)
-            right += int((answers == labels[chosen]).sum())
-    return right / int(is_test.sum()), steps * BATCH / len(rows)
+    accuracy = share_right(lambda part: network((pictures[part].float() - mean) / std), labels, is_test, 256)
+    return accuracy, steps * BATCH / len(rows)
 
 
 def read(data: Path, run: Run) -> tuple[torch.Tensor, torch.Tensor, NDArray[np.bool_]]:
     """uint8 (N, 3, side, side) of the run's own size, labels, and which pictures test."""
-    with (run.path / "split.csv").open(newline="", encoding="utf-8") as file:
-        test = {row["path"] for row in csv.DictReader(file) if row["split"] == "test"}
-    dataset, frame = open_dataset(data), run.config.preprocessing
+    test, dataset, frame = tested_paths(run.path), open_dataset(data), run.config.preprocessing
     pixels = [
         np.broadcast_to(
             resize(dataset.images.pixels(row, frame.height), frame.height, frame.width, "bilinear"),

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 from torchvision.transforms import v2
 
-from _common import header, test_data
+from _common import header, share_right, test_data
 from sightline import Options, config, open_dataset, train
 from sightline.data.dataset import Dataset
 
@@ -141,11 +141,8 @@ def peer(
             schedule.step()
             step += 1
     network.eval()
-    right = 0
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        for chosen in torch.from_numpy(np.flatnonzero(is_test)).split(500):
-            right += int((network((images[chosen].float() - mean) / std).argmax(1) == labels[chosen]).sum())
-    return right / int(is_test.sum())
+    with torch.autocast("cpu", torch.bfloat16):
+        return share_right(lambda part: network((images[part].float() - mean) / std), labels, is_test, 500)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Epochs are fixed beforehand.
 """
 
 import argparse
-import csv
 import statistics
 import tempfile
 import time
@@ -24,7 +23,7 @@ from torch import Tensor
 from torchvision.models import resnet18
 from torchvision.transforms import v2
 
-from _common import SIGHTLINE, header, spread, test_data, timed
+from _common import SIGHTLINE, header, share_right, spread, test_data, tested_paths, timed
 from sightline.data import open_dataset
 from sightline.run import Run
 
@@ -50,8 +49,7 @@ def main() -> None:
             seconds, _ = timed(command, {"XDG_CACHE_HOME": f"{folder}/cache"})
             run = Run.open(Path(folder) / "run")
             ours.append((seconds, run.read_json("metrics.json")["accuracy"]))
-            with (run.path / "split.csv").open(newline="", encoding="utf-8") as file:
-                tests = {row["path"] for row in csv.DictReader(file) if row["split"] == "test"}
+            tests = tested_paths(run.path)
         theirs.append(plain(data, tests, args.size, args.plain_epochs))
         ratios.append(theirs[-1][0] / seconds)
         print(f"fold {fold}: Sightline {seconds:.0f} s {ours[-1][1]:.2%}; plain {theirs[-1][0]:.0f} s "
@@ -102,10 +100,7 @@ def plain(data: Path, tests: set[str], size: int, epochs: int) -> tuple[float, f
             schedule.step()
     seconds = time.perf_counter() - begin
     network.eval()
-    with torch.inference_mode():
-        parts = torch.from_numpy(np.flatnonzero(is_test)).split(64)
-        right = sum(int((network(batch_of(part, whole)).argmax(1) == labels[part]).sum()) for part in parts)
-    return seconds, right / int(is_test.sum())
+    return seconds, share_right(lambda part: network(batch_of(part, whole)), labels, is_test, 64)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--page", metavar="FILE", help="where the page goes (runs/NAME-rates.html)")
     add_recipe_arguments(parser)
     parser.add_argument("--plan", metavar="P", help="how it is computed: off, or a name")
+    parser.set_defaults(epochs=None, minutes=None, out=None)  # a sweep has its own length, and leaves no run
 
 
 def run(args: argparse.Namespace) -> int:

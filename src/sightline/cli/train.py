@@ -93,8 +93,7 @@ def settings_from(args: argparse.Namespace) -> dict[str, Any]:
     from sightline import config
     from sightline.training.resolve import settings_of
 
-    flags = {name: getattr(args, name) for name in ("model", "weights", "teacher", "size", "fit")}
-    flags["epochs"] = getattr(args, "epochs", None)  # not every command has it
+    flags = {name: getattr(args, name) for name in ("model", "weights", "teacher", "epochs", "size", "fit")}
     return settings_of(config.read_toml(Path(args.recipe)) if args.recipe else {}, args.set, flags)
 
 
@@ -108,8 +107,8 @@ def options_from(args: argparse.Namespace) -> "Options":
 
     return Options(
         seed=args.seed,
-        minutes=getattr(args, "minutes", None),
-        out=Path(args.out) if getattr(args, "out", None) else None,
+        minutes=args.minutes,
+        out=Path(args.out) if args.out else None,
         fold=_fold(args.fold) if args.fold else None,
         skip_bad=args.skip_bad,
         exclude=Path(args.exclude) if args.exclude else None,

@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any  # Any: recipe fields of several types
 
 from sightline.data.dataset import Dataset
-from sightline.data.packs.cache import Cache
-from sightline.data.reading.scan import survey
 from sightline.errors import ConfigError, TrainingError
 from sightline.training import prepare, train
 from sightline.training.options import Options
 from sightline.training.progress import Progress, Silent
+from sightline.training.recipe import Recipe
 from sightline.training.repeatable import threads_restored
-from sightline.training.resolve import check
 
 if TYPE_CHECKING:
     from sightline.data.batches import Batch, Batches
@@ -99,25 +97,16 @@ def find_rates(
     import torch
 
     from sightline.engines.torch import TorchEngine, default_device, flushing_denormals
-    from sightline.training import finish, objectives, settle
+    from sightline.training import finish, settle
     from sightline.training.loop import train_mode
     from sightline.training.optimise import LossOf, Optimizer
     from sightline.training.transfer import head
 
     progress, options, settings = progress or Silent(), options or Options(), dict(settings or {})
-    check(settings)
-    cache = Cache.default(progress.say) if options.cache else None
-    table = prepare.open_table(data, options.fold, options.exclude, progress)
-    look = survey(table.dataset, table.parts.rows("train"), cache)
-    wanted = settings | ({"unfreeze": "all"} if settings.get("weights") not in (None, "none") else {})
-    network, what, _ = train.network_for(wanted, look, table, options, progress)
+    if settings.get("weights") not in (None, "none"):
+        settings["unfreeze"] = "all"
+    network, what, table, batches, objective, cache = train.untrained(data, settings, options, progress, _check_rate)
     recipe = what.recipe
-    if not recipe.learning_rate:
-        raise ConfigError("learning_rate = 0 has no multiples; leave it to the recipe")
-    table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
-    batches = train.batches_of(what, table, options)
-    objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
-    train.begin(network, batches, recipe)
     plan = settle.plan_for(network, batches, recipe, objective, options)
     torch.set_num_threads(plan.num_threads)
     config = finish.run_config(network, table, what.preprocessing, plan)
@@ -145,6 +134,11 @@ def find_rates(
     if len(steps) < 2:
         raise TrainingError(f"the loss is {loss.item():g} in the first steps; look at the data (sightline check)")
     return Rates(tuple(steps), recipe.learning_rate, prepare.name_of(data), what.sentence())
+
+
+def _check_rate(recipe: Recipe) -> None:
+    if not recipe.learning_rate:
+        raise ConfigError("learning_rate = 0 has no multiples; leave it to the recipe")
 
 
 def _endless(batches: Batches) -> Iterator[Batch]:

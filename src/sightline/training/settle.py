@@ -59,21 +59,18 @@ def plan_for(
     network.to(default_device())
     with flushing_denormals():
         chosen = _known(network, batches, recipe, options, is_new)
-        if chosen is None and not options.makes_steps(recipe.epochs):
-            chosen = trials.default_plan()
-        elif chosen is None:
+        if not options.makes_steps(recipe.epochs):
+            return chosen or trials.default_plan()
+        if chosen is None:
             num_steps = recipe.num_steps(len(batches))
             budget_s = None if options.minutes is None else 60 * options.minutes
             chosen = trials.measure(network, batches, recipe, objective, num_steps, budget_s)
             if options.cache:
                 plans.remember(_facts(network, batches, recipe), chosen)
-        elif options.plan is None and chosen.num_threads < (most := trials.default_plan().num_threads):
-            rivals = [replace(chosen, num_threads=most)]
+        elif (rivals := _of_more_threads(chosen, options)) or options.minutes is not None:
             chosen = trials.timed(chosen, network, batches, recipe, objective, rivals=rivals)
-            if options.cache:
+            if rivals:
                 plans.remember(_facts(network, batches, recipe), chosen)
-        elif options.minutes is not None:
-            chosen = trials.timed(chosen, network, batches, recipe, objective)
     return chosen
 
 
@@ -83,6 +80,12 @@ def _known(network: Network, batches: Batches, recipe: Recipe, options: Options,
         default = trials.default_plan()
         return default if asked == "off" else named(asked, default)
     return plans.recalled(_facts(network, batches, recipe)) if options.cache and not is_new else None
+
+
+def _of_more_threads(recalled: Plan, options: Options) -> list[Plan]:
+    """What a plan that was not asked for competes with again."""
+    most = trials.default_plan().num_threads
+    return [replace(recalled, num_threads=most)] if options.plan is None and recalled.num_threads < most else []
 
 
 def _facts(network: Network, batches: Batches, recipe: Recipe) -> dict[str, object]:

@@ -13,11 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sightline.data.dataset import Dataset
 from sightline.data.preprocess import LUMA
 from sightline.engines.torch import Normaliser, TorchEngine, open_run
 from sightline.errors import ConfigError
 from sightline.run import Run
 from sightline.training.objectives import Objective
+from sightline.training.recipe import Recipe
 
 SHARE = 0.7  # of the loss
 
@@ -44,6 +46,11 @@ class Teacher:
         engine = open_run(run)
         engine.network.requires_grad_(False).eval()
         return Teacher(engine, torch.tensor([theirs.index(name) for name in classes], device=engine.device))
+
+    @staticmethod
+    def for_recipe(recipe: Recipe, dataset: Dataset) -> "Teacher | None":
+        """The one that the recipe names, if it does. Raises as `of`."""
+        return Teacher.of(recipe.teacher, dataset.classes, dataset.task) if recipe.teacher else None
 
     @torch.no_grad()
     def answers(self, pictures: Tensor) -> Tensor:

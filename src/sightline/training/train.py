@@ -7,12 +7,12 @@ Must not know the terminal.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sightline.models import Network
     from sightline.report import Epoch
     from sightline.training.finish import Origin, Trained
+    from sightline.training.objectives import Objective
     from sightline.training.prepare import Table
     from sightline.training.recipe import Recipe
     from sightline.training.resolve import Resolved
@@ -251,7 +252,7 @@ def _fit(
     batches = batches_of(what, table, options, (processes.rank, processes.size))
     selection = prepare.selection_of(table, frame)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
-    teacher = Teacher.of(recipe.teacher, table.dataset.classes, table.dataset.task) if recipe.teacher else None
+    teacher = Teacher.for_recipe(recipe, table.dataset)
 
     with_head = recipe.weights is not None and network.has_linear_head
     begin(network, batches, recipe)
@@ -360,6 +361,41 @@ def begin(network: Network, batches: Batches, recipe: Recipe) -> None:
         network.begin(normalised(batches.sample(), batches.preprocessing, channels_last=False))
 
 
+class Untrained(NamedTuple):
+    """All that a training begins with but its plan."""
+
+    network: Network
+    what: Resolved
+    table: Table
+    batches: Batches
+    objective: Objective
+    cache: Cache | None
+
+
+def untrained(
+    data: str | Path | Dataset,
+    settings: Mapping[str, Any],
+    options: Options,
+    progress: Progress,
+    check_recipe: Callable[[Recipe], None],
+) -> Untrained:
+    """What `train` would train, in one process. `check_recipe` may raise before the pictures are read."""
+    check(settings)
+    cache = Cache.default(progress.say) if options.cache else None
+    table = prepare.open_table(data, options.fold, options.exclude, progress)
+    look = survey(table.dataset, table.parts.rows("train"), cache)
+
+    from sightline.training import objectives
+
+    network, what, _ = network_for(dict(settings), look, table, options, progress)
+    check_recipe(what.recipe)
+    table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
+    batches = batches_of(what, table, options)
+    objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, what.recipe)
+    begin(network, batches, what.recipe)
+    return Untrained(network, what, table, batches, objective, cache)
+
+
 def show_plan(
     data: str | Path | Dataset,
     settings: Mapping[str, Any] | None = None,
@@ -367,19 +403,16 @@ def show_plan(
     progress: Progress | None = None,
 ) -> Plan:
     """What `train` would take for its Plan, measured now; nothing is trained and no run is left. Raises as `train`."""
-    progress, options = progress or Silent(), options or Options()
-    check(settings or {})
-    cache = Cache.default(progress.say) if options.cache else None
-    table = prepare.open_table(data, options.fold, options.exclude, progress)
-    look = survey(table.dataset, table.parts.rows("train"), cache)
+    options = options or Options()
 
-    from sightline.training import objectives, settle
+    def has_steps(recipe: Recipe) -> None:
+        if not recipe.epochs:
+            raise ConfigError(
+                "--plan show: the head alone is fitted, without a step that could be timed; give --epochs"
+            )
 
-    network, what, _ = network_for(dict(settings or {}), look, table, options, progress)
-    if not what.recipe.epochs:
-        raise ConfigError("--plan show: the head alone is fitted, without a step that could be timed; give --epochs")
-    table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
-    batches = batches_of(what, table, options)
-    objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, what.recipe)
-    begin(network, batches, what.recipe)
-    return settle.plan_for(network, batches, what.recipe, objective, options, is_new=True)
+    begun = untrained(data, settings or {}, options, progress or Silent(), has_steps)
+
+    from sightline.training import settle
+
+    return settle.plan_for(begun.network, begun.batches, begun.what.recipe, begun.objective, options, is_new=True)

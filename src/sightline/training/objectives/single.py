@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -41,7 +42,7 @@ class CrossEntropy:
         if mixed is not None:
             partners, shares = mixed
             losses = shares * losses + (1 - shares) * self._each(logits, partners)
-        return losses.sum() / self.weight(labels, mixed)
+        return losses.sum() / self._total(labels, mixed)
 
     def _each(self, logits: Tensor, labels: Tensor) -> Tensor:
         """(N,), before the mean."""
@@ -58,13 +59,17 @@ class CrossEntropy:
         return TEMPERATURE**2 * F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
     def weight(self, labels: Tensor, mixed: Mixed | None = None) -> float:
+        return float(self._total(labels, mixed))
+
+    def _total(self, labels: Tensor, mixed: Mixed | None) -> Tensor | int:
+        """`weight`, where the labels are: a GPU need not be waited for."""
         if self.balance != "weights":
-            return float(len(labels))
+            return len(labels)
         weights = self._weights.to(labels.device)
         if mixed is None:
-            return float(weights[labels].sum())
+            return weights[labels].sum()
         partners, shares = mixed
-        return float((shares * weights[labels] + (1 - shares) * weights[partners]).sum())
+        return (shares * weights[labels] + (1 - shares) * weights[partners]).sum()
 
     def solve(self, x: Tensor, labels: Tensor, penalties: tuple[float, ...]) -> list[tuple[Tensor, Tensor]]:
         """A multinomial regression, on all pictures: those that are not drawn equally often are weighed instead."""
@@ -95,7 +100,7 @@ class CrossEntropy:
     def decision(self, answers: Callable[[], tuple[Logits, Labels]]) -> Decision:
         return Decision()
 
-    @property
+    @cached_property
     def _weights(self) -> Tensor:
         """(K,) by which each class weighs the same, mean 1 over the training pictures."""
         return self.sizes.sum() / (len(self.sizes) * self.sizes)

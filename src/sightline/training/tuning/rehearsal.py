@@ -74,9 +74,7 @@ class Rehearsal:
             hashes = self.table.records["hash"]
             fitted = head.fit_head(engine, batches, objective, Silent(), hashes, self.cache)
             head_loss = fitted.loss
-        teacher, dataset, schedule = None, self.table.dataset, Schedule(recipe.num_steps(len(batches)))
-        if recipe.teacher:
-            teacher = Teacher.of(recipe.teacher, dataset.classes, dataset.task)
+        teacher, schedule = Teacher.for_recipe(recipe, self.table.dataset), Schedule(recipe.num_steps(len(batches)))
         upper = None
         if recipe.unfreeze == "top":
             batches, upper = kept.last_stages(engine, batches, recipe.augment_if_safe, None, Silent())
