@@ -328,7 +328,7 @@ def test_the_recipes_fields_and_defaults() -> None:
     text = (PROJECT / "docs/train.md").read_text("utf-8").partition("## The recipe")[2]
     rows = {m[1]: [c.strip(" `") for c in m[2].split("|")] for m in re.finditer(r"^\| `(\w+)` \|(.*)\|$", text, re.M)}
     assert list(rows) == [field.name for field in dataclasses.fields(Recipe)]
-    small = choose(Seen(Survey(28, 28, True, True, (0.5,), (0.5,)), 1000)).recipe
+    small = choose(Seen(Survey(28, 28, True, True, (0.5,), (0.5,)), 9000)).recipe
     alike = choose(Seen(Survey(28, 28, True, True, (0.5,), (0.5,), alike=0.9), 1000)).recipe
     photos = Survey(480, 640, False, False, (0.5,) * 3, (0.5,) * 3)
     large = choose(Seen(photos, 1000)).recipe

@@ -33,7 +33,7 @@ def test_it_is_the_default_and_learns(tmp_path: Path) -> None:
     options, colour = Options(out=tmp_path / "run", num_workers=0), np.repeat(pictures[..., None], 3, axis=3)
     run = train(from_arrays(colour, labels), {"model.width": 4, "epochs": 4}, options, lines)
     assert run.config.architecture == "whitened_cnn"
-    assert any(line.startswith("Chosen: small pictures: a light network") for line in lines.lines)
+    assert any(line.startswith("Chosen: few small pictures: a light network") for line in lines.lines)
     assert run.read_json("metrics.json")["accuracy"] > 0.9
     assert run.config.tta[-1] == "shift"
 

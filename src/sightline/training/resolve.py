@@ -103,13 +103,18 @@ def without_head(what: Resolved, settings: Mapping[str, Any]) -> Resolved:
 
 
 def resolve(
-    settings: Mapping[str, Any], survey: Survey, num_train: int, weights: Weights | None, task: str = "single"
+    settings: Mapping[str, Any],
+    survey: Survey,
+    num_train: int,
+    weights: Weights | None,
+    task: str = "single",
+    minutes: float | None = None,
 ) -> Resolved:
-    """Defaults for this data, changed by `settings`. Raises ConfigError for an unknown or impossible one."""
+    """Defaults for this data and budget, changed by `settings`. Raises ConfigError for an unknown or impossible one."""
     own = {k.removeprefix(MODEL_PREFIX): v for k, v in settings.items() if k.startswith(MODEL_PREFIX)}
     rest = {k: v for k, v in settings.items() if not k.startswith(MODEL_PREFIX)}
     pretrained = (weights.architecture, str(settings["weights"])) if weights is not None else None
-    chosen = choose(Seen(survey, num_train, settings.get("model"), pretrained), task)
+    chosen = choose(Seen(survey, num_train, settings.get("model"), pretrained, minutes), task)
     recipe, options, why = chosen.recipe, dict(chosen.options), chosen.why
     if weights is not None:
         rest.pop("weights", None)

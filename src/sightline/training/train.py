@@ -184,7 +184,7 @@ def network_for(
     num_train, num_classes = len(table.parts.rows("train")), len(table.dataset.classes)
 
     def resolved(settings: Mapping[str, Any]) -> Resolved:
-        return resolve(settings, look, num_train, weights, table.dataset.task)
+        return resolve(settings, look, num_train, weights, table.dataset.task, options.minutes)
 
     def build(settings: dict[str, Any]) -> tuple[Network, Resolved, Origin]:
         what = resolved(settings)

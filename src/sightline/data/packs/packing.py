@@ -97,10 +97,10 @@ def pack_key(dataset: Dataset, preprocessing: Preprocessing) -> Key:
 
 
 def survey_key(dataset: Dataset, sample: Sequence[int]) -> Key:
-    """Depends on the sample's files, content and labels."""
+    """Depends on the sample's files, content and labels, and on what is looked at."""
     assert isinstance(dataset.images, FileImages), "see pays()"
     labels = dataset.labels[list(sample)].tobytes().hex()
-    return _key(dataset, ["survey", dataset.images.stamps(sample).tobytes().hex(), labels])
+    return _key(dataset, ["survey 2", dataset.images.stamps(sample).tobytes().hex(), labels])
 
 
 def is_of(pack: Pack, stamps: NDArray[np.void]) -> bool:

@@ -24,7 +24,7 @@ from sightline.data.packs.canvases import Canvases
 from sightline.data.packs.pack import Pack
 from sightline.data.packs.packing import Packing, contents, is_bad, is_of, pack_key, pays, stamps_of, survey_key
 from sightline.data.preprocess import MIN_DECODE_SIDE, Pixels, Preprocessing
-from sightline.data.reading.neighbours import alike
+from sightline.data.reading.neighbours import likeness
 from sightline.data.reading.records import RECORD, Record, record_of, records_of_array
 from sightline.errors import BadPicturesError
 from sightline.memory import free_memory, keep_freed_memory
@@ -46,7 +46,8 @@ Out = TypeVar("Out")
 class Survey:
     """What a sample of the pictures looks like: median sides in pixels, all grey or not, mean and std in 0..1.
 
-    alike   how far small pictures of one class are alike, 0..1, see `neighbours`; None: not looked at
+    alike      how far small pictures of one class are alike, 0..1, see `neighbours`; None: not looked at
+    in_mirror  whether they are as alike in the mirror
     """
 
     height: int
@@ -56,6 +57,7 @@ class Survey:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     alike: float | None = None
+    in_mirror: bool = False
 
     @property
     def is_small(self) -> bool:
@@ -124,7 +126,8 @@ def _survey(dataset: Dataset, sample: list[int]) -> tuple[Survey, bool]:
     if found.is_small and dataset.task == "single":
         look(sample[NUM_SURVEYED:])
         labels = dataset.labels[list(seen)].astype(np.int64)
-        found = replace(found, alike=alike([picture for _, picture in seen.values()], labels))
+        share, in_mirror = likeness([picture for _, picture in seen.values()], labels)
+        found = replace(found, alike=share, in_mirror=in_mirror)
     is_lasting = not any(isinstance(reason, PassingReason) for reason in bad.values())
     return found, is_lasting
 

@@ -25,22 +25,23 @@ Measured = tuple[str, float, str]  # what, seconds of the whole command, accurac
 
 @dataclass(frozen=True)
 class Seen:
-    """What the pictures that train look like, how many they are, the network asked for, if any, and the network and
-    weights to start from, if any."""
+    """What the pictures that train look like, how many they are, the network asked for, if any, the network and weights
+    to start from, if any, and the budget, if any."""
 
     survey: Survey
     num_train: int
     model: str | None = None
     pretrained: tuple[str, str] | None = None
+    minutes: float | None = None
 
     @property
     def is_small(self) -> bool:
         """Small pictures, to be trained on from scratch."""
         return self.pretrained is None and self.survey.is_small
 
-    def epochs(self, num_views: int, least: int = 1) -> int:
+    def epochs(self, num_views: int, least: int = 1, most: int = MAX_EPOCHS) -> int:
         """In which so many pictures are seen, each as often as it takes."""
-        return min(MAX_EPOCHS, max(least, round(num_views / self.num_train)))
+        return min(most, max(least, round(num_views / self.num_train)))
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,19 @@ MEASURED = (
 )
 ALIKE = 0.78
 VIEWS = 60_000
+ENOUGH_MINUTES = 2.0  # a budget from which on the larger network gains more
 OPTIONS = {"width": 16, "depth": 1, "stride": 2}
 
 
 def fits(seen: Seen) -> bool:
+    is_long = seen.minutes is not None and seen.minutes >= ENOUGH_MINUTES
+    return seen.is_small and seen.model is None and is_alike(seen) and not is_long
+
+
+def is_alike(seen: Seen) -> bool:
+    """Whether pictures of a class look alike."""
     look = seen.survey
-    return seen.is_small and seen.model is None and look.grey and look.alike is not None and look.alike >= ALIKE
+    return look.grey and look.alike is not None and look.alike >= ALIKE
 
 
 def choose(seen: Seen) -> Chosen:
