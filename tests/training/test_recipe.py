@@ -87,6 +87,21 @@ def test_pictures_that_look_alike_take_a_lighter_network() -> None:
     assert resolve({}, replace(DIGITS, alike=0.75), 55_000, None).model_options == {}
 
 
+@pytest.mark.parametrize("in_mirror", [True, False])
+def test_few_small_pictures_are_changed_more(in_mirror: bool) -> None:
+    few, many = (resolve({}, replace(SIGNS, in_mirror=in_mirror), n, None).recipe for n in (500, 50_000))
+    assert (few.epochs, few.augment[-1]) == (200, "autoaugment_cifar")
+    assert ("flip" in few.augment, "flip" in few.augment_if_safe) == (in_mirror, not in_mirror)
+    assert "autoaugment_cifar" not in many.augment and many.augment_if_safe == ("flip",)
+
+
+def test_a_long_budget_takes_the_larger_network() -> None:
+    look = replace(DIGITS, alike=0.9)
+    short, long, few = (resolve({}, look, n, None, minutes=m) for m, n in ((1.0, 55_000), (3.0, 55_000), (3.0, 500)))
+    assert (short.model_options["width"], long.model_options) == (16, {})
+    assert "autoaugment_cifar" not in few.recipe.augment
+
+
 def test_a_named_model_is_trained_by_sgd() -> None:
     """Muon would hold the norm of filters that no normalisation follows."""
     for survey in (DIGITS, replace(DIGITS, alike=0.9), SIGNS):

@@ -12,12 +12,12 @@ from dataclasses import replace
 from sightline.training.recipes import Chosen, Measured, Seen, small_alike
 from sightline.training.recipes._whitened import NETWORK, recipe_of
 
-WHEN = "up to 5,000 pictures of up to 64 pixels"
+WHEN = "up to 2,500 pictures of up to 64 pixels"
 COMMAND = "sightline train icons/"
 MEASURED: tuple[Measured, ...] = ()
-FEW = 5_000
+FEW = 2_500
 MAX_EPOCHS = 200
-VIEWS = 500_000
+VIEWS = 150_000
 
 
 def fits(seen: Seen) -> bool:
