@@ -6,15 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from sightline.decision import (
-    MIN_POSITIVES,
-    ONE_HALF,
-    Decision,
-    MultiDecision,
-    NumberDecision,
-    best_threshold,
-    open_decision,
-)
+from sightline.decision import Decision, MultiDecision, NumberDecision, open_decision, temperature
+from sightline.decision.multi import MIN_POSITIVES, ONE_HALF, best_threshold
 from sightline.errors import ConfigError
 
 
@@ -93,3 +86,40 @@ def test_a_decision_comes_back_as_it_was_stored() -> None:
 def test_a_stored_decision_that_does_not_fit_is_refused(task: str, values: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         open_decision(task, values, 2, "config.json: decision")
+
+
+def log_loss(logits: np.ndarray, labels: np.ndarray, temperature: float) -> float:
+    probabilities = Decision(temperature).outputs(logits)
+    return float(-np.log(probabilities[np.arange(len(labels)), labels]).mean())
+
+
+def drawn(num: int, num_classes: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are `sharpness` times as large as those by which the labels were drawn."""
+    generator = np.random.default_rng(0)
+    logits = generator.normal(0, 2, (num, num_classes))
+    shares = Decision().outputs(logits.astype(np.float32)).cumsum(axis=1)
+    labels = (generator.random((num, 1)) > shares).sum(axis=1).clip(max=num_classes - 1)
+    return (sharpness * logits).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("sharpness", [0.2, 1.0, 4.0])
+def test_the_temperature_undoes_what_logits_were_sharpened_by(sharpness: float) -> None:
+    assert temperature.fitted(*drawn(20_000, 5, sharpness)) == pytest.approx(sharpness, rel=0.03)
+
+
+def test_no_temperature_has_a_lesser_log_loss() -> None:
+    logits, labels = drawn(2_000, 3, 2.5)
+    best = temperature.fitted(logits, labels)
+    others = [log_loss(logits, labels, best * factor) for factor in (0.5, 0.9, 0.97, 1.03, 1.1, 2.0)]
+    assert log_loss(logits, labels, best) < min(others)
+
+
+def test_answers_that_are_all_right_are_not_taken_for_certain() -> None:
+    """Of 48, the next one is right in 49 of 50 cases, by Laplace's rule."""
+    logits = np.tile(np.array([[3.0, 0.0]], np.float32), (48, 1))
+    found = Decision(temperature.fitted(logits, np.zeros(48, np.int64))).outputs(logits)[0, 0]
+    assert found == pytest.approx(0.99, abs=1e-6)  # a half of what is taken from the truth returns to it
+
+
+def test_logits_that_say_nothing_have_a_temperature_all_the_same() -> None:
+    assert np.isfinite(temperature.fitted(np.zeros((30, 4), np.float32), np.zeros(30, np.int64)))

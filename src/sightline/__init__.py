@@ -10,6 +10,7 @@ _HOMES = {
     "Options": "training.options",
     "Predictor": "predictor",
     "check": "checking",
+    "compare": "comparing",
     "Regressor": "classifier",
     "find_rates": "training.rates",
     "open_dataset": "data",

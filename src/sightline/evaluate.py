@@ -17,6 +17,7 @@ from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels
 from sightline.data.reading.scan import in_threads, read_record, reason_or
 from sightline.data.tasks import TASKS, Labels, task_of
+from sightline.decision import Decision
 from sightline.errors import BadPicturesError, DataError, nearest
 from sightline.metrics import MAIN, METRICS, Figure, Sample, names_of
 from sightline.metrics.accuracy import Accuracy
@@ -29,6 +30,7 @@ from sightline.run import Run
 class Evaluation:
     """rows (n,) of the data set that were answered, their labels (n,) or (n, K), and pixel hashes.
 
+    logits   (n, K), as the network gave them
     outputs  probabilities (n, K), or numbers in the user's units
     decided  what was answered: a class (n,), yes or no (n, K), the numbers
     groups   (n,) whole numbers, equal where pictures belong together, or None
@@ -39,6 +41,7 @@ class Evaluation:
     split: str
     rows: NDArray[np.intp]
     labels: Labels
+    logits: NDArray[np.float32]
     outputs: NDArray[np.float64]
     decided: NDArray[np.int64] | NDArray[np.uint8] | NDArray[np.float64]
     hashes: list[str]
@@ -53,8 +56,12 @@ class Evaluation:
     @cached_property
     def figures(self) -> dict[str, object]:
         """What every metric of the task gives, by its name."""
-        sample = Sample(self.outputs, self.labels, self.decided, self.groups)
-        return {name: METRICS.get(name).measure(sample) for name in names_of(self.task)}
+        return {name: METRICS.get(name).measure(self.sample) for name in names_of(self.task)}
+
+    @property
+    def sample(self) -> Sample:
+        """What metrics measure."""
+        return Sample(self.outputs, self.labels, self.decided, self.groups)
 
     @property
     def main(self) -> Accuracy | Figure:
@@ -62,6 +69,11 @@ class Evaluation:
         figure = self.figures[MAIN[self.task]]
         assert isinstance(figure, Accuracy | Figure)
         return figure
+
+    @property
+    def uncalibrated(self) -> "Evaluation":
+        """Of one class a picture, with the probabilities that the logits give as they are."""
+        return dataclasses.replace(self, outputs=Decision().outputs(self.logits))
 
     @property
     def accuracy(self) -> Accuracy:
@@ -130,7 +142,7 @@ def evaluate(
     if dataset.groups is not None:
         groups = np.unique([dataset.groups[row] for row in good], return_inverse=True)[1]
     decided = predictor.decision.decided(outputs)
-    return Evaluation(split, kept, dataset.labels[kept], outputs, decided, hashes, groups, bad)
+    return Evaluation(split, kept, dataset.labels[kept], logits, outputs, decided, hashes, groups, bad)
 
 
 def evaluate_run(

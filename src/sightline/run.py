@@ -236,15 +236,20 @@ def is_finished(path: Path) -> bool:
 
 def read_split(path: Path) -> list[dict[str, str]]:
     """The rows of a split.csv. Raises RunError where it is damaged."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error) as error:
-        raise RunError(f"{path} cannot be read: {error}") from error
+    rows = read_csv(path)
     lacking = [name for name in SPLIT_COLUMNS if any(row.get(name) is None for row in rows)]
     if lacking or not rows:
         raise RunError(f"{path} lacks {', '.join(lacking) or 'rows'}; restore it or train again")
     return rows
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Its rows. Raises RunError where it cannot be read."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
 
 
 def _what(path: Path) -> str:

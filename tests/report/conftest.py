@@ -9,7 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from sightline.metrics import Bin, Figure
 from sightline.report import ClassRow, Epoch, Example, Facts
+from sightline.report.facts import Sureness
 
 MakeFacts = Callable[..., Facts]
 
@@ -62,6 +64,14 @@ def _facts(names: tuple[str, ...], confusion: NDArray[np.int64]) -> Facts:
             Epoch(1, 10, 2.0, 1.5, 0.5, 1e-3, 3.0),
             Epoch(2, 20, 1.0, None, None, 5e-4, 3.0),
             Epoch(3, 30, 0.5, 1.0, 0.75, 1e-4, 3.0),
+        ),
+        sureness=Sureness(
+            (Bin(40, 0.5, 0.45, (0.31, 0.6)), Bin(40, 0.9, 0.95, (0.84, 0.99))),
+            Figure(0.0123, (0.004, 0.031)),
+            Figure(0.2, (0.15, 0.25)),
+            0.4567,
+            {"ece": 0.0789, "brier": 0.22, "log_loss": 0.55},
+            "temperature 1.5, by 120 pictures of calibration",
         ),
         surest_mistakes=(wrong,),
         least_sure_hits=(hit,),

@@ -22,20 +22,23 @@ SEED = 0
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-def figures(sample: Sample, statistic: Statistic) -> list[Figure]:
-    """`statistic`: weights (B, N) -> figures (B, F), NaN where undefined. Gives F figures with their intervals."""
+def figures(sample: Sample, statistic: Statistic, most: int = NUM_DRAWS) -> list[Figure]:
+    """`statistic`: weights (B, N) -> figures (B, F), NaN where undefined. Gives F figures with their intervals.
+
+    `most`: draws, of which there may be fewer.
+    """
     num = len(sample.labels)
     values = statistic(np.ones((1, num)))[0]
-    drawn = np.concatenate([statistic(weights) for weights in _weights(sample)])
+    drawn = np.concatenate([statistic(weights) for weights in _weights(sample, most)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of columns that are NaN throughout
         low, high = np.nanquantile(drawn, (0.025, 0.975), axis=0)
     return [_figure(*numbers) for numbers in zip(values, low, high, strict=True)]
 
 
-def figure(sample: Sample, statistic: Statistic) -> Figure:
+def figure(sample: Sample, statistic: Statistic, most: int = NUM_DRAWS) -> Figure:
     """The figure of a statistic that gives one, (B, N) -> (B, 1)."""
-    (found,) = figures(sample, statistic)
+    (found,) = figures(sample, statistic, most)
     return found
 
 
@@ -63,13 +66,13 @@ def _figure(value: float, low: float, high: float) -> Figure:
     return Figure(float(value), (float(low), float(high)))
 
 
-def _weights(sample: Sample) -> Iterator[NDArray[np.float64]]:
+def _weights(sample: Sample, most: int) -> Iterator[NDArray[np.float64]]:
     """How often each picture is drawn, (B, N), some draws at a time."""
     num = len(sample.labels)
     groups = np.arange(num) if sample.groups is None else np.unique(sample.groups, return_inverse=True)[1]
     num_groups = int(groups.max()) + 1
     work = sample.labels.size
-    num_draws = int(np.clip(MAX_WORK / work, MIN_DRAWS, NUM_DRAWS))
+    num_draws = int(np.clip(MAX_WORK / work, MIN_DRAWS, most))
     generator = np.random.default_rng(SEED)
     at_once = max(1, CHUNK // num)
     for start in range(0, num_draws, at_once):

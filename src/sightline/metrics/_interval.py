@@ -1,6 +1,9 @@
-"""The interval of a rate."""
+"""The intervals of a rate and of a mean."""
 
 from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
 
 Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
@@ -15,3 +18,16 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     # At none and at all it ends exactly there; rounding would leave the rate itself outside.
     low, high = max(0.0, centre - half), min(1.0, centre + half)
     return 0.0 if hits == 0 else low, 1.0 if hits == total else high
+
+
+def of_mean(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> tuple[float, float] | None:
+    """95 % interval of a mean, (N,), of which those of one group (N,) move together; None of a single one.
+
+    By the standard error over groups (Liang and Zeger, 1986), for which a mean needs no bootstrap.
+    """
+    off = values - values.mean()
+    sums = off if groups is None else np.bincount(np.unique(groups, return_inverse=True)[1], off)
+    if len(sums) < 2:
+        return None
+    half = Z95 * sqrt(len(sums) / (len(sums) - 1) * float((sums**2).sum())) / len(values)
+    return float(values.mean()) - half, float(values.mean()) + half

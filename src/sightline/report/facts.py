@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.metrics import Figure
+from sightline.metrics import Bin, Figure
 from sightline.metrics.per_label import LabelScore
 
 MEDIA_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
@@ -116,6 +116,19 @@ class Common:
         return {field.name: getattr(self, field.name) for field in fields(Common)}
 
 
+@dataclass(frozen=True)
+class Sureness:
+    """How far probabilities can be believed: answers in bins by theirs; their errors, and those before they were
+    calibrated; by what they were."""
+
+    bins: tuple[Bin, ...]
+    ece: Figure
+    brier: Figure
+    log_loss: float
+    before: dict[str, float | None]  # ece, brier, log_loss
+    calibration: str
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Facts(Common):
     """One class a picture. K classes; `ValueError` where two figures contradict each other."""
@@ -128,6 +141,7 @@ class Facts(Common):
     baseline: float  # accuracy of always answering the commonest training class, on this split
     class_rows: tuple[ClassRow, ...]
     confusion: NDArray[np.int64]  # (K, K), rows truth, columns predicted
+    sureness: Sureness
     surest_mistakes: tuple[Example, ...]
     least_sure_hits: tuple[Example, ...]
 

@@ -33,21 +33,21 @@ def scatter(name: str, truth: NDArray[np.float64], answers: NDArray[np.float64])
     levels = ticks(float(min(truth.min(), answers.min())), float(max(truth.max(), answers.max())))
     low, high = levels[0], levels[-1]
     chosen = np.unique(np.linspace(0, len(truth) - 1, min(len(truth), MAX_DOTS)).astype(int))
-    dots = tuple((_x(float(truth[i]), low, high), _y(float(answers[i]), low, high)) for i in chosen)
+    dots = tuple((place_x(float(truth[i]), low, high), place_y(float(answers[i]), low, high)) for i in chosen)
     return Scatter(
         name,
         dots,
-        tuple(Tick(_x(level, low, high), words.number(level, 6)) for level in levels),
-        tuple(Tick(_y(level, low, high), words.number(level, 6)) for level in levels),
+        tuple(Tick(place_x(level, low, high), words.number(level, 6)) for level in levels),
+        tuple(Tick(place_y(level, low, high), words.number(level, 6)) for level in levels),
         len(truth) - len(chosen),
         f"{name}: {len(truth):,} pictures, true numbers from {truth.min():.4g} to {truth.max():.4g}, answers from "
         f"{answers.min():.4g} to {answers.max():.4g}.",
     )
 
 
-def _x(value: float, low: float, high: float) -> float:
+def place_x(value: float, low: float, high: float) -> float:
     return round(LEFT + (value - low) / (high - low) * (SIDE - LEFT - RIGHT), 2)
 
 
-def _y(value: float, low: float, high: float) -> float:
+def place_y(value: float, low: float, high: float) -> float:
     return round(TOP + (high - value) / (high - low) * (SIDE - TOP - BOTTOM), 2)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.report.facts import Epoch, Facts
+from sightline.report.facts import Epoch, Facts, Sureness
 
 FEW_PICTURES = 10  # below this, one picture more or less moves a class's recall by over ten points
 SMALL_TEST = 100  # pictures; around here a 95 % interval spans 12 to 20 points
@@ -158,6 +158,17 @@ def _near_baseline(facts: Facts) -> list[Caution]:
     if high < facts.baseline:
         return [Caution(f"The network is worse than {always}.")]
     return [Caution(f"The interval reaches the baseline: the network may be no better than {always}.")]
+
+
+def sureness(sure: Sureness) -> str:
+    """Whether probabilities can be taken for odds."""
+    off = f"on average {100 * (sure.ece.value or 0.0):.1f} points off"
+    if sure.ece.interval is not None:
+        low, high = sure.ece.interval
+        off += f" (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+    if sure.calibration.startswith("none"):
+        return f"Its probabilities are not calibrated ({sure.calibration}); on the test they are {off}."
+    return f"Its probabilities are calibrated for pictures like those tested: {off}, as counted on them."
 
 
 @dataclass(frozen=True)

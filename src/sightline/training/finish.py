@@ -24,6 +24,7 @@ from sightline.models import Network
 from sightline.predictor import Predictor
 from sightline.report import Common, render_card, render_report
 from sightline.report.results import result_of
+from sightline.report.results.single import uncalibrated
 from sightline.run import Run, RunConfig, replacing, write_csv, write_json
 from sightline.training import prepare, writer
 from sightline.training.loop import Outcome
@@ -55,6 +56,7 @@ class Trained:
     num_steps: int
     num_epochs: float
     features: str = ""  # what computed those that a head was fitted on
+    calibration: str = ""  # by what the decision was fitted
     origin: Origin = Origin("", None)
 
 
@@ -91,10 +93,13 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     tested = evaluate(replace(predictor, engine=engine), table.dataset, rows, "test", read=read)
     metrics, answers = tested.to_json() | {"interrupted": trained.outcome.interrupted}, _answers(run)
     if run.config.tta:
-        outputs = predictor.decision.outputs(np.concatenate(engine.first))
-        by_one = replace(tested, outputs=outputs, decided=predictor.decision.decided(outputs))
+        first = np.concatenate(engine.first)
+        outputs = predictor.decision.outputs(first)
+        by_one = replace(tested, logits=first, outputs=outputs, decided=predictor.decision.decided(outputs))
         metrics["without_tta"] = by_one.main.value
         answers += f"; by the picture as it is: test {result.headline(by_one)}"
+    if tested.task == "single":
+        metrics["uncalibrated"] = uncalibrated(tested)
     write_json(folder / "metrics.json", metrics)
     write_csv(folder / "predictions.csv", *result.predictions(tested, table.dataset))
     common = _common(trained, answers, table, tested, options, time.perf_counter() - started)
@@ -174,7 +179,7 @@ def _common(
 def _what(trained: Trained) -> dict[str, str]:
     network, recipe = trained.engine.network, trained.what.recipe
     num_parameters = sum(p.numel() for p in network.parameters())
-    computed = {"Features": trained.features} if trained.features else {}
+    computed = {"Features": trained.features, "Calibration": trained.calibration}
     return {
         "Network": f"{network.architecture} ({num_parameters / 1e6:.2f} million parameters)",
         "Weights": trained.origin.sentence,
@@ -185,7 +190,7 @@ def _what(trained: Trained) -> dict[str, str]:
         "Kept": _kept(trained.outcome.kept_epoch, recipe.ema),
         "Time": trained.outcome.waiting or "no steps",
         "Plan": trained.plan.sentence(),
-    } | computed
+    } | {key: sentence for key, sentence in computed.items() if sentence}
 
 
 def _kept(epoch: int | None, ema: float) -> str:

@@ -169,7 +169,7 @@ def with_selection_in_train(table: Table) -> Table:
     """The table for a head that is fitted and not fine-tuned: nothing is selected, so val's pictures train too.
 
     So do those for calibration, unless the data set sets them aside itself: of several labels they find the thresholds,
-    of one and of numbers nothing yet.
+    of one the answers of the head's cross-validation serve.
     """
     is_free = table.dataset.task != "multi" and "calibration" not in set(table.dataset.splits or ())
     moved = ("val", "calibration") if is_free else ("val",)

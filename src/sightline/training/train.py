@@ -241,7 +241,7 @@ def _fit(
     import torch
 
     from sightline.engines.torch import TorchEngine, default_device
-    from sightline.training import finish, loop, objectives, settle
+    from sightline.training import calibrate, finish, loop, objectives, settle
     from sightline.training.planning import trials
     from sightline.training.resuming.checkpoint import Checkpoints, NoCheckpoints
     from sightline.training.teacher import Teacher
@@ -273,7 +273,8 @@ def _fit(
         if checkpoints.exist:
             return nan, work.settled["stages"]
         fitted = head.fit_head(engine, batches, objective, progress, table.records["hash"], cache)
-        work.settle(features=fitted.features, stages=fitted.stages)
+        cross_fitted = calibrate.calibrated(objective, (), lambda: fitted.held_out)
+        work.settle(features=fitted.features, stages=fitted.stages, cross_fitted=asdict(cross_fitted))
         return fitted.loss, fitted.stages
 
     def settled_steps() -> dict[str, Any]:
@@ -300,14 +301,22 @@ def _fit(
     tta = settle.tta_of(recipe, outcome.augmentations)
     engine = replace(engine, config=replace(engine.config, tta=tta))
 
+    parts = calibrate.parts_for(table.parts.names, table.dataset.task, recipe)
+
     def unseen() -> tuple[NDArray[np.float32], Labels]:
-        pictures = prepare.selection_of(table, frame, ("val", "calibration"))
+        pictures = prepare.selection_of(table, frame, parts)
         return engine.answer(pictures.pictures), pictures.labels
 
-    decision = asdict(objective.decision(unseen))
-    engine = replace(engine, config=replace(engine.config, decision=decision, stages=network.read_channels))
+    if np.isin(table.parts.names, parts).any() or "cross_fitted" not in settled:
+        calibration = calibrate.calibrated(objective, parts, unseen)
+    else:
+        calibration = calibrate.Calibration(**settled["cross_fitted"])
+    if calibration.sentence.startswith("none"):
+        progress.say(f"Calibration: {calibration.sentence}")
+    config = replace(engine.config, decision=calibration.decision, stages=network.read_channels)
     num_steps, computed = schedule.num_steps, settled.get("features", "")
-    return finish.Trained(engine, what, chosen, outcome, num_steps, num_steps / len(batches), computed)
+    trained = finish.Trained(replace(engine, config=config), what, chosen, outcome, num_steps, num_steps / len(batches))
+    return replace(trained, features=computed, calibration=calibration.sentence)
 
 
 def _unlogged(record: Epoch) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from sightline.data.dataset import Dataset
 from sightline.data.tasks import Labels, counts
 from sightline.data.tasks import multi as task
-from sightline.decision import ONE_HALF, AnyDecision, MultiDecision
+from sightline.decision import AnyDecision, MultiDecision
+from sightline.decision.multi import ONE_HALF
 from sightline.evaluate import Evaluation
 from sightline.metrics import Figure
 from sightline.metrics.per_label import LabelScore

@@ -10,9 +10,10 @@ from sightline.data.dataset import Dataset
 from sightline.data.tasks import Labels, counts
 from sightline.decision import AnyDecision
 from sightline.evaluate import Evaluation
+from sightline.metrics import Figure, brier, ece, log_loss
 from sightline.metrics.per_class import ClassScore
-from sightline.report import chart, words
-from sightline.report.facts import Card, ClassRow, Common, Example, Facts
+from sightline.report import chart, reliability, words
+from sightline.report.facts import Card, ClassRow, Common, Example, Facts, Sureness
 from sightline.report.thumbnail import NUM_EXAMPLES, thumbnail
 from sightline.report.words import Caution
 
@@ -61,9 +62,22 @@ def facts_of(
         baseline=float((tested.labels == commonest).mean()),
         class_rows=class_rows(tested.per_class, dataset.classes),
         confusion=confusion,
+        sureness=sureness(tested, common.what.get("Calibration", "")),
         surest_mistakes=mistakes,
         least_sure_hits=hits,
     )
+
+
+def sureness(tested: Evaluation, calibration: str) -> Sureness:
+    bins, ece_now, brier_now = (tested.figures[name] for name in ("reliability", "ece", "brier"))
+    assert isinstance(bins, list) and isinstance(ece_now, Figure) and isinstance(brier_now, Figure)
+    return Sureness(tuple(bins), ece_now, brier_now, log_loss.measure(tested.sample), uncalibrated(tested), calibration)
+
+
+def uncalibrated(tested: Evaluation) -> dict[str, float | None]:
+    """The errors of probabilities before they were calibrated."""
+    sample = tested.uncalibrated.sample
+    return {"ece": ece.value(sample), "brier": brier.measure(sample).value, "log_loss": log_loss.measure(sample)}
 
 
 def class_rows(scores: list[ClassScore], classes: tuple[str, ...]) -> tuple[ClassRow, ...]:
@@ -109,6 +123,9 @@ def page_values(facts: Facts) -> dict[str, object]:
         "confused": words.most_confused(facts.confusion, facts.classes, PAIRS_SHOWN_MANY if many else PAIRS_SHOWN),
         "heat_map": chart.heat_map(facts.confusion) if many else None,
         "shares": None if many else _shares(facts.confusion),
+        "sure": facts.sureness,
+        "sureness": words.sureness(facts.sureness),
+        "diagram": reliability.diagram(facts.sureness.bins),
         "mistakes": [_card(one) for one in facts.surest_mistakes],
         "hits": [_card(one) for one in facts.least_sure_hits],
     }
@@ -173,5 +190,5 @@ def card_mistakes(facts: Facts) -> list[str]:
 def card_limits(facts: Facts) -> list[str]:
     return [
         f"The network names one of its {len(facts.classes):,} classes whatever it is shown.",
-        "Its probabilities are not calibrated yet: use them to order pictures, not as odds.",
+        words.sureness(facts.sureness),
     ]

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.tasks import Labels, counts
-from sightline.decision import ONE_HALF, MultiDecision
+from sightline.decision import MultiDecision
+from sightline.decision.multi import ONE_HALF
 from sightline.errors import ConfigError
 from sightline.metrics import Sample, mean_average_precision
 from sightline.training.objectives import FOCUS, Logits, Mixed, _lbfgs, blended

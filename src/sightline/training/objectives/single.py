@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.tasks import Labels, counts
-from sightline.decision import Decision
+from sightline.decision import Decision, temperature
 from sightline.metrics import Sample, accuracy, log_loss
 from sightline.training.objectives import FOCUS, Logits, Mixed, _lbfgs
 from sightline.training.recipe import Recipe
@@ -98,7 +98,11 @@ class CrossEntropy:
         return labels.astype(np.int64), float(counts(labels, len(self.sizes)).max()) / len(labels)
 
     def decision(self, answers: Callable[[], tuple[Logits, Labels]]) -> Decision:
-        return Decision()
+        """Calibrated, where there are enough pictures for it."""
+        logits, labels = answers()
+        if len(labels) < temperature.NUM_NEEDED:
+            return Decision()
+        return Decision(temperature.fitted(logits, labels.astype(np.int64)))
 
     @cached_property
     def _weights(self) -> Tensor:

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from sightline.data.batches import Batches
 from sightline.data.packs.cache import Cache
+from sightline.data.tasks import Labels
 from sightline.engines.torch import TorchEngine
 from sightline.models import Network
-from sightline.training.objectives import Objective
+from sightline.training.objectives import Logits, Objective
 from sightline.training.progress import Progress
 from sightline.training.transfer import features
 
@@ -28,11 +29,13 @@ MAX_CROSS_VALIDATED = 5_000  # pictures; more would choose no better
 @dataclass(frozen=True)
 class Fitted:
     """What a head was fitted to, for those that have not fitted it: its loss on the pictures that train, without the
-    penalty, the stages that it reads and their channels, and a sentence of what computed the features."""
+    penalty, the stages that it reads and their channels, and a sentence of what computed the features; logits (n, K)
+    of pictures that heads fitted on others of them gave, and their labels."""
 
     loss: float
     stages: dict[str, int]
     features: str
+    held_out: tuple[Logits, Labels]
 
 
 def fit_head(
@@ -63,12 +66,13 @@ def fit_head(
         f"Head: fitted on the features of {len(y):,} pictures, penalty {best.penalty:g} by cross-validation; "
         + _told(last, rest, best, len(channels))
     )
-    return Fitted(loss, network.read_channels, computed.sentence)
+    return Fitted(loss, network.read_channels, computed.sentence, best.held_out)
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """What a head may read, `scaled` (N, D) = (features - mean) * scale; its best penalty, with the loss held out."""
+    """What a head may read, `scaled` (N, D) = (features - mean) * scale; its best penalty, with the loss held out, and
+    the answers that gave it."""
 
     scaled: Tensor
     mean: Tensor
@@ -76,6 +80,7 @@ class _Choice:
     rotation: Tensor | None  # (D, N) from the basis that it is solved in
     penalty: float
     loss: float
+    held_out: tuple[Logits, Labels]
 
     @staticmethod
     def of(x: Tensor, widths: Sequence[int], y: Tensor, objective: Objective) -> "_Choice":
@@ -89,8 +94,7 @@ class _Choice:
         if x.shape[0] < x.shape[1]:  # the same solution in the space that the pictures span
             rotation, spanned = torch.linalg.qr(scaled.T)
             scaled = spanned.T.contiguous()
-        penalty, loss = _choose_penalty(scaled, y, objective)
-        return _Choice(scaled, mean, scale, rotation, penalty, loss)
+        return _Choice(scaled, mean, scale, rotation, *_choose_penalty(scaled, y, objective))
 
     def fit(self, network: Network, y: Tensor, objective: Objective) -> float:
         """Put the solution into the network's head; the loss."""
@@ -110,16 +114,18 @@ class _Choice:
         return loss
 
 
-def _choose_penalty(x: Tensor, y: Tensor, objective: Objective) -> tuple[float, float]:
-    """The penalty with the least cross-validated loss, and that loss a picture."""
+def _choose_penalty(x: Tensor, y: Tensor, objective: Objective) -> tuple[float, float, tuple[Logits, Labels]]:
+    """The penalty with the least cross-validated loss, that loss a picture, and the answers that gave it."""
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))[:MAX_CROSS_VALIDATED]
-    losses = np.zeros(len(objective.PENALTIES))
+    losses, answers = np.zeros(len(objective.PENALTIES)), [list[Tensor]() for _ in objective.PENALTIES]
     for held_out in order.chunk(min(NUM_FOLDS, len(order))):
         rest = order[~torch.isin(order, held_out)]
         for i, (w, b) in enumerate(objective.solve(x[rest], y[rest], objective.PENALTIES)):
-            losses[i] += objective.held_out(x[held_out] @ w.T + b, y[held_out])
+            answers[i].append(x[held_out] @ w.T + b)
+            losses[i] += objective.held_out(answers[i][-1], y[held_out])
     best = int(losses.argmin())
-    return objective.PENALTIES[best], float(losses[best]) / len(order)
+    logits = torch.cat(answers[best]).numpy()
+    return objective.PENALTIES[best], float(losses[best]) / len(order), (logits, y[order].numpy())
 
 
 def _told(last: _Choice, rest: list[_Choice], best: _Choice, num_stages: int) -> str:

@@ -1,0 +1,84 @@
+"""Differences of two runs on the same pictures: with an interval, and how many pictures would tell them apart."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, sqrt
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+POWER = 0.8  # with which so many pictures would tell two runs apart
+NUM_HALVINGS = 60
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`value`: the second's mean less the first's, on `num` pictures; `num_needed`: pictures on which such a difference
+    would show in four of five cases, None where there is none at all."""
+
+    value: float
+    interval: tuple[float, float]
+    num: int
+    num_needed: int | None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return not self.interval[0] <= 0 <= self.interval[1]
+
+
+def of_rates(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], groups: NDArray[np.intp] | None, error: float = 0.05
+) -> Difference:
+    """Of two shares that are right, (N,) each: the score interval for paired rates (Tango, 1998).
+
+    It leaves 0 out just where McNemar's test (1947) does. Where pictures belong to groups, the interval of a mean.
+    """
+    if groups is not None:
+        return of_means(first.astype(np.float64), second.astype(np.float64), groups, error)
+    num, won, lost = len(first), int((second & ~first).sum()), int((first & ~second).sum())
+    z = NormalDist().inv_cdf(1 - error / 2)
+
+    def score(difference: float) -> float:
+        """Standard errors by which what was seen is above a difference; the variance is that under it."""
+        b = (2 * num - won + lost) * difference - won - lost
+        c = -lost * difference * (1 - difference)
+        share = (sqrt(max(b * b - 8 * num * c, 0.0)) - b) / (4 * num)
+        variance = num * max(2 * share + difference * (1 - difference), 0.0)
+        off = won - lost - num * difference
+        return off / sqrt(variance) if variance > 0 else np.sign(off) * np.inf
+
+    value = (won - lost) / num
+    low, high = _root(lambda d: score(d) - z, -1.0, value), _root(lambda d: score(d) + z, value, 1.0)
+    return Difference(value, (low, high), num, _needed(value, (won + lost) / num - value**2, error))
+
+
+def of_means(
+    first: NDArray[np.float64], second: NDArray[np.float64], groups: NDArray[np.intp] | None, error: float = 0.05
+) -> Difference:
+    """Of two means, (N,) each, by the standard error of the differences, those of one group (N,) moving together."""
+    off = second - first
+    value, num = float(off.mean()), len(off)
+    sums = off - value if groups is None else np.bincount(np.unique(groups, return_inverse=True)[1], off - value)
+    if len(sums) < 2:
+        return Difference(value, (-np.inf, np.inf), num, None)
+    variance = len(sums) / (len(sums) - 1) * float((sums**2).sum()) / num  # a picture
+    half = NormalDist().inv_cdf(1 - error / 2) * sqrt(variance / num)
+    return Difference(value, (value - half, value + half), num, _needed(value, variance, error))
+
+
+def _root(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function crosses 0 between the two, or the end at which it comes nearest."""
+    for _ in range(NUM_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return (low + high) / 2
+
+
+def _needed(value: float, variance: float, error: float) -> int | None:
+    """Pictures of that variance a picture on which the difference would show with POWER."""
+    if value == 0:
+        return None
+    z = NormalDist().inv_cdf(1 - error / 2) + NormalDist().inv_cdf(POWER)
+    return ceil(z**2 * max(variance, 1e-12) / value**2)

@@ -1,0 +1,64 @@
+"""By which answers a run's decision is fitted: temperature, thresholds. Comes in: answers; goes out: a Calibration.
+
+Pictures that were set aside for it do so: they neither train, nor select, nor test. Where they are too few, those that
+select help out; where a head alone was fitted and they trained it too, its cross-validated answers serve.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.tasks import Labels
+from sightline.decision import AnyDecision, Decision, MultiDecision
+from sightline.decision.temperature import NUM_NEEDED
+from sightline.training.objectives import Logits, Objective
+from sightline.training.recipe import Recipe
+
+ENOUGH = 100  # pictures; of fewer those that select help out
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A decision, as a run stores it, and how it came about."""
+
+    decision: dict[str, Any]
+    sentence: str
+
+
+def parts_for(names: NDArray[np.str_], task: str, recipe: Recipe) -> tuple[str, ...]:
+    """The parts whose answers fit the decision, `names` (N,) being that of each picture."""
+    chose_weights = recipe.keep == "best" or recipe.patience > 0
+    is_enough = int((names == "calibration").sum()) >= ENOUGH
+    if task == "single" and (is_enough or chose_weights):
+        return ("calibration",)
+    return ("val", "calibration")
+
+
+def calibrated(
+    objective: Objective, parts: tuple[str, ...], answers: Callable[[], tuple[Logits, Labels]]
+) -> Calibration:
+    """The decision by `answers` to pictures of these parts, or to those of a cross-validation, where there is none."""
+    counted = list[int]()
+
+    def counting() -> tuple[Logits, Labels]:
+        logits, labels = answers()
+        counted.append(len(labels))
+        return logits, labels
+
+    decision = objective.decision(counting)
+    return Calibration(asdict(decision), _sentence(decision, sum(counted), parts))
+
+
+def _sentence(decision: AnyDecision, num: int, parts: tuple[str, ...]) -> str:
+    """What was fitted by what."""
+    by = f"{num:,} pictures of {' and '.join(parts)}" if parts else f"cross-validated answers to {num:,} pictures"
+    if isinstance(decision, MultiDecision):
+        return f"thresholds by {by}"
+    if not isinstance(decision, Decision):
+        return ""
+    if num < NUM_NEEDED:
+        return f"none: there are {num:,} pictures for it, and at least {NUM_NEEDED} are needed"
+    return f"temperature {decision.temperature:.3g}, by {by}"

@@ -1,0 +1,94 @@
+"""Differences of two runs on the same pictures: by hand, against McNemar's test, and over many simulated tests."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+from scipy.special import xlogy
+from scipy.stats import chi2, ttest_rel
+
+from sightline.metrics import of_means, of_rates
+
+NUM_SIMULATED = 1_000
+
+
+def pair(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which pictures the two are right about, by how many."""
+    counts = [both, first, second, neither]
+    return np.repeat([1, 1, 0, 0], counts) == 1, np.repeat([1, 0, 1, 0], counts) == 1
+
+
+@pytest.mark.parametrize("counts", [(43, 1, 0, 0), (60, 5, 20, 15), (0, 12, 3, 5), (10, 0, 9, 1)])
+def test_at_the_ends_of_the_interval_the_score_is_its_quantile(counts: tuple[int, int, int, int]) -> None:
+    """The score needs the likeliest share of pictures that the second alone is right about, given a difference; here it
+    is searched for."""
+    both, lost, won, neither = counts
+    num = sum(counts)
+    for end in of_rates(*pair(*counts), None).interval:
+
+        def unlikely(share: float, end: float = end) -> float:
+            return -float(xlogy(won, share) + xlogy(lost, share - end) + xlogy(both + neither, 1 - 2 * share + end))
+
+        found = minimize_scalar(
+            unlikely, bounds=(max(0.0, end), (1 + end) / 2), method="bounded", options={"xatol": 1e-12}
+        )
+        variance = num * (2 * found.x - end - end**2)
+        assert abs(won - lost - num * end) / np.sqrt(variance) == pytest.approx(1.959964, rel=1e-3)
+
+
+def test_runs_that_answer_alike_are_not_certain_to_be_equal() -> None:
+    found = of_rates(*pair(90, 0, 0, 10), None)
+    z2 = 1.959964**2
+    assert found.value == 0 and found.num_needed is None and not found.is_clear
+    assert found.interval == (pytest.approx(-z2 / (100 + z2)), pytest.approx(z2 / (100 + z2)))
+
+
+@pytest.mark.parametrize(("first", "second"), [(5, 20), (10, 12), (3, 12), (20, 6), (0, 4), (0, 3)])
+def test_it_is_clear_where_mcnemars_test_says_so(first: int, second: int) -> None:
+    p = chi2.sf((first - second) ** 2 / (first + second), 1)
+    assert of_rates(*pair(60, first, second, 20), None).is_clear == (p < 0.05)
+
+
+def test_means_are_those_of_the_paired_t_test_but_for_few() -> None:
+    generator = np.random.default_rng(0)
+    first = generator.normal(size=500)
+    second = first + generator.normal(0.1, 1, 500)
+    expected = ttest_rel(second, first).confidence_interval()
+    assert of_means(first, second, None).interval == (
+        pytest.approx(expected.low, abs=1e-3), pytest.approx(expected.high, abs=1e-3)
+    )  # fmt: skip
+
+
+def simulated(difference: float, num: int, num_groups: int | None = None) -> Iterator[bool]:
+    """Whether each of many simulated tests tells two runs apart, the second so much better."""
+    generator = np.random.default_rng(1)
+    for _ in range(NUM_SIMULATED):
+        count = num_groups or num
+        ease = generator.random(count)
+        first, second = generator.random((2, count)) < np.clip(0.6 + 0.3 * ease + [[0], [difference]], 0, 1)
+        groups = None
+        if num_groups is not None:
+            groups = np.repeat(np.arange(num_groups), num // num_groups)
+            first, second = first[groups], second[groups]
+        yield of_rates(first, second, groups).is_clear
+
+
+def test_equally_good_runs_are_told_apart_once_in_twenty() -> None:
+    assert 0.035 < np.mean([*simulated(0.0, 300)]) < 0.065  # of 1,000, two standard errors
+
+
+def test_pictures_that_belong_together_do_not_make_it_surer() -> None:
+    assert 0.03 < np.mean([*simulated(0.0, 600, 100)]) < 0.075
+
+
+def test_as_many_pictures_as_said_tell_them_apart_in_four_of_five_cases() -> None:
+    generator = np.random.default_rng(0)
+    first, second = generator.random((2, 200_000)) < 0.75 + np.array([[0.0], [0.08]])
+    needed = of_rates(first, second, None).num_needed
+    assert needed is not None
+    clear = []
+    for _ in range(NUM_SIMULATED):
+        first, second = generator.random((2, needed)) < 0.75 + np.array([[0.0], [0.08]])
+        clear.append(of_rates(first, second, None).is_clear)
+    assert np.mean(clear) == pytest.approx(0.8, abs=0.04)

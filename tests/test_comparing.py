@@ -1,0 +1,151 @@
+"""Runs compared on the pictures that all of them tested: what is said, what is left out, what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sightline.cli import main
+from sightline.comparing import compare
+from sightline.data.preprocess import Preprocessing
+from sightline.errors import ConfigError, DataError, RunError
+from sightline.run import CONFIG, WEIGHTS, RunConfig, write_csv, write_json
+
+CLASSES = ("cat", "dog")
+NUM = 200
+
+
+def run_of(
+    path: Path,
+    answers: list[str],
+    truth: list[str],
+    trained: tuple[str, ...] = (),
+    group: str = "",
+    first: int = 0,
+    classes: tuple[str, ...] = CLASSES,
+) -> Path:
+    """A run folder that has answered pictures of these numbers; `trained`: hashes of those that trained."""
+    path.mkdir()
+    frame = Preprocessing(height=8, width=8)
+    write_json(path / CONFIG, RunConfig("lenet5", classes, frame, weights_sha256="0", version="0").to_json())
+    (path / WEIGHTS).write_bytes(b"")
+    names = [f"{i}.png" for i in range(first, first + len(answers))]
+    tested = [
+        (name, label, group and f"{group}{i // 4}", "test", f"h{name}")
+        for i, (name, label) in enumerate(zip(names, truth, strict=True))
+    ]
+    rows = [*tested, *((f"t{h}", "cat", "", "train", h) for h in (*trained, "x"))]
+    write_csv(path / "split.csv", ("path", "label", "group", "split", "pixels"), rows)
+    lines = zip(names, truth, answers, ["0.9"] * len(answers), strict=True)
+    write_csv(path / "predictions.csv", ("path", "label", "predicted", "probability"), lines)
+    return path
+
+
+def truth_of(num: int = NUM) -> list[str]:
+    return [CLASSES[i % 2] for i in range(num)]
+
+
+def with_mistakes(truth: list[str], wrong: list[int]) -> list[str]:
+    return [CLASSES[1 - CLASSES.index(label)] if i in wrong else label for i, label in enumerate(truth)]
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    return run_of(tmp_path / "good", with_mistakes(truth_of(), [*range(10)]), truth_of())
+
+
+@pytest.fixture
+def worse(tmp_path: Path) -> Path:
+    return run_of(tmp_path / "worse", with_mistakes(truth_of(), [*range(40)]), truth_of())
+
+
+def test_the_better_one_is_said(good: Path, worse: Path) -> None:
+    found = compare([worse, good])
+    assert (found.figure, found.num, found.runs[0].figure, found.runs[1].figure) == ("accuracy", 200, 0.8, 0.95)
+    difference = found.runs[1].difference
+    assert difference is not None and difference.value == pytest.approx(0.15) and difference.is_clear
+    assert found.runs[1].sentence.startswith("good is better than worse by 15.0 points (interval +10.")
+    assert "worse is worse than good by 15.0 points" in compare([good, worse]).runs[1].sentence
+
+
+def test_too_few_pictures_are_said_with_how_many_would_do(tmp_path: Path, good: Path) -> None:
+    near = run_of(tmp_path / "near", with_mistakes(truth_of(), [*range(8), 50, 51, 52]), truth_of())
+    sentence = compare([good, near]).runs[1].sentence
+    assert sentence.startswith("200 pictures cannot tell them apart: near is worse than good by 0.5 points on them")
+    needed = int(sentence.split("about ")[1].split()[0].replace(",", ""))
+    assert needed == pytest.approx(2.8**2 * 0.025 / 0.005**2, rel=0.03)
+
+
+def test_equally_good_ones(tmp_path: Path, good: Path) -> None:
+    same = run_of(tmp_path / "same", with_mistakes(truth_of(), [*range(10)]), truth_of())
+    assert "same and good are equally good on them" in compare([good, same]).runs[1].sentence
+
+
+def test_several_are_compared_with_the_first_and_more_carefully(tmp_path: Path, good: Path, worse: Path) -> None:
+    third = run_of(tmp_path / "third", with_mistakes(truth_of(), [*range(20)]), truth_of())
+    of_two, of_three = compare([worse, good]), compare([worse, good, third])
+    assert [one.figure for one in of_three.runs] == [0.8, 0.95, 0.9]
+    narrow, wide = of_two.runs[1].difference, of_three.runs[1].difference
+    assert narrow is not None and wide is not None
+    assert wide.interval[0] < narrow.interval[0] < narrow.interval[1] < wide.interval[1]
+
+
+def test_only_pictures_that_both_tested_count(tmp_path: Path, good: Path) -> None:
+    other = run_of(tmp_path / "other", truth_of(100), truth_of(100), first=150)
+    found = compare([good, other])
+    assert found.num == 50 and found.runs[0].figure == 1
+    assert found.notes == ("Of 200, 100 test pictures 50 are the same; only these count.",)
+
+
+def test_pictures_that_trained_another_run_do_not_count(tmp_path: Path, good: Path) -> None:
+    leaked = run_of(tmp_path / "leaked", truth_of(), truth_of(), trained=tuple(f"h{i}.png" for i in range(10)))
+    found = compare([good, leaked])
+    assert found.num == 190 and found.runs[0].figure == found.runs[1].figure == 1
+    assert found.notes == ("10 of them trained another of these runs, and do not count.",)
+
+
+def test_groups_move_together(tmp_path: Path, worse: Path) -> None:
+    alone = compare([worse, run_of(tmp_path / "a", truth_of(), truth_of())]).runs[1].difference
+    apart = run_of(tmp_path / "b", with_mistakes(truth_of(), [*range(40)]), truth_of(), group="patient")
+    together = compare([apart, run_of(tmp_path / "c", truth_of(), truth_of(), group="patient")]).runs[1].difference
+    assert alone is not None and together is not None
+    assert np.ptp(together.interval) > 1.5 * np.ptp(alone.interval)
+
+
+def test_a_single_run_is_nothing_to_compare(good: Path) -> None:
+    with pytest.raises(ConfigError, match="two runs at least"):
+        compare([good])
+
+
+def test_other_classes_other_truths_other_pictures_are_refused(tmp_path: Path, good: Path) -> None:
+    birds = run_of(tmp_path / "birds", truth_of(), truth_of(), classes=("cat", "bird"))
+    with pytest.raises(DataError, match="classes differ: bird, dog"):
+        compare([good, birds])
+    lied = run_of(tmp_path / "lied", truth_of(), with_mistakes(truth_of(), [3]))
+    with pytest.raises(DataError, match=r"different truths of 1 pictures, such as 3\.png"):
+        compare([good, lied])
+    far = run_of(tmp_path / "far", truth_of(), truth_of(), first=1000)
+    with pytest.raises(DataError, match="they tested different ones"):
+        compare([good, far])
+
+
+def test_damaged_answers_are_named(tmp_path: Path, good: Path, worse: Path) -> None:
+    write_csv(worse / "predictions.csv", ("path", "truth"), [("1.png", "cat")])
+    with pytest.raises(DataError, match="damaged"):
+        compare([good, worse])
+    (worse / "predictions.csv").write_bytes(b"\xff\xfe")
+    with pytest.raises(RunError, match="cannot be read"):
+        compare([good, worse])
+    with pytest.raises(RunError, match="not there"):
+        compare([good, tmp_path / "nothing"])
+
+
+def test_the_command(good: Path, worse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(worse), str(good)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "accuracy on 200 pictures that all of them tested"
+    assert lines[1].split()[-1] == "80.00%" and lines[2].split()[-1] == "95.00%"
+    assert lines[3].startswith("good is better")
+    assert main(["compare", str(worse), str(good), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"][1]["difference"]["num"] == 200

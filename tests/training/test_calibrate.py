@@ -1,0 +1,78 @@
+"""Probabilities are calibrated by pictures that did not train, and what was done is said."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sightline.decision import Decision, MultiDecision
+from sightline.predictor import Predictor
+from sightline.run import Run
+from sightline.training import calibrate
+from sightline.training.objectives import build
+from sightline.training.options import Options
+from sightline.training.recipe import Recipe
+from sightline.training.train import train
+
+from .test_train import bars_in
+
+pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
+FEW, MANY = np.repeat(["train", "val", "calibration"], (500, 50, 50)), np.repeat(["val", "calibration"], (50, 100))
+
+
+def test_pictures_that_select_help_out_where_the_others_are_few() -> None:
+    recipe = Recipe()
+    assert calibrate.parts_for(MANY, "single", recipe) == ("calibration",)
+    assert calibrate.parts_for(FEW, "single", recipe) == ("val", "calibration")
+    assert calibrate.parts_for(MANY, "multi", recipe) == ("val", "calibration")
+
+
+@pytest.mark.parametrize("changes", [{"keep": "best"}, {"patience": 3}])
+def test_not_where_they_chose_the_weights(changes: dict[str, object]) -> None:
+    recipe = replace(Recipe(), **changes)  # type: ignore[arg-type]
+    assert calibrate.parts_for(FEW, "single", recipe) == ("calibration",)
+
+
+@pytest.mark.parametrize(("num", "words"), [(24, "none: there are 24 pictures"), (25, "by 25 pictures of calibration")])
+def test_too_few_are_said_with_how_many_are_needed(num: int, words: str) -> None:
+    labels = np.arange(num) % 2
+    logits = np.random.default_rng(0).normal(size=(num, 2)).astype(np.float32)
+    found = calibrate.calibrated(build(labels, 2, Recipe()), ("calibration",), lambda: (logits, labels))
+    assert words in found.sentence
+    assert (Decision(**found.decision).temperature == 1) == (num == 24)
+    if num == 24:
+        assert "25 are needed" in found.sentence
+
+
+def test_thresholds_are_told_of_too() -> None:
+    labels = np.eye(2, dtype=np.uint8)[np.arange(40) % 2]
+    logits = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    found = calibrate.calibrated(build(labels, 2, Recipe()), ("val", "calibration"), lambda: (logits, labels))
+    assert found.sentence == "thresholds by 40 pictures of val and calibration"
+    assert len(MultiDecision(**found.decision).thresholds) == 2
+
+
+def test_a_run_answers_by_its_temperature(tmp_path: Path) -> None:
+    pictures = bars_in(tmp_path / "bars", 800)
+    settings = {"model": "simple_cnn", "model.width": 4, "epochs": 2, "label_smoothing": 0.3}
+    run = train(pictures, settings, Options(out=tmp_path / "run", num_workers=0))
+    temperature = run.config.decision["temperature"]
+    assert temperature != 1
+    predictor = Predictor.open(run.path)
+    logits = predictor.logits([np.zeros((28, 28, 1), np.uint8)])
+    assert predictor.predict(np.zeros((28, 28), np.uint8))[0].probability == pytest.approx(
+        Decision(temperature).outputs(logits).max(), abs=1e-3
+    )
+    metrics = run.read_json("metrics.json")
+    assert metrics["log_loss"] < metrics["uncalibrated"]["log_loss"]  # smoothing leaves answers less sure than right
+    assert f"temperature {temperature:.3g}, by " in (run.path / "README.md").read_text()
+    assert "How sure it is" in (run.path / "report.html").read_text()
+
+
+def test_a_head_alone_is_calibrated_by_its_cross_validation(tmp_path: Path) -> None:
+    pictures = bars_in(tmp_path / "bars", 160)
+    first = train(pictures, {"model": "simple_cnn", "model.width": 4, "epochs": 1}, Options(out=tmp_path / "first"))
+    run = train(pictures, {"weights": str(first.path)}, Options(out=tmp_path / "run"))
+    assert "cross-validated answers to" in (run.path / "README.md").read_text()
+    assert Run.open(run.path).config.decision["temperature"] != 1
