@@ -6,7 +6,6 @@ Comes in: the rows to test on; goes out: the answers, pixel hashes and metrics. 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -48,15 +47,22 @@ class Evaluation:
     groups: NDArray[np.intp] | None = None
     bad: Mapping[str, str] = field(default_factory=dict)
     num_trained_on: int = 0
+    _measured: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def task(self) -> str:
         return task_of(self.labels)
 
-    @cached_property
+    @property
     def figures(self) -> dict[str, object]:
         """What every metric of the task gives, by its name."""
-        return {name: METRICS.get(name).measure(self.sample) for name in names_of(self.task)}
+        return {name: self.figure(name) for name in names_of(self.task)}
+
+    def figure(self, name: str) -> object:
+        """What a metric gives, measured once."""
+        if name not in self._measured:
+            self._measured[name] = METRICS.get(name).measure(self.sample)
+        return self._measured[name]
 
     @property
     def sample(self) -> Sample:
@@ -66,7 +72,7 @@ class Evaluation:
     @property
     def main(self) -> Accuracy | Figure:
         """The one figure of the task: accuracy, mean average precision, R2."""
-        figure = self.figures[MAIN[self.task]]
+        figure = self.figure(MAIN[self.task])
         assert isinstance(figure, Accuracy | Figure)
         return figure
 
@@ -77,13 +83,13 @@ class Evaluation:
 
     @property
     def accuracy(self) -> Accuracy:
-        measured = self.figures["accuracy"]
+        measured = self.figure("accuracy")
         assert isinstance(measured, Accuracy)
         return measured
 
     @property
     def per_class(self) -> list[ClassScore]:
-        return self.figures["per_class"]  # type: ignore[return-value]
+        return self.figure("per_class")  # type: ignore[return-value]
 
     def to_json(self) -> dict[str, object]:
         """All metrics as plain values; what says nothing here is left out."""

@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from sightline.cli._terminal import Terminal
-    from sightline.training.train import resume, show_plan, train
+    from sightline.training.train import resume, train
+    from sightline.training.untrained import show_plan
 
     _check_words(args)
     if (code := _in_processes(args)) is not None:

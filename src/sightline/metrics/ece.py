@@ -49,7 +49,7 @@ def _errors(sample: Sample) -> _bootstrap.Statistic:
 def _expected(mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of the absolute value of a normal number (Leone, Nelson and Nottingham, 1961)."""
     z = mean / spread
-    return spread * sqrt(2 / pi) * np.exp(-(z**2) / 2) + mean * _ERF(z / sqrt(2))
+    return np.asarray(spread * sqrt(2 / pi) * np.exp(-(z**2) / 2) + mean * _ERF(z / sqrt(2)))
 
 
 _ERF = np.vectorize(erf, otypes=[np.float64])

@@ -27,19 +27,19 @@ def diagram(bins: Sequence[Bin]) -> Diagram:
     least = min(min(one.probability, one.interval[0]) for one in bins)
     levels = [level for level in ticks(least, 1.0) if level <= 1]
     low, high = levels[0], 1.0
-    points = tuple(
-        (scatter.place_x(one.probability, low, high), *(
-            scatter.place_y(value, low, high) for value in (one.share_right, *one.interval)
-        ))
-        for one in bins
-    )  # fmt: skip
+
+    def x(value: float) -> float:
+        return scatter.place_x(value, low, high)
+
+    def y(value: float) -> float:
+        return scatter.place_y(value, low, high)
+
     places = [(level, words.percent(level, 0)) for level in levels]
     said = "; ".join(f"about {words.percent(one.probability, 0)}: {words.percent(one.share_right)}" for one in bins)
     return Diagram(
-        points,
-        tuple(Tick(scatter.place_x(level, low, high), text) for level, text in places),
-        tuple(Tick(scatter.place_y(level, low, high), text) for level, text in places),
-        (scatter.place_x(low, low, high), scatter.place_y(low, low, high),
-         scatter.place_x(high, low, high), scatter.place_y(high, low, high)),
+        tuple((x(one.probability), y(one.share_right), y(one.interval[0]), y(one.interval[1])) for one in bins),
+        tuple(Tick(x(level), text) for level, text in places),
+        tuple(Tick(y(level), text) for level, text in places),
+        (x(low), y(low), x(high), y(high)),
         f"The share of right answers by the probability that they were given with. {said}.",
-    )  # fmt: skip
+    )

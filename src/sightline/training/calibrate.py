@@ -1,20 +1,24 @@
-"""By which answers a run's decision is fitted: temperature, thresholds. Comes in: answers; goes out: a Calibration.
+"""By which answers a run's decision is fitted: temperature, thresholds. Comes in: a Table; goes out: a Calibration.
 
 Pictures that were set aside for it do so: they neither train, nor select, nor test. Where they are too few, those that
 select help out; where a head alone was fitted and they trained it too, its cross-validated answers serve.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.preprocess import Preprocessing
 from sightline.data.tasks import Labels
 from sightline.decision import AnyDecision, Decision, MultiDecision
 from sightline.decision.temperature import NUM_NEEDED
+from sightline.engines.torch import TorchEngine
+from sightline.training import prepare
 from sightline.training.objectives import Logits, Objective
+from sightline.training.prepare import Table
 from sightline.training.recipe import Recipe
 
 ENOUGH = 100  # pictures; of fewer those that select help out
@@ -26,6 +30,34 @@ class Calibration:
 
     decision: dict[str, Any]
     sentence: str
+
+    @property
+    def is_none(self) -> bool:
+        """Whether there were too few pictures for it."""
+        return self.sentence.startswith("none")
+
+
+def calibration_of(
+    engine: TorchEngine,
+    objective: Objective,
+    table: Table,
+    frame: Preprocessing,
+    recipe: Recipe,
+    cross_fitted: Mapping[str, Any] | None,
+) -> Calibration:
+    """Of a trained network; what was `cross_fitted` serves where no picture is set aside."""
+    parts = parts_for(table.parts.names, table.dataset.task, recipe)
+    rows = np.flatnonzero(np.isin(table.parts.names, parts))
+    if not len(rows) and cross_fitted is not None:
+        return Calibration(**cross_fitted)
+
+    def unseen() -> tuple[Logits, Labels]:
+        if not len(rows):
+            return np.zeros((0, len(table.dataset.classes)), np.float32), table.dataset.labels[rows]
+        pictures = prepare.selection_of(table, frame, parts)
+        return engine.answer(pictures.pictures), pictures.labels
+
+    return calibrated(objective, parts, unseen)
 
 
 def parts_for(names: NDArray[np.str_], task: str, recipe: Recipe) -> tuple[str, ...]:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any  # Any: recipe fields of several types
 
 from sightline.data.dataset import Dataset
 from sightline.errors import ConfigError, TrainingError
-from sightline.training import prepare, train
+from sightline.training import prepare
 from sightline.training.options import Options
 from sightline.training.progress import Progress, Silent
 from sightline.training.recipe import Recipe
 from sightline.training.repeatable import threads_restored
+from sightline.training.untrained import untrained
 
 if TYPE_CHECKING:
     from sightline.data.batches import Batch, Batches
@@ -105,7 +106,7 @@ def find_rates(
     progress, options, settings = progress or Silent(), options or Options(), dict(settings or {})
     if settings.get("weights") not in (None, "none"):
         settings["unfreeze"] = "all"
-    network, what, table, batches, objective, cache = train.untrained(data, settings, options, progress, _check_rate)
+    network, what, table, batches, objective, cache = untrained(data, settings, options, progress, _check_rate)
     recipe = what.recipe
     plan = settle.plan_for(network, batches, recipe, objective, options)
     torch.set_num_threads(plan.num_threads)

@@ -7,20 +7,16 @@ Must not know the terminal.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from sightline.data.dataset import Dataset
 from sightline.data.packs.cache import Cache
 from sightline.data.reading.scan import Survey, survey
-from sightline.data.tasks import Labels
 from sightline.errors import ConfigError, RunError, WeightsError
 from sightline.memory import keep_freed_memory
 from sightline.run import Run, is_finished
@@ -41,7 +37,6 @@ if TYPE_CHECKING:
     from sightline.models import Network
     from sightline.report import Epoch
     from sightline.training.finish import Origin, Trained
-    from sightline.training.objectives import Objective
     from sightline.training.prepare import Table
     from sightline.training.recipe import Recipe
     from sightline.training.resolve import Resolved
@@ -300,18 +295,9 @@ def _fit(
 
     tta = settle.tta_of(recipe, outcome.augmentations)
     engine = replace(engine, config=replace(engine.config, tta=tta))
-
-    parts = calibrate.parts_for(table.parts.names, table.dataset.task, recipe)
-
-    def unseen() -> tuple[NDArray[np.float32], Labels]:
-        pictures = prepare.selection_of(table, frame, parts)
-        return engine.answer(pictures.pictures), pictures.labels
-
-    if np.isin(table.parts.names, parts).any() or "cross_fitted" not in settled:
-        calibration = calibrate.calibrated(objective, parts, unseen)
-    else:
-        calibration = calibrate.Calibration(**settled["cross_fitted"])
-    if calibration.sentence.startswith("none"):
+    cross_fitted = None if outcome.num_steps else settled.get("cross_fitted")  # of a head that steps would have changed
+    calibration = calibrate.calibration_of(engine, objective, table, frame, recipe, cross_fitted)
+    if calibration.is_none:
         progress.say(f"Calibration: {calibration.sentence}")
     config = replace(engine.config, decision=calibration.decision, stages=network.read_channels)
     num_steps, computed = schedule.num_steps, settled.get("features", "")
@@ -368,60 +354,3 @@ def begin(network: Network, batches: Batches, recipe: Recipe) -> None:
 
     if recipe.weights is None and network.takes_pictures:
         network.begin(normalised(batches.sample(), batches.preprocessing, channels_last=False))
-
-
-class Untrained(NamedTuple):
-    """All that a training begins with but its plan."""
-
-    network: Network
-    what: Resolved
-    table: Table
-    batches: Batches
-    objective: Objective
-    cache: Cache | None
-
-
-def untrained(
-    data: str | Path | Dataset,
-    settings: Mapping[str, Any],
-    options: Options,
-    progress: Progress,
-    check_recipe: Callable[[Recipe], None],
-) -> Untrained:
-    """What `train` would train, in one process. `check_recipe` may raise before the pictures are read."""
-    check(settings)
-    cache = Cache.default(progress.say) if options.cache else None
-    table = prepare.open_table(data, options.fold, options.exclude, progress)
-    look = survey(table.dataset, table.parts.rows("train"), cache)
-
-    from sightline.training import objectives
-
-    network, what, _ = network_for(dict(settings), look, table, options, progress)
-    check_recipe(what.recipe)
-    table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
-    batches = batches_of(what, table, options)
-    objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, what.recipe)
-    begin(network, batches, what.recipe)
-    return Untrained(network, what, table, batches, objective, cache)
-
-
-def show_plan(
-    data: str | Path | Dataset,
-    settings: Mapping[str, Any] | None = None,
-    options: Options | None = None,
-    progress: Progress | None = None,
-) -> Plan:
-    """What `train` would take for its Plan, measured now; nothing is trained and no run is left. Raises as `train`."""
-    options = options or Options()
-
-    def has_steps(recipe: Recipe) -> None:
-        if not recipe.epochs:
-            raise ConfigError(
-                "--plan show: the head alone is fitted, without a step that could be timed; give --epochs"
-            )
-
-    begun = untrained(data, settings or {}, options, progress or Silent(), has_steps)
-
-    from sightline.training import settle
-
-    return settle.plan_for(begun.network, begun.batches, begun.what.recipe, begun.objective, options, is_new=True)

@@ -22,7 +22,8 @@ from sightline.training.planning import plans, trials
 from sightline.training.planning.plan import Plan, named
 from sightline.training.planning.trials import Trial
 from sightline.training.recipe import Recipe
-from sightline.training.train import show_plan, train
+from sightline.training.train import train
+from sightline.training.untrained import show_plan
 
 from ..test_train import Lines, bars
 

@@ -21,6 +21,7 @@ from sightline.training.options import Options
 from sightline.training.planning import trials
 from sightline.training.transfer import features
 from sightline.training.transfer.head import _Choice
+from sightline.training.untrained import show_plan
 
 pytestmark = pytest.mark.usefixtures("default_plan")
 
@@ -127,4 +128,4 @@ def test_no_plan_is_measured_for_the_head_alone(first: str, tmp_path: Path, monk
     data = from_arrays(*bars(60))
     train.train(data, {"weights": first}, Options(out=tmp_path / "run"))
     with pytest.raises(ConfigError, match="the head alone is fitted, without a step that could be timed"):
-        train.show_plan(data, {"weights": first}, Options())
+        show_plan(data, {"weights": first}, Options())

@@ -34,7 +34,7 @@ def _with_interval(figure: object) -> str:
 
 def table(tested: Evaluation, names: tuple[str, ...]) -> list[str]:
     lines = [
-        f"{what} {_with_interval(tested.figures[name])}"
+        f"{what} {_with_interval(tested.figure(name))}"
         for what, name in (
             ("macro F1", "f1_macro"),
             ("micro F1", "f1_micro"),
@@ -53,7 +53,7 @@ def table(tested: Evaluation, names: tuple[str, ...]) -> list[str]:
 
 
 def _scores(tested: Evaluation) -> list[LabelScore]:
-    return tested.figures["per_label"]  # type: ignore[return-value]
+    return tested.figure("per_label")  # type: ignore[return-value]
 
 
 def predictions(tested: Evaluation, dataset: Dataset) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:
@@ -96,7 +96,7 @@ def facts_of(
 
 
 def _figure(tested: Evaluation, name: str) -> Figure:
-    found = tested.figures[name]
+    found = tested.figure(name)
     assert isinstance(found, Figure)
     return found
 

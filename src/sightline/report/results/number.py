@@ -41,7 +41,7 @@ def _span(figure: Figure) -> str:
 
 
 def _figures(tested: Evaluation, metric: str) -> list[Figure]:
-    return tested.figures[metric]  # type: ignore[return-value]
+    return tested.figure(metric)  # type: ignore[return-value]
 
 
 def predictions(tested: Evaluation, dataset: Dataset) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:

@@ -50,7 +50,7 @@ def predictions(tested: Evaluation, dataset: Dataset) -> tuple[tuple[str, ...], 
 def facts_of(
     common: Common, tested: Evaluation, dataset: Dataset, train_labels: Labels, decision: AnyDecision
 ) -> Facts:
-    top5, confusion = tested.figures["top5"], tested.figures["confusion"]
+    top5, confusion = tested.figure("top5"), tested.figure("confusion")
     assert isinstance(confusion, np.ndarray)
     mistakes, hits = examples(tested, dataset)
     commonest = counts(train_labels, len(dataset.classes)).argmax()
@@ -69,7 +69,7 @@ def facts_of(
 
 
 def sureness(tested: Evaluation, calibration: str) -> Sureness:
-    bins, ece_now, brier_now = (tested.figures[name] for name in ("reliability", "ece", "brier"))
+    bins, ece_now, brier_now = (tested.figure(name) for name in ("reliability", "ece", "brier"))
     assert isinstance(bins, list) and isinstance(ece_now, Figure) and isinstance(brier_now, Figure)
     return Sureness(tuple(bins), ece_now, brier_now, log_loss.measure(tested.sample), uncalibrated(tested), calibration)
 
