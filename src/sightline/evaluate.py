@@ -18,7 +18,7 @@ from sightline.data.reading.scan import in_threads, read_record, reason_or
 from sightline.data.tasks import TASKS, Labels, task_of
 from sightline.decision import Decision
 from sightline.errors import BadPicturesError, DataError, nearest
-from sightline.metrics import MAIN, METRICS, Figure, Sample, names_of
+from sightline.metrics import MAIN, METRICS, Figure, Sample, brier, ece, log_loss, names_of
 from sightline.metrics.accuracy import Accuracy
 from sightline.metrics.per_class import ClassScore
 from sightline.predictor import Predictor
@@ -77,9 +77,10 @@ class Evaluation:
         return figure
 
     @property
-    def uncalibrated(self) -> "Evaluation":
-        """Of one class a picture, with the probabilities that the logits give as they are."""
-        return dataclasses.replace(self, outputs=Decision().outputs(self.logits))
+    def uncalibrated(self) -> dict[str, float | None]:
+        """Of one class a picture: the errors of the probabilities that the logits give as they are."""
+        sample = dataclasses.replace(self.sample, outputs=Decision().outputs(self.logits))
+        return {"ece": ece.value(sample), "brier": brier.measure(sample).value, "log_loss": log_loss.measure(sample)}
 
     @property
     def accuracy(self) -> Accuracy:
@@ -107,6 +108,8 @@ class Evaluation:
         for name, value in self.figures.items():
             if name not in document and value is not None:
                 document[name] = _plain(value)
+        if self.task == "single":
+            document["uncalibrated"] = self.uncalibrated
         return document
 
 

@@ -68,6 +68,12 @@ def test_the_interval_of_the_error_holds_the_true_one() -> None:
     assert inside >= 52  # 95 % of 60 is 57; of 51 and fewer the chance is below 1 in 1,000
 
 
+def test_answers_that_are_all_right_may_be_surer_than_they_say_or_less_sure() -> None:
+    found = ece.measure(sample(np.full(100, 0.99), np.ones(100, bool)))
+    assert found.interval is not None
+    assert found.interval[1] == pytest.approx(0.99 - 1 / (1 + 1.959964**2 / 100))
+
+
 def test_brier_is_scikit_learns() -> None:
     drawn = simulated(3, 400)
     expected = brier_score_loss(drawn.labels == 0, drawn.outputs[:, 0], scale_by_half=False)

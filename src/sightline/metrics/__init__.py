@@ -1,7 +1,9 @@
-"""Predictions + labels -> numbers. One file, one metric; each exposes `TASK` and `measure(sample)`.
+"""Predictions + labels -> numbers. One file, one metric; each exposes `TASK`, one or several, and `measure(sample)`.
 
 A metric that says nothing for the case at hand (top-5 of three classes) returns None. numpy alone.
 """
+
+import numpy as np
 
 from sightline.metrics._bins import Bin
 from sightline.metrics._paired import Difference, of_means, of_rates
@@ -16,4 +18,4 @@ MAIN = {"single": "accuracy", "multi": "mean_average_precision", "number": "r2"}
 
 def names_of(task: str) -> list[str]:
     """The metrics of a task."""
-    return [name for name in METRICS.names() if task == METRICS.get(name).TASK]
+    return [name for name in METRICS.names() if task in np.atleast_1d(METRICS.get(name).TASK)]

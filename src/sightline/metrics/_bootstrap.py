@@ -5,6 +5,7 @@ pictures belong to groups, whole groups are drawn: ten pictures of one patient a
 fixed, so that a figure has one interval.
 """
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 from sightline.metrics._sample import Figure, Sample
 
 NUM_DRAWS = 1000
+FEWER_DRAWS = 400  # of figures that are not the first one of a task
 MIN_DRAWS = 200
 MAX_WORK = 4e8  # pictures times columns times draws; beyond it fewer draws, for the interval is narrow then
 CHUNK = 2_000_000  # pictures times draws at once: 16 MB a column
 SEED = 0
+MOST_KEPT = 2e7  # numbers of one byte
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -42,7 +45,7 @@ def figure(sample: Sample, statistic: Statistic, most: int = NUM_DRAWS) -> Figur
     return found
 
 
-def mean_figure(sample: Sample, each: Statistic) -> Figure:
+def mean_figure(sample: Sample, each: Statistic, most: int = NUM_DRAWS) -> Figure:
     """The mean over the classes for which `each`, (B, N) -> (B, K), is defined.
 
     A class that is undefined in a draw, its only picture not drawn, counts there as in the whole sample: to leave it
@@ -57,7 +60,7 @@ def mean_figure(sample: Sample, each: Statistic) -> Figure:
         found = each(weights)[:, defined]
         return np.asarray(np.where(np.isnan(found), whole[defined], found).mean(axis=1, keepdims=True))
 
-    return figure(sample, mean)
+    return figure(sample, mean, most)
 
 
 def _figure(value: float, low: float, high: float) -> Figure:
@@ -73,9 +76,21 @@ def _weights(sample: Sample, most: int) -> Iterator[NDArray[np.float64]]:
     num_groups = int(groups.max()) + 1
     work = sample.labels.size
     num_draws = int(np.clip(MAX_WORK / work, MIN_DRAWS, most))
-    generator = np.random.default_rng(SEED)
     at_once = max(1, CHUNK // num)
+    drawn = _kept(num_groups, num_draws) if num_groups * num_draws <= MOST_KEPT else None
+    generator = np.random.default_rng(SEED)
     for start in range(0, num_draws, at_once):
         size = min(at_once, num_draws - start)
-        drawn = generator.multinomial(num_groups, np.full(num_groups, 1 / num_groups), size=size)
-        yield drawn[:, groups].astype(np.float64)
+        part = _draws(generator, num_groups, size) if drawn is None else drawn[start : start + size]
+        yield part[:, groups].astype(np.float64)
+
+
+def _draws(generator: np.random.Generator, num_groups: int, size: int) -> NDArray[np.int64]:
+    """How often each group is drawn, (size, groups)."""
+    return generator.multinomial(num_groups, np.full(num_groups, 1 / num_groups), size=size)
+
+
+@functools.lru_cache(maxsize=2)
+def _kept(num_groups: int, num_draws: int) -> NDArray[np.uint8]:
+    """Draws that several figures of one test are computed by. A group is drawn once in the mean, never 256 times."""
+    return _draws(np.random.default_rng(SEED), num_groups, num_draws).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Hits and misses of each class where several may be answered. Weighted, for the bootstrap."""
+"""Hits and misses of each class, of which one or several may be answered. Weighted, for the bootstrap."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,5 +16,20 @@ def totals(
     sample: Sample, weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """weights (B, N) -> pictures (B, K) that carry a class and were answered so, that carry it, that were answered."""
+    if sample.labels.ndim == 1:
+        num_classes, right = sample.outputs.shape[1], sample.decided == sample.labels
+        return (
+            _sums(weights * right, sample.labels, num_classes),
+            _sums(weights, sample.labels, num_classes),
+            _sums(weights, sample.decided, num_classes),
+        )
     truth, answer = sample.labels.astype(np.float64), sample.decided.astype(np.float64)
     return weights @ (truth * answer), weights @ truth, weights @ answer
+
+
+def _sums(weights: NDArray[np.float64], classes: NDArray[np.generic], num_classes: int) -> NDArray[np.float64]:
+    """Of the weights (B, N) of the pictures of each class, (B, K). Indicators of a thousand classes are too large."""
+    order = np.argsort(classes, kind="stable")
+    ends = np.searchsorted(classes[order], np.arange(num_classes + 1))
+    sums = np.concatenate([np.zeros((len(weights), 1)), weights[:, order].cumsum(axis=1)], axis=1)
+    return np.diff(sums[:, ends], axis=1)

@@ -11,15 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.metrics import _bins, _bootstrap
+from sightline.metrics._interval import wilson
 from sightline.metrics._sample import Figure, Sample
 
 TASK = "single"
-NUM_DRAWS = 400  # of the bootstrap
 
 
 def measure(sample: Sample) -> Figure:
-    """The error, 0..1, and its interval, for which answers are drawn anew; the bins stay."""
-    return _bootstrap.figure(sample, _errors(sample), NUM_DRAWS)
+    """The error, 0..1, and its interval, for which answers are drawn anew; the bins stay.
+
+    Where all are right, all are in every draw. But the error is no less than the distance of all probabilities together
+    from the share that is right, so the interval reaches as far as that share's own leaves this.
+    """
+    drawn = _bootstrap.figure(sample, _errors(sample), _bootstrap.FEWER_DRAWS)
+    assert drawn.interval is not None
+    given, right = _bins.answered(sample)
+    together = max(abs(end - float(given.mean())) for end in wilson(int(right.sum()), len(right)))
+    return Figure(drawn.value, (drawn.interval[0], max(drawn.interval[1], together)))
 
 
 def value(sample: Sample) -> float:

@@ -24,7 +24,6 @@ from sightline.models import Network
 from sightline.predictor import Predictor
 from sightline.report import Common, render_card, render_report
 from sightline.report.results import result_of
-from sightline.report.results.single import uncalibrated
 from sightline.run import Run, RunConfig, replacing, write_csv, write_json
 from sightline.training import prepare, writer
 from sightline.training.loop import Outcome
@@ -98,8 +97,6 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
         by_one = replace(tested, logits=first, outputs=outputs, decided=predictor.decision.decided(outputs))
         metrics["without_tta"] = by_one.main.value
         answers += f"; by the picture as it is: test {result.headline(by_one)}"
-    if tested.task == "single":
-        metrics["uncalibrated"] = uncalibrated(tested)
     write_json(folder / "metrics.json", metrics)
     write_csv(folder / "predictions.csv", *result.predictions(tested, table.dataset))
     common = _common(trained, answers, table, tested, options, time.perf_counter() - started)

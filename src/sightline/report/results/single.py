@@ -10,7 +10,7 @@ from sightline.data.dataset import Dataset
 from sightline.data.tasks import Labels, counts
 from sightline.decision import AnyDecision
 from sightline.evaluate import Evaluation
-from sightline.metrics import Figure, brier, ece, log_loss
+from sightline.metrics import Figure, log_loss
 from sightline.metrics.per_class import ClassScore
 from sightline.report import chart, reliability, words
 from sightline.report.facts import Card, ClassRow, Common, Example, Facts, Sureness
@@ -29,13 +29,29 @@ def headline(tested: Evaluation) -> str:
     return f"accuracy {tested.accuracy.value:.2%}  95 % interval {low:.2%} to {high:.2%}"
 
 
+BESIDE = {"balanced_accuracy": "balanced accuracy", "f1_macro": "macro F1", "kappa": "Cohen's kappa"}
+
+
+def beside(tested: Evaluation) -> list[str]:
+    """Figures in which classes count the same, or chance nothing, with their intervals."""
+    lines = []
+    for name, what in BESIDE.items():
+        found = tested.figure(name)
+        assert isinstance(found, Figure)
+        if found.value is not None and found.interval is not None:
+            number = "{:.3f}".format if name == "kappa" else "{:.2%}".format
+            low, high = map(number, found.interval)
+            lines.append(f"{what} {number(found.value)}  95 % interval {low} to {high}")
+    return lines
+
+
 def table(tested: Evaluation, names: tuple[str, ...]) -> list[str]:
     width = max(map(len, names))
     lines = [f"{'class':{width}}  pictures  precision  recall     F1"]
     for name, score in zip(names, tested.per_class, strict=True):
         figures = (f"{v:9.1%}" if v is not None else "        -" for v in (score.precision, score.recall, score.f1))
         lines.append(f"{name:{width}}  {score.count:8,}  {' '.join(figures)}")
-    return lines
+    return lines + beside(tested)
 
 
 def predictions(tested: Evaluation, dataset: Dataset) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:
@@ -61,6 +77,7 @@ def facts_of(
         top5=top5 if isinstance(top5, float) else None,
         baseline=float((tested.labels == commonest).mean()),
         class_rows=class_rows(tested.per_class, dataset.classes),
+        beside=tuple(beside(tested)),
         confusion=confusion,
         sureness=sureness(tested, common.what.get("Calibration", "")),
         surest_mistakes=mistakes,
@@ -71,13 +88,7 @@ def facts_of(
 def sureness(tested: Evaluation, calibration: str) -> Sureness:
     bins, ece_now, brier_now = (tested.figure(name) for name in ("reliability", "ece", "brier"))
     assert isinstance(bins, list) and isinstance(ece_now, Figure) and isinstance(brier_now, Figure)
-    return Sureness(tuple(bins), ece_now, brier_now, log_loss.measure(tested.sample), uncalibrated(tested), calibration)
-
-
-def uncalibrated(tested: Evaluation) -> dict[str, float | None]:
-    """The errors of probabilities before they were calibrated."""
-    sample = tested.uncalibrated.sample
-    return {"ece": ece.value(sample), "brier": brier.measure(sample).value, "log_loss": log_loss.measure(sample)}
+    return Sureness(tuple(bins), ece_now, brier_now, log_loss.measure(tested.sample), tested.uncalibrated, calibration)
 
 
 def class_rows(scores: list[ClassScore], classes: tuple[str, ...]) -> tuple[ClassRow, ...]:
