@@ -57,7 +57,7 @@ def _facts(names: tuple[str, ...], confusion: NDArray[np.int64]) -> Facts:
         baseline=0.25,
         classes=names,
         class_rows=_rows(names, confusion),
-        beside=("balanced accuracy 75.00%  95 % interval 70.00% to 80.00%",),
+        beside={"balanced accuracy": Figure(0.75, (0.7, 0.8))},
         confusion=confusion,
         splits={"train": confusion.sum(axis=1) * 4, "test": confusion.sum(axis=1)},
         totals={"train": 4 * total, "test": total},

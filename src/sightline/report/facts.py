@@ -140,7 +140,7 @@ class Facts(Common):
     top5: float | None  # None where fewer than 10 classes
     baseline: float  # accuracy of always answering the commonest training class, on this split
     class_rows: tuple[ClassRow, ...]
-    beside: tuple[str, ...]  # other figures of all classes together, a line each
+    beside: dict[str, Figure]  # other figures of all classes together
     confusion: NDArray[np.int64]  # (K, K), rows truth, columns predicted
     sureness: Sureness
     surest_mistakes: tuple[Example, ...]

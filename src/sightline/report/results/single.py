@@ -32,17 +32,16 @@ def headline(tested: Evaluation) -> str:
 BESIDE = {"balanced_accuracy": "balanced accuracy", "f1_macro": "macro F1", "kappa": "Cohen's kappa"}
 
 
-def beside(tested: Evaluation) -> list[str]:
-    """Figures in which classes count the same, or chance nothing, with their intervals."""
-    lines = []
-    for name, what in BESIDE.items():
-        found = tested.figure(name)
-        assert isinstance(found, Figure)
-        if found.value is not None and found.interval is not None:
-            number = "{:.3f}".format if name == "kappa" else "{:.2%}".format
-            low, high = map(number, found.interval)
-            lines.append(f"{what} {number(found.value)}  95 % interval {low} to {high}")
-    return lines
+def beside(tested: Evaluation) -> dict[str, Figure]:
+    """Figures in which classes count the same, or chance nothing."""
+    found = {what: tested.figure(name) for name, what in BESIDE.items()}
+    return {what: one for what, one in found.items() if isinstance(one, Figure) and one.value is not None}
+
+
+def _line(what: str, figure: Figure) -> str:
+    assert figure.value is not None and figure.interval is not None
+    value, low, high = (f"{v:.2%}" for v in (figure.value, *figure.interval))
+    return f"{what} {value}  95 % interval {low} to {high}"
 
 
 def table(tested: Evaluation, names: tuple[str, ...]) -> list[str]:
@@ -51,7 +50,7 @@ def table(tested: Evaluation, names: tuple[str, ...]) -> list[str]:
     for name, score in zip(names, tested.per_class, strict=True):
         figures = (f"{v:9.1%}" if v is not None else "        -" for v in (score.precision, score.recall, score.f1))
         lines.append(f"{name:{width}}  {score.count:8,}  {' '.join(figures)}")
-    return lines + beside(tested)
+    return lines + [_line(*one) for one in beside(tested).items()]
 
 
 def predictions(tested: Evaluation, dataset: Dataset) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:
@@ -77,7 +76,7 @@ def facts_of(
         top5=top5 if isinstance(top5, float) else None,
         baseline=float((tested.labels == commonest).mean()),
         class_rows=class_rows(tested.per_class, dataset.classes),
-        beside=tuple(beside(tested)),
+        beside=beside(tested),
         confusion=confusion,
         sureness=sureness(tested, common.what.get("Calibration", "")),
         surest_mistakes=mistakes,
