@@ -155,11 +155,15 @@ def evaluate(
 
 
 def evaluate_run(
-    path: str | Path, data: str | Path | None = None, split: str | None = None, skip_bad: bool = False
+    path: str | Path,
+    data: str | Path | None = None,
+    split: str | None = None,
+    skip_bad: bool = False,
+    i_know: bool = False,
 ) -> tuple[Evaluation, tuple[str, ...]]:
     """Measure a run on its own split (the test, by default) or on other labelled pictures; with its classes.
 
-    Raises DataError if the run's own pictures are no longer those that it was trained with.
+    Raises DataError if its own pictures have changed since; or, unless `i_know`, if one of the others trained it.
     """
     run = Run.open(Path(path))
     if data is not None and run.config.data in (str(data), str(Path(data).expanduser().resolve())):
@@ -178,7 +182,13 @@ def evaluate_run(
     rows, split = _foreign_rows(dataset, split)
     tested = evaluate(Predictor.open(path), dataset, rows, split, skip_bad)
     trained_on = {line["pixels"] for line in run.split() if line["split"] == "train"}
-    return dataclasses.replace(tested, num_trained_on=sum(h in trained_on for h in tested.hashes)), run.config.classes
+    seen = [dataset.paths[row] for row, h in zip(tested.rows, tested.hashes, strict=True) if h in trained_on]
+    if seen and not i_know:
+        raise DataError(
+            f"{len(seen)} of {len(tested.rows)} pictures trained this run, such as {seen[0]}, so the figures would "
+            "flatter; name others, or measure on these all the same with --i-know"
+        )
+    return dataclasses.replace(tested, num_trained_on=len(seen)), run.config.classes
 
 
 def _own_rows(run: Run, split: str) -> tuple[Dataset, NDArray[np.intp], dict[int, str]]:

@@ -34,7 +34,7 @@ def test_json(words: tuple[str, ...], split: str, num_samples: int, place: Path,
     for name, count in (("train", 2), ("test", 1)):
         cases.fruit(place / "parted" / name, {"apples": count, "plums": count})
     before = cases.tree(place)
-    found = one_object(sightline("evaluate", *words, "--json"))
+    found = one_object(sightline("evaluate", *words, "--json", "--i-know"))  # seeds make the same fruit again
     assert found["split"] == split
     assert found["num_samples"] == num_samples
     accuracy, interval = found["accuracy"], found["interval"]
@@ -59,10 +59,12 @@ def test_a_person_reads_the_accuracy_and_every_class(home: Path, sightline: Sigh
     assert [text.rpartition(" ")[0] for text in beside] == ["balanced accuracy", "macro F1", "Cohen's kappa"]
 
 
-def test_pictures_that_were_trained_on_are_counted_aloud(place: Path, sightline: Sightline) -> None:
+def test_pictures_that_were_trained_on_are_refused_or_counted_aloud(place: Path, sightline: Sightline) -> None:
     cases.own_run(place)
     (place / "fruit").rename(place / "copy")
-    result = sightline("evaluate", "run", "copy", "--json")
+    refused = sightline("evaluate", "run", "copy")
+    assert refused.code == 5 and "15 of " in refused.err and "--i-know" in refused.err
+    result = sightline("evaluate", "run", "copy", "--json", "--i-know")
     assert one_object(result)["num_trained_on"] == 15
     assert "15 of these pictures were trained on" in result.err
 
@@ -71,7 +73,7 @@ def test_skip_bad_leaves_out_and_says_so(place: Path, sightline: Sightline) -> N
     cases.own_run(place)
     cases.with_bad_pictures(place / "new")
     assert sightline("evaluate", "run", "new").code == 5
-    result = sightline("evaluate", "run", "new", "--skip-bad", "--json")
+    result = sightline("evaluate", "run", "new", "--skip-bad", "--json", "--i-know")
     found = one_object(result)
     assert found["num_samples"] == 24
     assert set(found["bad"]) == {f"apples/{name}" for name in cases.bad_pictures()}  # type: ignore[call-overload]
@@ -87,4 +89,4 @@ def test_a_run_that_was_moved_still_answers(place: Path, sightline: Sightline) -
 def test_a_class_too_few_is_no_obstacle(place: Path, sightline: Sightline) -> None:
     cases.own_run(place)
     cases.fruit(place / "new", {"apples": 2, "plums": 3})
-    assert one_object(sightline("evaluate", "run", "new", "--json"))["num_samples"] == 5
+    assert one_object(sightline("evaluate", "run", "new", "--json", "--i-know"))["num_samples"] == 5

@@ -3,7 +3,8 @@
 Several labels a picture: mean average precision, F1 and others. Numbers: R2 and the errors.
 
 Without DATA the run's own test pictures are answered again, and must be the very pixels they were. With DATA
-(anything `train` reads) its classes must be among the run's; all of its pictures count, or one split of it.
+(anything `train` reads) its classes must be among the run's; all of its pictures count, or one split of it. Pictures
+that trained the run are refused, by the hash of their pixels.
 """
 
 import argparse
@@ -14,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", nargs="?", help="other labelled pictures")
     parser.add_argument("--split", choices=("train", "val", "calibration", "test"), help="which part (the run's: test)")
     parser.add_argument("--skip-bad", action="store_true", help="leave out unreadable pictures, and say so")
+    parser.add_argument("--i-know", action="store_true", help="measure also on pictures that trained the run")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -24,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from sightline.evaluate import evaluate_run
     from sightline.report.results import result_of
 
-    tested, classes = evaluate_run(args.run, args.data, args.split, args.skip_bad)
+    tested, classes = evaluate_run(args.run, args.data, args.split, args.skip_bad, args.i_know)
     for path, reason in tested.bad.items():
         print(f"left out: {path}: {reason}", file=sys.stderr)
     if tested.num_trained_on:

@@ -29,7 +29,8 @@ class Correction:
 class Budget:
     """Seconds for everything, and what besides steps they have to do for: `answer_s` a picture, in one process.
 
-    `num_processes` share the selection pictures; the first one answers the test's, each `num_views` times.
+    `num_processes` share the selection pictures; the first one answers those that test (`num_test`, with those that
+    calibrate), each `num_views` times.
     """
 
     seconds: float

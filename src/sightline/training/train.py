@@ -273,7 +273,8 @@ def _fit(
         return fitted.loss, fitted.stages
 
     def settled_steps() -> dict[str, Any]:
-        counts = len(selection.labels), len(table.parts.rows("test"))
+        answered_last = len(table.parts.rows("calibration")) + len(table.parts.rows("test"))
+        counts = len(selection.labels), answered_last
         return settle.settled_steps(work, recipe, batches, *counts, options, chosen, started, progress, timed)
 
     def timed(chosen: Plan) -> Plan:
