@@ -16,10 +16,10 @@ from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels
 from sightline.data.reading.scan import in_threads, read_record, reason_or
 from sightline.data.tasks import TASKS, Labels, task_of
-from sightline.decision import Decision
+from sightline.decision import Decision, Sets
 from sightline.errors import BadPicturesError, DataError, nearest
 from sightline.metrics import MAIN, METRICS, Figure, Sample, brier, ece, log_loss, names_of
-from sightline.metrics.accuracy import Accuracy
+from sightline.metrics.accuracy import Accuracy, rate
 from sightline.metrics.per_class import ClassScore
 from sightline.predictor import Predictor
 from sightline.run import Run
@@ -111,6 +111,36 @@ class Evaluation:
         if self.task == "single":
             document["uncalibrated"] = self.uncalibrated
         return document
+
+
+@dataclass(frozen=True)
+class SetsMeasured:
+    """How sets of classes did: `coverage`, the share of pictures whose right class is in theirs, against 1 - `error`.
+
+    mean_size     classes a set
+    share_single  sets of one class
+    worst         the class whose pictures were covered the least, and its coverage
+    num           calibration pictures that the sets are made by
+    """
+
+    error: float
+    method: str
+    num: int
+    coverage: Accuracy
+    mean_size: float
+    share_single: float
+    worst: tuple[str, Accuracy]
+
+
+def measure_sets(tested: Evaluation, sets: Sets, classes: tuple[str, ...]) -> SetsMeasured:
+    """Of answers to one class a picture."""
+    members, labels = sets.members(tested.outputs), tested.labels.astype(np.int64)
+    held, sizes = members[np.arange(len(labels)), labels], members.sum(axis=1)
+    each = {classes[k]: rate(held[labels == k]) for k in np.unique(labels).tolist()}
+    worst = min(each.items(), key=lambda one: one[1].value)
+    return SetsMeasured(
+        sets.error, sets.method, sets.num, rate(held), float(sizes.mean()), float((sizes == 1).mean()), worst
+    )
 
 
 def evaluate(

@@ -20,10 +20,11 @@ from sightline.data.decoding.deep import deep_array
 from sightline.data.medical.slices import Volumes
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.reading.scan import in_threads, reason_or
-from sightline.decision import AnyDecision, AnyPrediction, open_decision
+from sightline.decision import AnyDecision, AnyPrediction, Decision, SetDecision, Sets, open_decision
 from sightline.decision import Prediction as Prediction
+from sightline.decision import sets as decision_sets
 from sightline.errors import BadPicturesError, ConfigError, RunError
-from sightline.run import CONFIG, Run
+from sightline.run import CALIBRATION, CONFIG, Run
 
 Input = str | Path | bytes | Image.Image | NDArray[np.generic]
 
@@ -59,8 +60,12 @@ class Predictor:
     task: str = "single"
 
     @staticmethod
-    def open(path: str | Path) -> "Predictor":
-        """The predictor of a run folder. Raises RunError or WeightsError if it cannot be opened."""
+    def open(path: str | Path, sets: float | None = None, method: str = "raps", by_class: bool = False) -> "Predictor":
+        """The predictor of a run folder. Raises RunError or WeightsError if it cannot be opened.
+
+        `sets`: a rate of error; answers come with the classes among which the right one is but for that share. Raises
+        ConfigError where the run cannot promise it.
+        """
         run = Run.open(Path(path))
         config = run.config
         try:
@@ -68,6 +73,8 @@ class Predictor:
             decision = open_decision(config.task, config.decision, len(config.classes), where)
         except ConfigError as error:
             raise RunError(str(error)) from error
+        if sets is not None:
+            decision = SetDecision(_single(decision, run), open_sets(run, sets, method, by_class))
         from sightline.engines.torch import open_run  # torch is needed for a run, and only for a run
 
         return Predictor(open_run(run), config.preprocessing, decision, config.classes, config.task)
@@ -123,6 +130,24 @@ class Predictor:
         if isinstance(item, bytes):
             return self.preprocessing.apply(decode(item, side))
         return self.preprocessing.apply(to_pixels(item, side) if isinstance(item, Image.Image) else _from_array(item))
+
+
+def _single(decision: AnyDecision, run: Run) -> Decision:
+    if not isinstance(decision, Decision):
+        raise ConfigError(f"sets: {run.path} does not answer one class a picture, but {run.config.task}")
+    return decision
+
+
+def open_sets(run: Run, error: float, method: str = "raps", by_class: bool = False) -> Sets:
+    """The sets of a run for a rate of error. Raises RunError where it keeps nothing to make them by."""
+    if not (run.path / CALIBRATION).is_file():
+        raise RunError(
+            f"{run.path} has no {CALIBRATION}: it was trained by an earlier version, or without pictures to calibrate "
+            "on; train again"
+        )
+    classes, where = run.config.classes, str(run.path / CALIBRATION)
+    known = decision_sets.opened(run.read_json(CALIBRATION), len(classes), where)
+    return decision_sets.fitted(known, classes, error, method, by_class)
 
 
 def _from_array(array: NDArray[np.generic]) -> Pixels:

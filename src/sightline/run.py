@@ -7,6 +7,7 @@
     metrics.jsonl       a line an epoch
     predictions.csv     the test pictures: truth, answer, probability
     metrics.json        the figures of the report
+    calibration.json    how odd the right classes of the calibration pictures were, for sets of classes
     report.html, README.md, environment.json
 
 No pickle anywhere. Must not know torch: networks are built by the engine that opens a run.
@@ -30,9 +31,10 @@ from sightline.errors import ConfigError, RunError, nearest
 FORMAT = 4  # each run has the least whose readers answer as it does: 4 averages views, 3 reads stages, 2: other tasks
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+CALIBRATION = "calibration.json"
 UNFINISHED = "unfinished"  # the folder of a training that goes on or was broken off; gone when it is finished
 FILES = frozenset((
-    WEIGHTS, CONFIG, "recipe.toml", "split.csv", "metrics.jsonl", "predictions.csv", "metrics.json",
+    WEIGHTS, CONFIG, CALIBRATION, "recipe.toml", "split.csv", "metrics.jsonl", "predictions.csv", "metrics.json",
     "report.html", "README.md", "environment.json",
 ))  # fmt: skip
 SPLIT = "split.csv"

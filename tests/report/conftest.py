@@ -9,7 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from sightline.evaluate import SetsMeasured
 from sightline.metrics import Bin, Figure
+from sightline.metrics.accuracy import Accuracy
 from sightline.report import ClassRow, Epoch, Example, Facts
 from sightline.report.facts import Sureness
 
@@ -65,6 +67,9 @@ def _facts(names: tuple[str, ...], confusion: NDArray[np.int64]) -> Facts:
             Epoch(1, 10, 2.0, 1.5, 0.5, 1e-3, 3.0),
             Epoch(2, 20, 1.0, None, None, 5e-4, 3.0),
             Epoch(3, 30, 0.5, 1.0, 0.75, 1e-4, 3.0),
+        ),
+        sets=SetsMeasured(
+            0.1, "raps", 120, Accuracy(0.92, (0.88, 0.95)), 1.23, 0.8, (names[0], Accuracy(0.7, (0.6, 0.8)))
         ),
         sureness=Sureness(
             (Bin(40, 0.5, 0.45, (0.31, 0.6)), Bin(40, 0.9, 0.95, (0.84, 0.99))),

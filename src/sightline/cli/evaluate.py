@@ -9,12 +9,15 @@ that trained the run are refused, by the hash of their pixels.
 
 import argparse
 
+from sightline.cli._sets import add_set_arguments
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("data", metavar="DATA", nargs="?", help="other labelled pictures")
     parser.add_argument("--split", choices=("train", "val", "calibration", "test"), help="which part (the run's: test)")
     parser.add_argument("--skip-bad", action="store_true", help="leave out unreadable pictures, and say so")
+    add_set_arguments(parser)
     parser.add_argument("--i-know", action="store_true", help="measure also on pictures that trained the run")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -22,19 +25,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import json
     import sys
+    from dataclasses import asdict
+    from pathlib import Path
 
-    from sightline.evaluate import evaluate_run
+    from sightline.evaluate import evaluate_run, measure_sets
+    from sightline.predictor import open_sets
     from sightline.report.results import result_of
+    from sightline.report.words import sets_in_words
+    from sightline.run import Run
+
+    sets = None if args.sets is None else open_sets(Run.open(Path(args.run)), args.sets, args.sets_by, args.by_class)
 
     tested, classes = evaluate_run(args.run, args.data, args.split, args.skip_bad, args.i_know)
     for path, reason in tested.bad.items():
         print(f"left out: {path}: {reason}", file=sys.stderr)
     if tested.num_trained_on:
         print(f"{tested.num_trained_on} of these pictures were trained on; the figures flatter", file=sys.stderr)
+    measured = None if sets is None else measure_sets(tested, sets, classes)
     if args.json:
-        print(json.dumps(tested.to_json(), ensure_ascii=False))
+        found = tested.to_json() if measured is None else tested.to_json() | {"sets": asdict(measured)}
+        print(json.dumps(found, ensure_ascii=False))
         return 0
     result = result_of(tested.task)
     print(f"{result.headline(tested)}  {len(tested.rows):,} pictures")
     print("\n".join(result.table(tested, classes)))
+    if measured is not None:
+        print(sets_in_words(measured))
     return 0

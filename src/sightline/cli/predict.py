@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from sightline.cli._sets import add_set_arguments
 from sightline.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, folders of pictures, globs, or -")
+    add_set_arguments(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a JSON object a line, with every class's probability")
     form.add_argument("--csv", action="store_true", help="path,label,probability,error")
@@ -27,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from sightline.data.medical.slices import slice_names
     from sightline.predictor import Failure, Predictor
 
-    predictor = Predictor.open(args.run)
+    predictor = Predictor.open(args.run, args.sets, args.sets_by, args.by_class)
     columns = predictor.decision.columns(predictor.classes)
     write = _json if args.json else _csv(columns) if args.csv else _table
     num_failed = 0

@@ -18,16 +18,17 @@ import numpy as np
 from sightline import config
 from sightline.decision.multi import MultiDecision, MultiPrediction
 from sightline.decision.number import NumberDecision, NumberPrediction
+from sightline.decision.sets import SetDecision, SetPrediction, Sets
 from sightline.decision.single import Decision, Prediction
 from sightline.errors import ConfigError
 
 __all__ = [
     "AnyDecision", "AnyPrediction", "Decision", "MultiDecision", "MultiPrediction", "NumberDecision",
-    "NumberPrediction", "Prediction", "open_decision",
+    "NumberPrediction", "Prediction", "SetDecision", "SetPrediction", "Sets", "open_decision",
 ]  # fmt: skip
 
-AnyPrediction = Prediction | MultiPrediction | NumberPrediction
-AnyDecision = Decision | MultiDecision | NumberDecision
+AnyPrediction = Prediction | SetPrediction | MultiPrediction | NumberPrediction
+AnyDecision = Decision | SetDecision | MultiDecision | NumberDecision
 _STORED: dict[str, type[MultiDecision] | type[NumberDecision]] = {"multi": MultiDecision, "number": NumberDecision}
 
 

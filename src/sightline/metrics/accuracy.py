@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sightline.metrics._interval import wilson
 from sightline.metrics._sample import Sample
 
@@ -15,5 +18,10 @@ class Accuracy:
 
 
 def measure(sample: Sample) -> Accuracy:
-    hits = int((sample.decided == sample.labels).sum())
-    return Accuracy(hits / len(sample.labels), wilson(hits, len(sample.labels)))
+    return rate(np.asarray(sample.decided == sample.labels))
+
+
+def rate(hits: NDArray[np.bool_]) -> Accuracy:
+    """The share of (N,) that is true."""
+    num = int(hits.sum())
+    return Accuracy(num / len(hits), wilson(num, len(hits)))

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.evaluate import SetsMeasured
 from sightline.metrics import Bin, Figure
 from sightline.metrics.per_label import LabelScore
 
@@ -143,6 +144,7 @@ class Facts(Common):
     beside: dict[str, Figure]  # other figures of all classes together
     confusion: NDArray[np.int64]  # (K, K), rows truth, columns predicted
     sureness: Sureness
+    sets: SetsMeasured | None  # of SETS_ERROR; None where too few pictures were there to calibrate by
     surest_mistakes: tuple[Example, ...]
     least_sure_hits: tuple[Example, ...]
 

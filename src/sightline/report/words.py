@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.evaluate import SetsMeasured
 from sightline.report.facts import Epoch, Facts, Sureness
 
 FEW_PICTURES = 10  # below this, one picture more or less moves a class's recall by over ten points
@@ -169,6 +170,17 @@ def sureness(sure: Sureness) -> str:
     if sure.calibration.startswith("none"):
         return f"Its probabilities are not calibrated ({sure.calibration}); on the test they are {off}."
     return f"Its probabilities are calibrated for pictures like those tested: {off}, as counted on them."
+
+
+def sets_in_words(sets: SetsMeasured) -> str:
+    """What sets promise, and what came of it on the test."""
+    name, worst = sets.worst
+    return (
+        f"Sets that are to hold the right class of {percent(1 - sets.error, 0)} of pictures ({sets.method}, by "
+        f"{pictures(sets.num)}): they held it for {percent(sets.coverage.value)} (95 % interval "
+        f"{span(sets.coverage.interval)}), name {sets.mean_size:.2f} classes on average, and one alone for "
+        f"{percent(sets.share_single)}. Least covered: {name}, {percent(worst.value)}."
+    )
 
 
 @dataclass(frozen=True)

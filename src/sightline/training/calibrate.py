@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sightline.data.preprocess import Preprocessing
 from sightline.data.tasks import Labels
-from sightline.decision import AnyDecision, Decision, MultiDecision
+from sightline.decision import AnyDecision, Decision, MultiDecision, sets
 from sightline.decision.temperature import NUM_NEEDED
 from sightline.engines.torch import TorchEngine
 from sightline.training import prepare
@@ -26,10 +26,11 @@ ENOUGH = 100  # pictures; of fewer those that select help out
 
 @dataclass(frozen=True)
 class Calibration:
-    """A decision, as a run stores it, and how it came about."""
+    """A decision, as a run stores it, and how it came about; of one class a picture, by what sets are made."""
 
     decision: dict[str, Any]
     sentence: str
+    known: dict[str, Any] | None = None
 
     @property
     def is_none(self) -> bool:
@@ -73,15 +74,21 @@ def calibrated(
     objective: Objective, parts: tuple[str, ...], answers: Callable[[], tuple[Logits, Labels]]
 ) -> Calibration:
     """The decision by `answers` to pictures of these parts, or to those of a cross-validation, where there is none."""
-    counted = list[int]()
+    asked = list[tuple[Logits, Labels]]()
 
-    def counting() -> tuple[Logits, Labels]:
-        logits, labels = answers()
-        counted.append(len(labels))
-        return logits, labels
+    def asking() -> tuple[Logits, Labels]:
+        asked.append(answers())
+        return asked[-1]
 
-    decision = objective.decision(counting)
-    return Calibration(asdict(decision), _sentence(decision, sum(counted), parts))
+    decision, known = objective.decision(asking), None
+    num = sum(len(labels) for _, labels in asked)
+    if isinstance(decision, Decision) and num:
+        logits, labels = asked[-1]
+        known = {
+            "labels": labels.tolist(),
+            "scores": sets.true_scores(decision.outputs(logits), labels.astype(np.int64)),
+        }
+    return Calibration(asdict(decision), _sentence(decision, num, parts), known)
 
 
 def _sentence(decision: AnyDecision, num: int, parts: tuple[str, ...]) -> str:

@@ -24,8 +24,9 @@ from sightline.models import Network
 from sightline.predictor import Predictor
 from sightline.report import Common, render_card, render_report
 from sightline.report.results import result_of
-from sightline.run import Run, RunConfig, replacing, write_csv, write_json
+from sightline.run import CALIBRATION, Run, RunConfig, replacing, write_csv, write_json
 from sightline.training import prepare, writer
+from sightline.training.calibrate import Calibration
 from sightline.training.loop import Outcome
 from sightline.training.options import Options
 from sightline.training.planning.plan import Plan
@@ -33,6 +34,7 @@ from sightline.training.prepare import Table
 from sightline.training.progress import Progress
 from sightline.training.resolve import Resolved
 
+SETS_ERROR = 0.1  # of the sets that the report tells of
 SAME_BITS = "yes: nothing was measured, so that the same machine, versions, plan and seed give the same bits"
 
 
@@ -55,7 +57,7 @@ class Trained:
     num_steps: int
     num_epochs: float
     features: str = ""  # what computed those that a head was fitted on
-    calibration: str = ""  # by what the decision was fitted
+    calibration: Calibration = field(default_factory=lambda: Calibration({}, ""))
     origin: Origin = Origin("", None)
 
 
@@ -84,8 +86,10 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     writer.write_recipe(folder, trained.what.recipe, trained.what.model_options, made_by)
     write_json(folder / "environment.json", writer.machine())
     writer.write_network(folder, trained.engine.network, trained.engine.config)
+    if trained.calibration.known is not None:
+        write_json(folder / CALIBRATION, trained.calibration.known)
     run = Run.open(folder)
-    predictor, result = Predictor.open(folder), result_of(table.dataset.task)
+    predictor, result = opened(folder, trained.calibration), result_of(table.dataset.task)
     rows, read = table.parts.rows("test"), prepare.reader_of(table, trained.what.preprocessing)
     assert isinstance(predictor.engine, TorchEngine)
     engine = _WithFirst(predictor.engine)
@@ -112,6 +116,12 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     progress.say(f"Test {figure} ({interval}, {len(tested.rows):,} pictures), {common.duration_s:.1f} s in all")
     progress.say(f"Report: {folder / 'report.html'}")
     return run
+
+
+def opened(folder: Path, calibration: Calibration) -> Predictor:
+    """The run's predictor, with sets where there are pictures enough for them."""
+    num = 0 if calibration.known is None else len(calibration.known["labels"])
+    return Predictor.open(folder, sets=SETS_ERROR if (num + 1) * (1 - SETS_ERROR) <= num else None)
 
 
 @dataclass(frozen=True)
@@ -176,7 +186,7 @@ def _common(
 def _what(trained: Trained) -> dict[str, str]:
     network, recipe = trained.engine.network, trained.what.recipe
     num_parameters = sum(p.numel() for p in network.parameters())
-    computed = {"Features": trained.features, "Calibration": trained.calibration}
+    computed = {"Features": trained.features, "Calibration": trained.calibration.sentence}
     return {
         "Network": f"{network.architecture} ({num_parameters / 1e6:.2f} million parameters)",
         "Weights": trained.origin.sentence,

@@ -303,7 +303,7 @@ def _fit(
     config = replace(engine.config, decision=calibration.decision, stages=network.read_channels)
     num_steps, computed = schedule.num_steps, settled.get("features", "")
     trained = finish.Trained(replace(engine, config=config), what, chosen, outcome, num_steps, num_steps / len(batches))
-    return replace(trained, features=computed, calibration=calibration.sentence)
+    return replace(trained, features=computed, calibration=calibration)
 
 
 def _unlogged(record: Epoch) -> None:

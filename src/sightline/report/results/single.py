@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from sightline.data.dataset import Dataset
 from sightline.data.tasks import Labels, counts
-from sightline.decision import AnyDecision
-from sightline.evaluate import Evaluation
+from sightline.decision import AnyDecision, SetDecision
+from sightline.evaluate import Evaluation, SetsMeasured, measure_sets
 from sightline.metrics import Figure, log_loss
 from sightline.metrics.per_class import ClassScore
 from sightline.report import chart, reliability, words
@@ -78,10 +78,15 @@ def facts_of(
         class_rows=class_rows(tested.per_class, dataset.classes),
         beside=beside(tested),
         confusion=confusion,
+        sets=sets_of(tested, decision, dataset.classes),
         sureness=sureness(tested, common.what.get("Calibration", "")),
         surest_mistakes=mistakes,
         least_sure_hits=hits,
     )
+
+
+def sets_of(tested: Evaluation, decision: AnyDecision, classes: tuple[str, ...]) -> SetsMeasured | None:
+    return measure_sets(tested, decision.sets, classes) if isinstance(decision, SetDecision) else None
 
 
 def sureness(tested: Evaluation, calibration: str) -> Sureness:
@@ -134,6 +139,7 @@ def page_values(facts: Facts) -> dict[str, object]:
         "heat_map": chart.heat_map(facts.confusion) if many else None,
         "shares": None if many else _shares(facts.confusion),
         "sure": facts.sureness,
+        "sets": None if facts.sets is None else words.sets_in_words(facts.sets),
         "sureness": words.sureness(facts.sureness),
         "diagram": reliability.diagram(facts.sureness.bins),
         "mistakes": [_card(one) for one in facts.surest_mistakes],

@@ -1,0 +1,151 @@
+"""Sets of classes that hold the right one as often as promised: split conformal prediction (Vovk et al., 2005).
+
+Comes in: probabilities of labelled pictures that did not train; goes out: for a rate of error a threshold, and by it
+the set of a picture. All it needs is that those pictures and new ones could be exchanged; the promise is for all of
+them together, not for each picture. numpy alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.tasks import multi
+from sightline.decision.single import Decision
+from sightline.errors import ConfigError, RunError, nearest
+
+METHODS = ("lac", "aps", "raps")
+# Of RAPS: what a class costs for each place behind the FREE first ones. Its authors tune both; here no picture is spent
+# on that.
+PENALTY, FREE = 0.1, 2
+
+
+def scores(probabilities: NDArray[np.float64], method: str) -> NDArray[np.float64]:
+    """How odd each class would be as the truth, (N, K) -> (N, K).
+
+    lac: 1 less its probability (Sadinle, Lei and Wasserman, 2019): the smallest sets on average.
+    aps: its probability and those of all that are more probable (Romano, Sesia and Candès, 2020), without chance: easy
+    pictures get smaller sets, hard ones larger, so that coverage is more even.
+    raps: likewise, with a penalty on classes far behind (Angelopoulos et al., 2021): no very large sets.
+    """
+    if method not in METHODS:
+        raise ConfigError(nearest(method, METHODS, "method for sets"))
+    if method == "lac":
+        return 1 - probabilities
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    rank = np.argsort(order, axis=1)  # (N, K), 0: the most probable
+    summed = np.take_along_axis(np.take_along_axis(probabilities, order, 1).cumsum(axis=1), rank, 1)
+    return summed + (PENALTY * np.maximum(rank + 1 - FREE, 0) if method == "raps" else 0.0)
+
+
+def true_scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, list[float]]:
+    """Of the right class of each picture, by method: what a run keeps of its calibration pictures."""
+    rows = np.arange(len(labels))
+    return {method: scores(probabilities, method)[rows, labels].tolist() for method in METHODS}
+
+
+@dataclass(frozen=True)
+class Sets:
+    """`thresholds` (K,): the oddest that a class may be and still be in the set; `num`: calibration pictures."""
+
+    error: float
+    method: str
+    thresholds: tuple[float, ...]
+    num: int
+
+    def members(self, probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which classes are in the set of each picture, (N, K). The most probable one always is."""
+        inside = scores(probabilities, self.method) <= np.array(self.thresholds)
+        inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
+        return np.asarray(inside)
+
+
+def fitted(
+    known: Mapping[str, Any], classes: Sequence[str], error: float, method: str = "raps", by_class: bool = False
+) -> Sets:
+    """The sets for a rate of error, from what a run keeps: `labels` and `scores`.
+
+    `by_class`: the promise holds for the pictures of each class. Raises ConfigError where it cannot be made.
+    """
+    if not 0 < error < 1:
+        raise ConfigError(f"sets = {error:g}: the rate of error must lie between 0 and 1, such as 0.1")
+    if method not in METHODS:
+        raise ConfigError(nearest(method, METHODS, "method for sets"))
+    labels, found = np.array(known["labels"], np.int64), np.array(known["scores"][method], np.float64)
+    if not by_class:
+        thresholds = [_threshold(found, error, "")] * len(classes)
+    else:
+        thresholds = [_threshold(found[labels == k], error, f" of {name!r}") for k, name in enumerate(classes)]
+    return Sets(error, method, tuple(thresholds), len(labels))
+
+
+def _threshold(found: NDArray[np.float64], error: float, of: str) -> float:
+    """The least score that so many of the calibration pictures, and one more, do not exceed."""
+    place = ceil((len(found) + 1) * (1 - error))
+    if place > len(found):
+        raise ConfigError(
+            f"sets = {error:g}: with {len(found)} calibration pictures{of} that cannot be promised; it takes "
+            f"{ceil(1 / error) - 1} of them, or a larger rate of error"
+        )
+    return float(np.sort(found)[place - 1])
+
+
+def opened(document: Mapping[str, Any], num_classes: int, where: str) -> Mapping[str, Any]:
+    """What a run keeps of its calibration pictures, checked. Raises RunError where it is damaged."""
+    try:
+        labels, found = document["labels"], document["scores"]
+        is_whole = all(len(found[method]) == len(labels) for method in METHODS)
+        is_whole = is_whole and all(np.isfinite(found[method]).all() for method in METHODS)
+        is_whole = is_whole and all(isinstance(k, int) and 0 <= k < num_classes for k in labels)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{where} is damaged ({error}); restore it or train again") from error
+    if not is_whole:
+        raise RunError(f"{where} is damaged: its labels and scores do not fit; restore it or train again")
+    return document
+
+
+@dataclass(frozen=True)
+class SetPrediction:
+    """An answer with the classes of its set, the most probable first."""
+
+    path: str
+    label: str
+    probability: float
+    set: list[str]
+    probabilities: dict[str, float]
+
+    def line(self) -> str:
+        """The answer and its set, the path last."""
+        return f"{self.probability:7.1%}  {self.label}  {{{', '.join(self.set)}}}  {self.path}"
+
+    def cells(self) -> tuple[str, ...]:
+        """The class, its probability, and the set in one cell."""
+        return self.label, f"{self.probability:.6f}", multi.joined(self.set, tuple(self.probabilities))
+
+
+@dataclass(frozen=True)
+class SetDecision:
+    """One class, and the set that holds the right one as often as promised."""
+
+    decision: Decision
+    sets: Sets
+
+    def outputs(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The probabilities."""
+        return self.decision.outputs(logits)
+
+    def decided(self, outputs: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The most probable class, (N, K) -> (N,)."""
+        return self.decision.decided(outputs)
+
+    def answer(self, path: str, outputs: NDArray[np.float64], names: tuple[str, ...]) -> SetPrediction:
+        plain, members = self.decision.answer(path, outputs, names), self.sets.members(outputs[None])[0]
+        inside = [names[k] for k in np.argsort(-outputs, kind="stable") if members[k]]
+        return SetPrediction(path, plain.label, plain.probability, inside, plain.probabilities)
+
+    def columns(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Of a table of answers."""
+        return *self.decision.columns(names), "set"
