@@ -1,6 +1,7 @@
 """Runs compared on the pictures that all of them tested: what is said, what is left out, what is refused."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_pictures_that_trained_another_run_do_not_count(tmp_path: Path, good: Pa
     leaked = run_of(tmp_path / "leaked", truth_of(), truth_of(), trained=tuple(f"h{i}.png" for i in range(10)))
     found = compare([good, leaked])
     assert found.num == 190 and found.runs[0].figure == found.runs[1].figure == 1
-    assert found.notes == ("10 of them trained another of these runs, and do not count.",)
+    assert found.notes == ("10 of them show pixels that trained one of these runs, and do not count.",)
 
 
 def test_groups_move_together(tmp_path: Path, worse: Path) -> None:
@@ -111,6 +112,25 @@ def test_groups_move_together(tmp_path: Path, worse: Path) -> None:
     together = compare([apart, run_of(tmp_path / "c", truth_of(), truth_of(), group="patient")]).runs[1].difference
     assert alone is not None and together is not None
     assert np.ptp(together.interval) > 1.5 * np.ptp(alone.interval)
+
+
+def test_pictures_of_one_group_cannot_tell(tmp_path: Path) -> None:
+    runs = [tmp_path / name for name in ("a", "b")]
+    for path, wrong in zip(runs, (40, 0), strict=True):
+        run_of(path, with_mistakes(truth_of(), [*range(wrong)]), truth_of(), group="patient")
+        lines = (path / "split.csv").read_text().splitlines()
+        (path / "split.csv").write_text("\n".join(re.sub(r"patient\d+", "patient", line) for line in lines) + "\n")
+    found = compare(runs)
+    assert found.runs[1].sentence.startswith("All 200 pictures belong together, so that they cannot tell; b is better")
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["runs"][1]["difference"]["interval"] is None
+
+
+def test_runs_of_one_name_are_told_by_their_paths(tmp_path: Path) -> None:
+    for place, wrong in (("x", 40), ("y", 0)):
+        (tmp_path / place).mkdir()
+        run_of(tmp_path / place / "run", with_mistakes(truth_of(), [*range(wrong)]), truth_of())
+    sentence = compare([tmp_path / "x/run", tmp_path / "y/run"]).runs[1].sentence
+    assert sentence.startswith(f"{tmp_path / 'y/run'} is better than {tmp_path / 'x/run'}")
 
 
 def test_a_single_run_is_nothing_to_compare(good: Path) -> None:

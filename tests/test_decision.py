@@ -122,4 +122,15 @@ def test_answers_that_are_all_right_are_not_taken_for_certain() -> None:
 
 
 def test_logits_that_say_nothing_have_a_temperature_all_the_same() -> None:
-    assert np.isfinite(temperature.fitted(np.zeros((30, 4), np.float32), np.zeros(30, np.int64)))
+    assert temperature.fitted(np.zeros((30, 4), np.float32), np.zeros(30, np.int64)) == 1
+
+
+def test_logits_that_are_no_numbers_have_none() -> None:
+    with pytest.raises(ValueError, match="no finite numbers"):
+        temperature.fitted(np.full((30, 4), np.nan, np.float32), np.zeros(30, np.int64))
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_stored_temperature_is_checked(value: float) -> None:
+    with pytest.raises(ConfigError, match="must be more than 0"):
+        open_decision("single", {"temperature": value}, 3, "here")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.tasks import multi
 from sightline.errors import ConfigError, DataError
 from sightline.metrics import Difference, of_means, of_rates
 from sightline.run import Run, read_csv
@@ -71,10 +72,11 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
         unit = truths[0].std(axis=0).clip(1e-12) if truths[0].shape[1] > 1 else 1.0
         scores = [(score / unit).mean(axis=1) for score in scores]
     compared = [Compared(str(opened[0].path), float(scores[0].mean()), None, "")]
-    for run, score in zip(opened[1:], scores[1:], strict=True):
+    first, *names = _names(opened)
+    for run, name, score in zip(opened[1:], names, scores[1:], strict=True):
         error = ERROR / (len(opened) - 1)
         difference = (of_means if task == "number" else of_rates)(scores[0], score, groups, error)
-        sentence = _sentence(run.path.name, opened[0].path.name, difference, task)
+        sentence = _sentence(name, first, difference, task)
         compared.append(Compared(str(run.path), float(score.mean()), difference, sentence))
     return Comparison(FIGURES[task], len(keys), tuple(compared), tuple(notes))
 
@@ -103,14 +105,16 @@ def _common(runs: list[Run], answers: list[dict[Key, dict[str, str]]]) -> tuple[
     trained_on = {line["pixels"] for run in runs for line in run.split() if line["split"] == "train"}
     keys = [key for key in shared if key[1] not in trained_on]
     if not keys:
-        why = f"all {len(shared)} trained one of them" if shared else "they tested different ones"
+        why = f"all {len(shared)} show pixels that trained one of them" if shared else "they tested different ones"
         raise DataError(f"{', '.join(str(run.path) for run in runs)}: no picture to compare them on, as {why}")
     notes = []
     if len(shared) < max(map(len, answers)):
         counts = ", ".join(f"{len(found):,}" for found in answers)
         notes.append(f"Of {counts} test pictures {len(shared):,} are the same; only these count.")
     if len(keys) < len(shared):
-        notes.append(f"{len(shared) - len(keys):,} of them trained another of these runs, and do not count.")
+        notes.append(
+            f"{len(shared) - len(keys):,} of them show pixels that trained one of these runs, and do not count."
+        )
     return keys, notes
 
 
@@ -130,10 +134,17 @@ def _scored(run: Run, rows: list[dict[str, str]]) -> tuple[NDArray[Any], NDArray
             answers = np.array([[float(row[f"predicted_{name}"]) for name in names] for row in rows])
             return truth, abs(answers - truth)
         column = "label" if run.config.task == "single" else "labels"
-        truth, answered = (np.array([row[name] for row in rows]) for name in (column, "predicted"))
+        truth, answered = (np.array([_in_order(row[name], run) for row in rows]) for name in (column, "predicted"))
         return truth, truth == answered
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(f"{run.path / PREDICTIONS} is damaged ({error}); train again") from error
+
+
+def _in_order(cell: str, run: Run) -> str:
+    """The classes of a cell, which runs may have in different orders."""
+    if run.config.task == "single":
+        return cell
+    return multi.joined(sorted(multi.parted(cell, run.config.classes)), run.config.classes)
 
 
 def _check_same_truth(runs: list[Run], keys: list[Key], truths: Sequence[NDArray[Any]]) -> None:
@@ -143,27 +154,33 @@ def _check_same_truth(runs: list[Run], keys: list[Key], truths: Sequence[NDArray
             path = keys[int(differs.argmax())][0]
             raise DataError(
                 f"{runs[0].path} and {run.path} were told different truths of {int(differs.sum())} pictures, such as "
-                f"{path}; evaluate them on the same labels"
+                f"{path}; train them on the same labels"
             )
 
 
 def _sentence(name: str, first: str, difference: Difference, task: str) -> str:
     """What the comparison says, for people."""
+    in_points = task != "number"
+    is_better, size = (difference.value > 0) == in_points, abs(difference.value)
+    how = f"{name} is {'better' if is_better else 'worse'} than {first} by "
+    how += f"{100 * size:.1f} points" if in_points else f"{size:.3g}"
+    if difference.interval is None:
+        return f"All {difference.num:,} pictures belong together, so that they cannot tell; {how} on them."
     low, high = difference.interval
-    if task == "number":
-        is_better, size = difference.value < 0, f"{abs(difference.value):.3g}"
-        span = f"{low:.3g} to {high:.3g}"
-    else:
-        is_better, size = difference.value > 0, f"{100 * abs(difference.value):.1f} points"
-        span = f"{100 * low:+.1f} to {100 * high:+.1f}"
-    how = f"{name} is {'better' if is_better else 'worse'} than {first} by {size}"
+    span = f"interval {100 * low:+.1f} to {100 * high:+.1f}" if in_points else f"interval {low:.3g} to {high:.3g}"
     if difference.is_clear:
-        return f"{how} (interval {span})."
+        return f"{how} ({span})."
     seen = f"{difference.num:,} pictures cannot tell them apart"
     if difference.num_needed is None:
-        return f"{seen}: {name} and {first} are equally good on them (interval {span})."
+        return f"{seen}: {name} and {first} are equally good on them ({span})."
     needed = f"about {_round(difference.num_needed):,} could, if that is the difference"
-    return f"{seen}: {how} on them (interval {span}); {needed}."
+    return f"{seen}: {how} on them ({span}); {needed}."
+
+
+def _names(runs: list[Run]) -> list[str]:
+    """Of their folders, or whole paths where these are the same."""
+    names = [run.path.resolve().name for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.path) for run in runs]
 
 
 def _round(num: int) -> int:

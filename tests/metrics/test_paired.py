@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
-from scipy.stats import chi2, ttest_rel
+from scipy.stats import chi2, t, ttest_rel
 
 from sightline.metrics import of_means, of_rates
+from sightline.metrics._interval import student
 
 NUM_SIMULATED = 1_000
 
@@ -80,6 +81,40 @@ def test_equally_good_runs_are_told_apart_once_in_twenty() -> None:
 
 def test_pictures_that_belong_together_do_not_make_it_surer() -> None:
     assert 0.03 < np.mean([*simulated(0.0, 600, 100)]) < 0.075
+
+
+@pytest.mark.parametrize("num_groups", [3, 8])
+def test_few_groups_are_not_taken_for_many(num_groups: int) -> None:
+    """By the normal quantile 18 and 9 % of such comparisons would find a difference."""
+    assert np.mean([*simulated(0.0, 20 * num_groups, num_groups)]) < 0.07
+
+
+def test_one_group_cannot_tell() -> None:
+    first, second = pair(10, 2, 30, 8)
+    found = of_rates(first, second, np.zeros(50, np.intp))
+    assert (found.interval, found.num_needed, found.is_clear) == (None, None, False)
+
+
+def test_groups_that_do_not_differ_are_not_certain_to_be_equal() -> None:
+    first, second = pair(150, 0, 0, 50)
+    low, high = of_rates(first, second, np.arange(200)).interval or (0.0, 0.0)
+    assert low < -0.005 and high > 0.005
+
+
+def test_more_pictures_are_needed_than_do_not_suffice() -> None:
+    found = of_rates(*pair(0, 0, 3, 0), None)
+    assert not found.is_clear and found.num_needed is not None and found.num_needed > 3
+
+
+@pytest.mark.parametrize("counts", [(0, 0, 40, 0), (0, 40, 0, 0)])
+def test_all_wrong_against_all_right(counts: tuple[int, int, int, int]) -> None:
+    found = of_rates(*pair(*counts), None)
+    assert abs(found.value) == 1 and found.is_clear
+
+
+def test_the_quantile_is_students() -> None:
+    for freedom, error in ((1, 0.05), (2, 0.05), (4, 0.01), (30, 0.05 / 3), (999, 0.05), (5_000, 0.05)):
+        assert student(freedom, error) == pytest.approx(t.ppf(1 - error / 2, freedom), rel=2e-3)
 
 
 def test_as_many_pictures_as_said_tell_them_apart_in_four_of_five_cases() -> None:

@@ -1,11 +1,12 @@
 """The card: its front matter parses and says the same figures as the page; names cannot break out."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sightline.report import render_card
+from sightline.report import render_card, render_report
 
 from .conftest import MakeFacts
 
@@ -74,9 +75,18 @@ def test_card_says_what_the_page_says(make_facts: MakeFacts) -> None:
         "- 14 of 64: glass taken for paper",
         "| train | 476 |",
         "- Duration: 4 min 12 s",
-        "calibrated for pictures like those tested: on average 1.2 points off (95 % interval 0.4 to 3.1)",
+        "calibrated over all classes together, for pictures like those tested: on average 1.2 points off (95 %",
     ]:
         assert figure in card, figure
+
+
+def test_probabilities_that_are_not_calibrated_are_called_so(make_facts: MakeFacts) -> None:
+    facts = make_facts()
+    sure = replace(facts.sureness, calibration="none: there are 9 pictures for it", is_calibrated=False)
+    card, page = (render(make_facts(sureness=sure)) for render in (render_card, render_report))
+    assert "not calibrated (none: there are 9 pictures for it)" in card
+    assert "They are not calibrated: 90 %" in page and "They are calibrated" not in page
+    assert "They are calibrated for pictures like those tested" in render_report(facts)
 
 
 def test_many_classes_are_left_to_the_page(make_facts: MakeFacts) -> None:

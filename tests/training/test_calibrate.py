@@ -6,18 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sightline import resume
+from sightline.classifier import from_arrays
 from sightline.decision import Decision, MultiDecision
 from sightline.predictor import Predictor
-from sightline.run import Run
-from sightline.training import calibrate
+from sightline.run import CALIBRATION, Run
+from sightline.training import calibrate, finish
 from sightline.training.objectives import build
 from sightline.training.options import Options
 from sightline.training.recipe import Recipe
+from sightline.training.resuming.unfinished import Unfinished
 from sightline.training.train import train
 
-from .test_train import bars_in
+from .test_train import bars, bars_in
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
+FAST = {"model": "simple_cnn", "model.width": 4, "epochs": 1}
 FEW, MANY = np.repeat(["train", "val", "calibration"], (500, 50, 50)), np.repeat(["val", "calibration"], (50, 100))
 
 
@@ -68,6 +72,30 @@ def test_a_run_answers_by_its_temperature(tmp_path: Path) -> None:
     assert metrics["log_loss"] < metrics["uncalibrated"]["log_loss"]  # smoothing leaves answers less sure than right
     assert f"temperature {temperature:.3g}, by " in (run.path / "README.md").read_text()
     assert "How sure it is" in (run.path / "report.html").read_text()
+
+
+def test_cross_validated_answers_serve_where_few_pictures_are_set_aside(tmp_path: Path) -> None:
+    """A calibration split of the data's own does not train, and is too small."""
+    pictures, labels = bars(160)
+    first = train(from_arrays(pictures, labels), FAST, Options(out=tmp_path / "first"))
+    splits = ["calibration"] * 6 + ["test"] * 24 + ["train"] * 130
+    dataset = replace(from_arrays(pictures, labels), splits=splits)
+    run = train(dataset, {"weights": str(first.path)}, Options(out=tmp_path / "run"))
+    assert "cross-validated answers to" in (run.path / "README.md").read_text()
+
+
+def test_killed_before_its_end_a_head_keeps_its_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = bars_in(tmp_path / "bars", 160)
+    first = train(pictures, FAST, Options(out=tmp_path / "first"))
+    whole = train(pictures, {"weights": str(first.path)}, Options(out=tmp_path / "whole"))
+    monkeypatch.setattr(finish, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Unfinished, "_take_away", lambda *_: None)  # one that is killed takes nothing away
+    with pytest.raises(KeyboardInterrupt):
+        train(pictures, {"weights": str(first.path)}, Options(out=tmp_path / "run"))
+    monkeypatch.undo()
+    again = resume(tmp_path / "run")
+    assert again.config.decision == whole.config.decision
+    assert (again.path / CALIBRATION).read_bytes() == (whole.path / CALIBRATION).read_bytes()
 
 
 def test_a_head_alone_is_calibrated_by_its_cross_validation(tmp_path: Path) -> None:

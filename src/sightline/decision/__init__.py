@@ -35,7 +35,10 @@ _STORED: dict[str, type[MultiDecision] | type[NumberDecision]] = {"multi": Multi
 def open_decision(task: str, values: Mapping[str, Any], num_names: int, where: str) -> AnyDecision:
     """The decision of a task from its stored values. Raises ConfigError where they do not fit."""
     if task == "single":
-        return config.build(Decision, dict(values), where)
+        found = config.build(Decision, dict(values), where)
+        if not 0 < found.temperature < np.inf:
+            raise ConfigError(f"{where}: temperature = {found.temperature}; it must be more than 0")
+        return found
     if task not in _STORED:
         raise ConfigError(f"{where}: task {task!r} is not known; known: single, {', '.join(_STORED)}")
     decision = config.build(_STORED[task], dict(values), where)

@@ -27,8 +27,8 @@ def scores(probabilities: NDArray[np.float64], method: str) -> NDArray[np.float6
     """How odd each class would be as the truth, (N, K) -> (N, K).
 
     lac: 1 less its probability (Sadinle, Lei and Wasserman, 2019): the smallest sets on average.
-    aps: its probability and those of all that are more probable (Romano, Sesia and Candès, 2020), without chance: easy
-    pictures get smaller sets, hard ones larger, so that coverage is more even.
+    aps: the probability of all that are more probable (Romano, Sesia and Candès, 2020; without chance, so that there is
+    one set for a picture): easy pictures get smaller sets, hard ones larger, so that coverage is more even.
     raps: likewise, with a penalty on classes far behind (Angelopoulos et al., 2021): no very large sets.
     """
     if method not in METHODS:
@@ -38,7 +38,8 @@ def scores(probabilities: NDArray[np.float64], method: str) -> NDArray[np.float6
     order = np.argsort(-probabilities, axis=1, kind="stable")
     rank = np.argsort(order, axis=1)  # (N, K), 0: the most probable
     summed = np.take_along_axis(np.take_along_axis(probabilities, order, 1).cumsum(axis=1), rank, 1)
-    return summed + (PENALTY * np.maximum(rank + 1 - FREE, 0) if method == "raps" else 0.0)
+    before = np.where(rank == 0, 0.0, summed - probabilities)
+    return before + (PENALTY * np.maximum(rank + 1 - FREE, 0) if method == "raps" else 0.0)
 
 
 def true_scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, list[float]]:

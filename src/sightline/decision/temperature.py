@@ -18,7 +18,11 @@ def fitted(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     that are all right, the next one is not certain to be. Without it such pictures would ask for a temperature of 0.
     """
     scores = logits.astype(np.float64)
+    if not np.isfinite(scores).all():
+        raise ValueError("temperature: logits that are no finite numbers")
     scores = scores - scores.max(axis=1, keepdims=True)
+    if not scores.any():
+        return 1.0  # they say nothing, however they are divided
     smoothing = 1 / (len(labels) + 2)
     true = (1 - smoothing) * scores[np.arange(len(labels)), labels] + smoothing * scores.mean(axis=1)
     low, high = np.log(1 / MOST), np.log(1 / LEAST)  # of the inverse, in which the log loss is convex

@@ -1,6 +1,7 @@
 """The intervals of a rate and of a mean."""
 
-from math import sqrt
+from math import pi, sqrt, tan
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,28 @@ def of_mean(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> tup
 
     By the standard error over groups (Liang and Zeger, 1986), for which a mean needs no bootstrap.
     """
+    num, variance = spread_of_mean(values, groups)
+    if num < 2:
+        return None
+    half = student(num - 1, 0.05) * sqrt(variance / len(values))
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def spread_of_mean(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> tuple[int, float]:
+    """How many pictures or groups stand for themselves, and the variance a picture that their mean has by it."""
     off = values - values.mean()
     sums = off if groups is None else np.bincount(np.unique(groups, return_inverse=True)[1], off)
-    if len(sums) < 2:
-        return None
-    half = Z95 * sqrt(len(sums) / (len(sums) - 1) * float((sums**2).sum())) / len(values)
-    return float(values.mean()) - half, float(values.mean()) + half
+    return len(sums), len(sums) / max(len(sums) - 1, 1) * float((sums**2).sum()) / len(values)
+
+
+def student(freedom: int, error: float) -> float:
+    """The two-sided quantile of Student's t (1908), by its distribution function, of which it is the root.
+
+    With few groups the normal's would be far too sure: of 5, one comparison in seven of equals would find a difference.
+    """
+    if freedom > 1_000:
+        return NormalDist().inv_cdf(1 - error / 2)
+    angles = np.linspace(0, pi / 2, 100_001)[:-1]  # t = sqrt(freedom) * tan(angle), whose density is cos^(freedom - 1)
+    density = np.cos(angles) ** (freedom - 1)
+    mass = np.concatenate([[0.0], (density[1:] + density[:-1]).cumsum()])
+    return sqrt(freedom) * tan(float(np.interp((1 - error) * mass[-1], mass, angles)))

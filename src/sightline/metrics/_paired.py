@@ -1,12 +1,14 @@
 """Differences of two runs on the same pictures: with an interval, and how many pictures would tell them apart."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import ceil, sqrt
+from dataclasses import dataclass, replace
+from math import ceil, copysign, inf, sqrt
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sightline.metrics._interval import spread_of_mean, student
 
 POWER = 0.8  # with which so many pictures would tell two runs apart
 NUM_HALVINGS = 60
@@ -14,18 +16,21 @@ NUM_HALVINGS = 60
 
 @dataclass(frozen=True)
 class Difference:
-    """`value`: the second's mean less the first's, on `num` pictures; `num_needed`: pictures on which such a difference
-    would show in four of five cases, None where there is none at all."""
+    """`value`: the second's mean less the first's, on `num` pictures; `interval`: None where all belong to one group.
+
+    num_needed   pictures on which such a difference would show in four of five cases; None where there is none, or no
+                 interval
+    """
 
     value: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     num: int
     num_needed: int | None
 
     @property
     def is_clear(self) -> bool:
         """Whether the interval leaves 0 out."""
-        return not self.interval[0] <= 0 <= self.interval[1]
+        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
 
 def of_rates(
@@ -47,11 +52,11 @@ def of_rates(
         share = (sqrt(max(b * b - 8 * num * c, 0.0)) - b) / (4 * num)
         variance = num * max(2 * share + difference * (1 - difference), 0.0)
         off = won - lost - num * difference
-        return off / sqrt(variance) if variance > 0 else np.sign(off) * np.inf
+        return off / sqrt(variance) if variance > 0 else 0.0 if off == 0 else copysign(inf, off)
 
     value = (won - lost) / num
     low, high = _root(lambda d: score(d) - z, -1.0, value), _root(lambda d: score(d) + z, value, 1.0)
-    return Difference(value, (low, high), num, _needed(value, (won + lost) / num - value**2, error))
+    return _difference(value, (low, high), num, (won + lost) / num, error)
 
 
 def of_means(
@@ -59,13 +64,13 @@ def of_means(
 ) -> Difference:
     """Of two means, (N,) each, by the standard error of the differences, those of one group (N,) moving together."""
     off = second - first
-    value, num = float(off.mean()), len(off)
-    sums = off - value if groups is None else np.bincount(np.unique(groups, return_inverse=True)[1], off - value)
-    if len(sums) < 2:
-        return Difference(value, (-np.inf, np.inf), num, None)
-    variance = len(sums) / (len(sums) - 1) * float((sums**2).sum()) / num  # a picture
-    half = NormalDist().inv_cdf(1 - error / 2) * sqrt(variance / num)
-    return Difference(value, (value - half, value + half), num, _needed(value, variance, error))
+    value, (num, variance) = float(off.mean()), spread_of_mean(off, groups)
+    if num < 2:
+        return Difference(value, None, len(off), None)
+    # Where none differ, or all alike, the variance is no better known than by one that is otherwise.
+    variance = max(variance, (abs(value) or float(abs(first).max())) ** 2 / num)
+    half = student(num - 1, error) * sqrt(variance / len(off))
+    return _difference(value, (value - half, value + half), len(off), variance, error)
 
 
 def _root(falling: Callable[[float], float], low: float, high: float) -> float:
@@ -76,9 +81,11 @@ def _root(falling: Callable[[float], float], low: float, high: float) -> float:
     return (low + high) / 2
 
 
-def _needed(value: float, variance: float, error: float) -> int | None:
-    """Pictures of that variance a picture on which the difference would show with POWER."""
+def _difference(value: float, interval: tuple[float, float], num: int, variance: float, error: float) -> Difference:
+    """With the pictures, of that variance each, on which it would show with POWER; more than do not show it."""
+    found = Difference(value, interval, num, None)
     if value == 0:
-        return None
+        return found
     z = NormalDist().inv_cdf(1 - error / 2) + NormalDist().inv_cdf(POWER)
-    return ceil(z**2 * max(variance, 1e-12) / value**2)
+    needed = ceil(z**2 * variance / value**2)
+    return replace(found, num_needed=needed if found.is_clear else max(num + 1, needed))

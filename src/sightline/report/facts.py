@@ -120,7 +120,7 @@ class Common:
 @dataclass(frozen=True)
 class Sureness:
     """How far probabilities can be believed: answers in bins by theirs; their errors, and those before they were
-    calibrated; by what they were."""
+    calibrated; by what they were, or why they were not."""
 
     bins: tuple[Bin, ...]
     ece: Figure
@@ -128,6 +128,7 @@ class Sureness:
     log_loss: float
     before: dict[str, float | None]  # ece, brier, log_loss
     calibration: str
+    is_calibrated: bool = True
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -167,9 +167,9 @@ def sureness(sure: Sureness) -> str:
     if sure.ece.interval is not None:
         low, high = sure.ece.interval
         off += f" (95 % interval {100 * low:.1f} to {100 * high:.1f})"
-    if sure.calibration.startswith("none"):
+    if not sure.is_calibrated:
         return f"Its probabilities are not calibrated ({sure.calibration}); on the test they are {off}."
-    return f"Its probabilities are calibrated for pictures like those tested: {off}, as counted on them."
+    return f"Its probabilities are calibrated over all classes together, for pictures like those tested: {off} on them."
 
 
 def sets_in_words(sets: SetsMeasured) -> str:

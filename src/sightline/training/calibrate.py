@@ -26,16 +26,15 @@ ENOUGH = 100  # pictures; of fewer those that select help out
 
 @dataclass(frozen=True)
 class Calibration:
-    """A decision, as a run stores it, and how it came about; of one class a picture, by what sets are made."""
+    """A decision, as a run stores it, and how it came about; of one class a picture, by what sets are made.
+
+    `is_none`: there were too few pictures for it.
+    """
 
     decision: dict[str, Any]
     sentence: str
+    is_none: bool = False
     known: dict[str, Any] | None = None
-
-    @property
-    def is_none(self) -> bool:
-        """Whether there were too few pictures for it."""
-        return self.sentence.startswith("none")
 
 
 def calibration_of(
@@ -46,10 +45,10 @@ def calibration_of(
     recipe: Recipe,
     cross_fitted: Mapping[str, Any] | None,
 ) -> Calibration:
-    """Of a trained network; what was `cross_fitted` serves where no picture is set aside."""
+    """Of a trained network; what was `cross_fitted` serves where too few pictures are set aside."""
     parts = parts_for(table.parts.names, table.dataset.task, recipe)
     rows = np.flatnonzero(np.isin(table.parts.names, parts))
-    if not len(rows) and cross_fitted is not None:
+    if cross_fitted is not None and len(rows) < NUM_NEEDED:
         return Calibration(**cross_fitted)
 
     def unseen() -> tuple[Logits, Labels]:
@@ -88,14 +87,15 @@ def calibrated(
             "labels": labels.tolist(),
             "scores": sets.true_scores(decision.outputs(logits), labels.astype(np.int64)),
         }
-    return Calibration(asdict(decision), _sentence(decision, num, parts), known)
+    is_none = isinstance(decision, Decision) and num < NUM_NEEDED
+    return Calibration(asdict(decision), _sentence(decision, num, parts), is_none, known)
 
 
 def _sentence(decision: AnyDecision, num: int, parts: tuple[str, ...]) -> str:
     """What was fitted by what."""
     by = f"{num:,} pictures of {' and '.join(parts)}" if parts else f"cross-validated answers to {num:,} pictures"
     if isinstance(decision, MultiDecision):
-        return f"thresholds by {by}"
+        return f"thresholds by {by}" if num else "thresholds of one half: there are no pictures to find others by"
     if not isinstance(decision, Decision):
         return ""
     if num < NUM_NEEDED:

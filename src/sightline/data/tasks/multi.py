@@ -85,9 +85,20 @@ def written(label: NDArray[np.uint8], names: tuple[str, ...]) -> str:
 
 def joined(carried: Sequence[str], names: tuple[str, ...]) -> str:
     """Some of the names as one cell of a table."""
-    if any(name.startswith("[") or set(name) & {*SEPARATORS, ","} for name in names):
+    if _needs_json(names):
         return json.dumps(list(carried), ensure_ascii=False)
     return SEPARATORS[0].join(carried)
+
+
+def parted(cell: str, names: tuple[str, ...]) -> list[str]:
+    """What `joined` made of some of the names. Raises ValueError for what it did not make."""
+    if _needs_json(names):
+        return list(map(str, json.loads(cell)))
+    return cell.split(SEPARATORS[0]) if cell else []
+
+
+def _needs_json(names: tuple[str, ...]) -> bool:
+    return any(name.startswith("[") or set(name) & {*SEPARATORS, ","} for name in names)
 
 
 def reordered(labels: NDArray[np.uint8], places: NDArray[np.intp], names: tuple[str, ...]) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sightline.data.dataset import Dataset
 from sightline.data.tasks import Labels, counts
-from sightline.decision import AnyDecision, SetDecision
+from sightline.decision import AnyDecision, Decision, SetDecision
 from sightline.evaluate import Evaluation, SetsMeasured, measure_sets
 from sightline.metrics import Figure, log_loss
 from sightline.metrics.per_class import ClassScore
@@ -79,7 +79,7 @@ def facts_of(
         beside=beside(tested),
         confusion=confusion,
         sets=sets_of(tested, decision, dataset.classes),
-        sureness=sureness(tested, common.what.get("Calibration", "")),
+        sureness=sureness(tested, common.what.get("Calibration", ""), decision),
         surest_mistakes=mistakes,
         least_sure_hits=hits,
     )
@@ -89,10 +89,13 @@ def sets_of(tested: Evaluation, decision: AnyDecision, classes: tuple[str, ...])
     return measure_sets(tested, decision.sets, classes) if isinstance(decision, SetDecision) else None
 
 
-def sureness(tested: Evaluation, calibration: str) -> Sureness:
+def sureness(tested: Evaluation, calibration: str, decision: AnyDecision) -> Sureness:
     bins, ece_now, brier_now = (tested.figure(name) for name in ("reliability", "ece", "brier"))
     assert isinstance(bins, list) and isinstance(ece_now, Figure) and isinstance(brier_now, Figure)
-    return Sureness(tuple(bins), ece_now, brier_now, log_loss.measure(tested.sample), tested.uncalibrated, calibration)
+    plain = decision.decision if isinstance(decision, SetDecision) else decision
+    is_calibrated = isinstance(plain, Decision) and plain.temperature != 1
+    errors = ece_now, brier_now, log_loss.measure(tested.sample), tested.uncalibrated
+    return Sureness(tuple(bins), *errors, calibration, is_calibrated)
 
 
 def class_rows(scores: list[ClassScore], classes: tuple[str, ...]) -> tuple[ClassRow, ...]:

@@ -1,6 +1,6 @@
 """Few small pictures: the network of `small_pictures`, many epochs, and AutoAugment, so that no epoch is like another.
 
-    sightline train photos_of_icons/
+    sightline train icons/
 
 Measured on 50 pictures a class of CIFAR-10's lossy copy (450 train), tested on 10,000, one seed: 60 epochs 48.2 %, 200
 epochs 50.3 %; with trivialaugment 54.6 %, with autoaugment_cifar and mirror images 62.1 % (56.0 % without these), 500
