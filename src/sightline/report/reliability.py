@@ -34,7 +34,8 @@ def diagram(bins: Sequence[Bin]) -> Diagram:
     def y(value: float) -> float:
         return scatter.place_y(value, low, high)
 
-    places = [(level, words.percent(level, 0)) for level in levels]
+    digits = 0 if high - low >= 0.1 else 1
+    places = [(level, words.percent(level, digits)) for level in levels]
     said = "; ".join(f"about {words.percent(one.probability, 0)}: {words.percent(one.share_right)}" for one in bins)
     return Diagram(
         tuple((x(one.probability), y(one.share_right), y(one.interval[0]), y(one.interval[1])) for one in bins),
