@@ -9,12 +9,15 @@ epochs 63.3 %, twice the width 63.0 %; with erasing besides 58.9 %, with cutmix 
 
 from dataclasses import replace
 
-from sightline.training.recipes import Chosen, Measured, Seen, small_alike
+from sightline.training.recipes import Chosen, Seen, small_alike
 from sightline.training.recipes._whitened import NETWORK, recipe_of
 
 WHEN = "up to 2,500 pictures of up to 64 pixels"
 COMMAND = "sightline train icons/"
-MEASURED: tuple[Measured, ...] = ()
+MEASURED = (
+    ("500 pictures of CIFAR-10, a lossy copy", 108, "61.63 % (60.67 to 62.58)"),
+    ("1,760 traffic signs in 43 classes", 236, "99.53 % (97.41 to 99.92)"),
+)
 FEW = 2_500
 MAX_EPOCHS = 200
 VIEWS = 150_000
