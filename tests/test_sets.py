@@ -1,6 +1,7 @@
 """Sets of classes: scores by hand, the promise over many simulated draws, what cannot be promised, the commands."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -166,5 +167,7 @@ def test_runs_without_calibration_pictures_and_other_tasks_are_told(
         assert Predictor.open(run.path).predict(np.zeros((28, 28), np.uint8))
     finally:
         (run.path / CALIBRATION).write_bytes(kept)
+    with pytest.raises(ConfigError, match="does not answer one class a picture, but multi"):
+        open_sets(replace(run, config=replace(run.config, task="multi")), 0.1)
     assert main(["predict", str(run.path), "x.png", "--sets", "0.001"]) == 4
     assert "it takes 999 of them" in capsys.readouterr().err

@@ -21,6 +21,7 @@ PREDICTIONS = "predictions.csv"
 ERROR = 0.05  # of telling runs apart that are equally good, over all comparisons together
 FIGURES = {"single": "accuracy", "multi": "exact match", "number": "mean absolute error"}
 Key = tuple[str, str]  # path, hash of the pixels
+Lines = list[dict[str, str]]  # of split.csv
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,10 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
         raise ConfigError("compare: name two runs at least")
     opened = [Run.open(Path(path)) for path in runs]
     _check_same_kind(opened)
-    answers = [_answers(run) for run in opened]
-    keys, notes = _common(opened, answers)
-    groups = _groups(opened[0], keys)
+    splits = [run.split() for run in opened]
+    answers = [_answers(run, lines) for run, lines in zip(opened, splits, strict=True)]
+    keys, notes = _common(opened, splits, answers)
+    groups = _groups(splits[0], keys)
     scored = [_scored(run, [found[key] for key in keys]) for run, found in zip(opened, answers, strict=True)]
     truths, scores, task = [truth for truth, _ in scored], [score for _, score in scored], opened[0].config.task
     _check_same_truth(opened, keys, truths)
@@ -90,19 +92,21 @@ def _check_same_kind(runs: list[Run]) -> None:
             raise DataError(f"{runs[0].path} and {run.path} do not answer the same: {what}")
 
 
-def _answers(run: Run) -> dict[Key, dict[str, str]]:
+def _answers(run: Run, lines: Lines) -> dict[Key, dict[str, str]]:
     """The row of each picture that it tested."""
-    pixels = {line["path"]: line["pixels"] for line in run.split() if line["split"] == "test"}
+    pixels = {line["path"]: line["pixels"] for line in lines if line["split"] == "test"}
     rows = read_csv(run.path / PREDICTIONS)
     if lacking := [row["path"] for row in rows if row.get("path") not in pixels]:
         raise DataError(f"{run.path / PREDICTIONS}: {lacking[0]} is not among the run's test pictures; restore it")
     return {(row["path"], pixels[row["path"]]): row for row in rows}
 
 
-def _common(runs: list[Run], answers: list[dict[Key, dict[str, str]]]) -> tuple[list[Key], list[str]]:
+def _common(
+    runs: list[Run], splits: list[Lines], answers: list[dict[Key, dict[str, str]]]
+) -> tuple[list[Key], list[str]]:
     """The pictures that all tested, in the first run's order, and what was left out."""
     shared = [key for key in answers[0] if all(key in found for found in answers[1:])]
-    trained_on = {line["pixels"] for run in runs for line in run.split() if line["split"] == "train"}
+    trained_on = {line["pixels"] for lines in splits for line in lines if line["split"] == "train"}
     keys = [key for key in shared if key[1] not in trained_on]
     if not keys:
         why = f"all {len(shared)} show pixels that trained one of them" if shared else "they tested different ones"
@@ -118,9 +122,9 @@ def _common(runs: list[Run], answers: list[dict[Key, dict[str, str]]]) -> tuple[
     return keys, notes
 
 
-def _groups(run: Run, keys: list[Key]) -> NDArray[np.intp] | None:
+def _groups(lines: Lines, keys: list[Key]) -> NDArray[np.intp] | None:
     """(N,) whole numbers, or None where no picture has a group."""
-    group_of = {line["path"]: line["group"] for line in run.split()}
+    group_of = {line["path"]: line["group"] for line in lines}
     names = [group_of[path] for path, _ in keys]
     return np.unique(names, return_inverse=True)[1] if any(names) else None
 

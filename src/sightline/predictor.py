@@ -74,7 +74,9 @@ class Predictor:
         except ConfigError as error:
             raise RunError(str(error)) from error
         if sets is not None:
-            decision = SetDecision(_single(decision, run), open_sets(run, sets, method, by_class))
+            made = open_sets(run, sets, method, by_class)
+            assert isinstance(decision, Decision)  # else there are none
+            decision = SetDecision(decision, made)
         from sightline.engines.torch import open_run  # torch is needed for a run, and only for a run
 
         return Predictor(open_run(run), config.preprocessing, decision, config.classes, config.task)
@@ -132,14 +134,13 @@ class Predictor:
         return self.preprocessing.apply(to_pixels(item, side) if isinstance(item, Image.Image) else _from_array(item))
 
 
-def _single(decision: AnyDecision, run: Run) -> Decision:
-    if not isinstance(decision, Decision):
-        raise ConfigError(f"sets: {run.path} does not answer one class a picture, but {run.config.task}")
-    return decision
-
-
 def open_sets(run: Run, error: float, method: str = "raps", by_class: bool = False) -> Sets:
-    """The sets of a run for a rate of error. Raises RunError where it keeps nothing to make them by."""
+    """The sets of a run for a rate of error.
+
+    Raises RunError where it keeps nothing to make them by, ConfigError where it does not answer one class a picture.
+    """
+    if run.config.task != "single":
+        raise ConfigError(f"sets: {run.path} does not answer one class a picture, but {run.config.task}")
     if not (run.path / CALIBRATION).is_file():
         raise RunError(
             f"{run.path} has no {CALIBRATION}: it was trained by an earlier version, or without pictures to calibrate "

@@ -85,13 +85,22 @@ def fitted(
 
 def _threshold(found: NDArray[np.float64], error: float, of: str) -> float:
     """The least score that so many of the calibration pictures, and one more, do not exceed."""
-    place = ceil((len(found) + 1) * (1 - error))
-    if place > len(found):
+    if not can_promise(len(found), error):
         raise ConfigError(
             f"sets = {error:g}: with {len(found)} calibration pictures{of} that cannot be promised; it takes "
             f"{ceil(1 / error) - 1} of them, or a larger rate of error"
         )
-    return float(np.sort(found)[place - 1])
+    return float(np.sort(found)[_place(len(found), error) - 1])
+
+
+def can_promise(num: int, error: float) -> bool:
+    """Whether so many calibration pictures suffice."""
+    return _place(num, error) <= num
+
+
+def _place(num: int, error: float) -> int:
+    """Of the threshold among the scores of so many pictures, the least first."""
+    return ceil((num + 1) * (1 - error))
 
 
 def opened(document: Mapping[str, Any], num_classes: int, where: str) -> Mapping[str, Any]:

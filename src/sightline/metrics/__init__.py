@@ -3,8 +3,6 @@
 A metric that says nothing for the case at hand (top-5 of three classes) returns None. numpy alone.
 """
 
-import numpy as np
-
 from sightline.metrics._bins import Bin
 from sightline.metrics._paired import Difference, of_means, of_rates
 from sightline.metrics._sample import Figure, Sample
@@ -18,4 +16,9 @@ MAIN = {"single": "accuracy", "multi": "mean_average_precision", "number": "r2"}
 
 def names_of(task: str) -> list[str]:
     """The metrics of a task."""
-    return [name for name in METRICS.names() if task in np.atleast_1d(METRICS.get(name).TASK)]
+    return [name for name in METRICS.names() if task in _tasks_of(name)]
+
+
+def _tasks_of(name: str) -> tuple[str, ...]:
+    tasks: str | tuple[str, ...] = METRICS.get(name).TASK
+    return (tasks,) if isinstance(tasks, str) else tasks

@@ -93,4 +93,5 @@ def _draws(generator: np.random.Generator, num_groups: int, size: int) -> NDArra
 @functools.lru_cache(maxsize=2)
 def _kept(num_groups: int, num_draws: int) -> NDArray[np.uint8]:
     """Draws that several figures of one test are computed by. A group is drawn once in the mean, never 256 times."""
-    return _draws(np.random.default_rng(SEED), num_groups, num_draws).astype(np.uint8)
+    generator = np.random.default_rng(SEED)
+    return np.concatenate([_draws(generator, num_groups, 1).astype(np.uint8) for _ in range(num_draws)])

@@ -17,6 +17,7 @@ from sightline.metrics._interval import wilson
 from sightline.metrics._sample import Figure, Sample
 
 TASK = "single"
+Errors = Callable[[NDArray[np.float64], float], NDArray[np.float64]]  # weights (B, N), chance -> (B, 1)
 
 
 def measure(sample: Sample) -> Figure:
@@ -25,7 +26,8 @@ def measure(sample: Sample) -> Figure:
     Where all are right, all are in every draw. But the error is no less than the distance of all probabilities together
     from the share that is right, so the interval reaches as far as that share's own leaves this.
     """
-    errors, error = _errors(sample), value(sample)
+    errors = _errors(sample)
+    error = _of_all(errors, sample)
     drawn = _bootstrap.figure(sample, lambda weights: errors(weights, 2.0), _bootstrap.FEWER_DRAWS)
     assert drawn.interval is not None
     low, high = drawn.interval
@@ -36,10 +38,14 @@ def measure(sample: Sample) -> Figure:
 
 def value(sample: Sample) -> float:
     """The error alone."""
-    return float(_errors(sample)(np.ones((1, len(sample.labels))), 1.0)[0, 0])
+    return _of_all(_errors(sample), sample)
 
 
-def _errors(sample: Sample) -> Callable[[NDArray[np.float64], float], NDArray[np.float64]]:
+def _of_all(errors: Errors, sample: Sample) -> float:
+    return float(errors(np.ones((1, len(sample.labels))), 1.0)[0, 0])
+
+
+def _errors(sample: Sample) -> Errors:
     given, right = _bins.answered(sample)
     place = _bins.places(given)
     is_in = (place[:, None] == np.arange(int(place.max()) + 1)).astype(np.float64)  # (N, bins)

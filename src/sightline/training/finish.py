@@ -17,6 +17,7 @@ from sightline import __version__
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.reading.scan import SMALL_SIDE
 from sightline.data.split import FRACTIONS
+from sightline.decision.sets import can_promise
 from sightline.engines.torch import TorchEngine
 from sightline.engines.views import num_views
 from sightline.evaluate import Evaluation, evaluate
@@ -121,7 +122,7 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
 def opened(folder: Path, calibration: Calibration) -> Predictor:
     """The run's predictor, with sets where there are pictures enough for them."""
     num = 0 if calibration.known is None else len(calibration.known["labels"])
-    return Predictor.open(folder, sets=SETS_ERROR if (num + 1) * (1 - SETS_ERROR) <= num else None)
+    return Predictor.open(folder, sets=SETS_ERROR if can_promise(num, SETS_ERROR) else None)
 
 
 @dataclass(frozen=True)
