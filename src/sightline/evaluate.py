@@ -35,6 +35,9 @@ class Evaluation:
     groups   (n,) whole numbers, equal where pictures belong together, or None
     bad      pictures that could not be read and were left out: path -> reason
     num_trained_on   how many of the rows show the very pixels of a training picture
+    plain    logits (n, K) of the pictures as they are, where the run averages over views
+    strangeness  (n,) how strange they are, and which were called unknown, `is_unknown`; None where the run has
+             nothing to tell them by
     """
 
     split: str
@@ -47,6 +50,9 @@ class Evaluation:
     groups: NDArray[np.intp] | None = None
     bad: Mapping[str, str] = field(default_factory=dict)
     num_trained_on: int = 0
+    plain: NDArray[np.float32] | None = None
+    strangeness: NDArray[np.float64] | None = None
+    is_unknown: NDArray[np.bool_] | None = None
     _measured: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -92,6 +98,11 @@ class Evaluation:
     def per_class(self) -> list[ClassScore]:
         return self.figure("per_class")  # type: ignore[return-value]
 
+    @property
+    def called_unknown(self) -> Accuracy | None:
+        """The share of pictures that were called unknown."""
+        return None if self.is_unknown is None else rate(self.is_unknown)
+
     def to_json(self) -> dict[str, object]:
         """All metrics as plain values; what says nothing here is left out."""
         interval = self.main.interval
@@ -105,6 +116,8 @@ class Evaluation:
             document["bad"] = dict(self.bad)
         if self.num_trained_on:
             document["num_trained_on"] = self.num_trained_on
+        if (called := self.called_unknown) is not None:
+            document["called_unknown"] = _plain(called)
         for name, value in self.figures.items():
             if name not in document and value is not None:
                 document[name] = _plain(value)
@@ -172,16 +185,23 @@ def evaluate(
                 hashes.append(result[0])
                 yield result[1]
 
-    logits = predictor.logits(pictures())
+    answers = predictor.answers(pictures())
     if bad and (not skip_bad or not good):
         raise BadPicturesError(bad, BadPicturesError.SKIP)
     kept = np.array(good, np.intp)
-    outputs = predictor.decision.outputs(logits)
+    outputs = predictor.decision.outputs(answers.logits)
     groups = None
     if dataset.groups is not None:
         groups = np.unique([dataset.groups[row] for row in good], return_inverse=True)[1]
     decided = predictor.decision.decided(outputs)
-    return Evaluation(split, kept, dataset.labels[kept], logits, outputs, decided, hashes, groups, bad)
+    unknown, strangeness, is_unknown = predictor.unknown, None, None
+    if unknown is not None:
+        strangeness = unknown.strangeness(answers)
+        is_unknown = unknown.is_unknown(unknown.familiarity(strangeness))
+    return Evaluation(
+        split, kept, dataset.labels[kept], answers.logits, outputs, decided, hashes, groups, bad, plain=answers.plain,
+        strangeness=strangeness, is_unknown=is_unknown,
+    )  # fmt: skip
 
 
 def evaluate_run(

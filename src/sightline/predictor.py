@@ -6,7 +6,7 @@ need no more memory than a few batches. Must not know the terminal.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -20,11 +20,11 @@ from sightline.data.decoding.deep import deep_array
 from sightline.data.medical.slices import Volumes
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.reading.scan import in_threads, reason_or
-from sightline.decision import AnyDecision, AnyPrediction, Decision, SetDecision, Sets, open_decision
+from sightline.decision import Answers, AnyDecision, AnyPrediction, Decision, SetDecision, Sets, Unknown, open_decision
 from sightline.decision import Prediction as Prediction
 from sightline.decision import sets as decision_sets
 from sightline.errors import BadPicturesError, ConfigError, RunError
-from sightline.run import CALIBRATION, CONFIG, Run
+from sightline.run import CALIBRATION, CONFIG, UNKNOWN, Run, read_arrays
 
 Input = str | Path | bytes | Image.Image | NDArray[np.generic]
 
@@ -40,6 +40,10 @@ class Engine(Protocol):
 
     def __call__(self, images: Pixels) -> NDArray[np.float32]: ...
 
+    def answers(self, images: Pixels) -> Answers:
+        """The same logits, and what else the network knows of the pictures."""
+        ...
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -51,13 +55,17 @@ class Failure:
 
 @dataclass(frozen=True)
 class Predictor:
-    """What answers: an engine between one preprocessing and one decision. `classes`: the names of the logits."""
+    """What answers: an engine between one preprocessing and one decision. `classes`: the names of the logits.
+
+    `unknown`: by what pictures of something else are told; None where there is nothing to tell them by.
+    """
 
     engine: Engine
     preprocessing: Preprocessing
     decision: AnyDecision
     classes: tuple[str, ...]
     task: str = "single"
+    unknown: Unknown | None = None
 
     @staticmethod
     def open(path: str | Path, sets: float | None = None, method: str = "raps", by_class: bool = False) -> "Predictor":
@@ -79,7 +87,7 @@ class Predictor:
             decision = SetDecision(decision, made)
         from sightline.engines.torch import open_run  # torch is needed for a run, and only for a run
 
-        return Predictor(open_run(run), config.preprocessing, decision, config.classes, config.task)
+        return Predictor(open_run(run), config.preprocessing, decision, config.classes, config.task, open_unknown(run))
 
     def predict(self, inputs: Input | Iterable[Input]) -> list[AnyPrediction]:
         """Predictions for one picture or several, in order. Raises BadPicturesError if any cannot be read."""
@@ -95,35 +103,55 @@ class Predictor:
         volumes = Volumes(lambda name: Path(name).read_bytes())
 
         def read(item: Input) -> Pixels:
-            return self._read(item, volumes)
+            return self.read(item, volumes)
 
         read_one = reason_or(read)
         pictures = in_threads(lambda numbered: (_name(*numbered), read_one(numbered[1])), enumerate(inputs))
         while chunk := list(islice(pictures, self.engine.batch_size)):
             good = [pixels for _, pixels in chunk if not isinstance(pixels, str)]
-            rows = iter(self.decision.outputs(self.engine(np.stack(good))) if good else ())
+            rows = self._decided([name for name, pixels in chunk if not isinstance(pixels, str)], good)
             for name, pixels in chunk:
-                if isinstance(pixels, str):
-                    yield Failure(name, pixels)
-                else:
-                    yield self.decision.answer(name, next(rows), self.classes)
+                yield Failure(name, pixels) if isinstance(pixels, str) else next(rows)
+
+    def _decided(self, names: list[str], pictures: list[Pixels]) -> Iterator[AnyPrediction]:
+        """An answer to each preprocessed picture of a batch, in order."""
+        if not pictures:
+            return
+        if self.unknown is None:
+            for name, row in zip(names, self.decision.outputs(self.engine(np.stack(pictures))), strict=True):
+                yield self.decision.answer(name, row, self.classes)
+            return
+        answers = self.engine.answers(np.stack(pictures))
+        familiarity = self.unknown.familiarity(self.unknown.strangeness(answers))
+        is_unknown = self.unknown.is_unknown(familiarity)
+        for i, row in enumerate(self.decision.outputs(answers.logits)):
+            answer = self.decision.answer(names[i], row, self.classes)
+            yield replace(answer, familiarity=float(familiarity[i]), unknown=bool(is_unknown[i]))
 
     def logits(self, pictures: Iterable[Pixels]) -> NDArray[np.float32]:
         """Preprocessed pictures (height, width, C) -> logits (N, K)."""
-        pictures, found = iter(pictures), []
-        while chunk := list(islice(pictures, self.engine.batch_size)):
-            found.append(self.engine(np.stack(chunk)))
+        found = [self.engine(batch) for batch in self._batches(pictures)]
         return np.concatenate(found) if found else np.empty((0, len(self.classes)), np.float32)
 
-    def _read(self, item: Input, volumes: Volumes) -> Pixels:
-        """One input, preprocessed."""
+    def answers(self, pictures: Iterable[Pixels]) -> Answers:
+        """Preprocessed pictures (height, width, C) -> all that the network gives of them."""
+        found = [self.engine.answers(batch) for batch in self._batches(pictures)]
+        return Answers.joined(found) if found else Answers.none(len(self.classes))
+
+    def _batches(self, pictures: Iterable[Pixels]) -> Iterator[Pixels]:
+        pictures = iter(pictures)
+        while chunk := list(islice(pictures, self.engine.batch_size)):
+            yield np.stack(chunk)
+
+    def read(self, item: Input, volumes: Volumes | None = None) -> Pixels:
+        """One input, preprocessed. Raises PictureError. `volumes`: those that inputs may be slices of."""
         if isinstance(item, str | Path):
             if "\0" in str(item):
                 raise PictureError("a name with a null byte in it")
             if not str(item):
                 raise PictureError("an empty name")
             try:
-                if (pixels := volumes.slice(str(item))) is not None:
+                if volumes is not None and (pixels := volumes.slice(str(item))) is not None:
                     return self.preprocessing.apply(pixels)
                 item = Path(item).read_bytes()
             except IsADirectoryError as error:
@@ -149,6 +177,13 @@ def open_sets(run: Run, error: float, method: str = "raps", by_class: bool = Fal
     classes, where = run.config.classes, str(run.path / CALIBRATION)
     known = decision_sets.opened(run.read_json(CALIBRATION), len(classes), where)
     return decision_sets.fitted(known, classes, error, method, by_class)
+
+
+def open_unknown(run: Run) -> Unknown | None:
+    """By what a run tells pictures of something else; None where it keeps nothing for it. Raises RunError where that is
+    damaged."""
+    path = run.path / UNKNOWN
+    return Unknown.opened(*read_arrays(path), str(path)) if path.is_file() else None
 
 
 def _from_array(array: NDArray[np.generic]) -> Pixels:

@@ -8,6 +8,7 @@
     predictions.csv     the test pictures: truth, answer, probability
     metrics.json        the figures of the report
     calibration.json    how odd the right classes of the calibration pictures were, for sets of classes
+    unknown.safetensors what pictures of something else are told by
     report.html, README.md, environment.json
 
 No pickle anywhere. Must not know torch: networks are built by the engine that opens a run.
@@ -23,6 +24,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
 from sightline import config
 from sightline.data.preprocess import Preprocessing
 from sightline.data.storage import durable
@@ -32,10 +38,11 @@ FORMAT = 4  # each run has the least whose readers answer as it does: 4 averages
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CALIBRATION = "calibration.json"
+UNKNOWN = "unknown.safetensors"
 UNFINISHED = "unfinished"  # the folder of a training that goes on or was broken off; gone when it is finished
 FILES = frozenset((
-    WEIGHTS, CONFIG, CALIBRATION, "recipe.toml", "split.csv", "metrics.jsonl", "predictions.csv", "metrics.json",
-    "report.html", "README.md", "environment.json",
+    WEIGHTS, CONFIG, CALIBRATION, UNKNOWN, "recipe.toml", "split.csv", "metrics.jsonl", "predictions.csv",
+    "metrics.json", "report.html", "README.md", "environment.json",
 ))  # fmt: skip
 SPLIT = "split.csv"
 SPLIT_COLUMNS = ("path", "label", "group", "split", "pixels")
@@ -285,6 +292,34 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]], facts: Mapping[str, str]) -> None:
+    """A safetensors file, with what it is and a hash of its content beside the arrays."""
+    text = json.dumps({**facts, "sha256": _digest(arrays)}, sort_keys=True)
+    with durable.replacing(path) as file:
+        file.write(save(dict(arrays), metadata={"sightline": text}))  # one entry: of several the order is by chance
+
+
+def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """What `write_arrays` wrote. Raises RunError where it is damaged."""
+    try:
+        with safe_open(path, "np") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            facts = json.loads((file.metadata() or {}).get("sightline", "{}"))
+    except (OSError, ValueError, SafetensorError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    if facts.pop("sha256", "") != _digest(arrays):
+        raise RunError(f"{path} is damaged or was changed; restore it or train again")
+    return arrays, facts
+
+
+def _digest(arrays: Mapping[str, NDArray[np.generic]]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def sha256(path: Path) -> str:

@@ -42,8 +42,8 @@ def test_the_mean_is_weighed(names: tuple[str, ...]) -> None:
         return view[:, 0, 0, :3]
 
     expected = sum(weight * answer(view) for weight, view in views(images, names))
-    mean, first = averaged(answer, images, names)
-    assert torch.allclose(mean, expected) and torch.equal(first, answer(images))
+    mean, first, beside = averaged(lambda view: (answer(view), view), images, names)
+    assert torch.allclose(mean, expected) and torch.equal(first, answer(images)) and torch.equal(beside, images)
 
 
 def test_a_mirrored_picture_gets_the_same_answer() -> None:
@@ -52,5 +52,5 @@ def test_a_mirrored_picture_gets_the_same_answer() -> None:
     def answer(view: torch.Tensor) -> torch.Tensor:
         return layer(view).flatten(1)
 
-    plain, mirrored = (averaged(answer, x, ("flip",))[0] for x in (images, images.flip(3)))
+    plain, mirrored = (averaged(lambda view: (answer(view),), x, ("flip",))[0] for x in (images, images.flip(3)))
     assert torch.allclose(plain, mirrored, atol=1e-5)

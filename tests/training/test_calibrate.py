@@ -10,7 +10,7 @@ from sightline import resume
 from sightline.classifier import from_arrays
 from sightline.decision import Decision, MultiDecision
 from sightline.predictor import Predictor
-from sightline.run import CALIBRATION, Run
+from sightline.run import CALIBRATION, UNKNOWN, Run
 from sightline.training import calibrate, finish
 from sightline.training.objectives import build
 from sightline.training.options import Options
@@ -95,7 +95,8 @@ def test_killed_before_its_end_a_head_keeps_its_calibration(tmp_path: Path, monk
     monkeypatch.undo()
     again = resume(tmp_path / "run")
     assert again.config.decision == whole.config.decision
-    assert (again.path / CALIBRATION).read_bytes() == (whole.path / CALIBRATION).read_bytes()
+    for name in (CALIBRATION, UNKNOWN):
+        assert (again.path / name).read_bytes() == (whole.path / name).read_bytes()
 
 
 def test_a_head_alone_is_calibrated_by_its_cross_validation(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", choices=("train", "val", "calibration", "test"), help="which part (the run's: test)")
     parser.add_argument("--skip-bad", action="store_true", help="leave out unreadable pictures, and say so")
     add_set_arguments(parser)
+    parser.add_argument(
+        "--unknown", metavar="PICTURES", nargs="+", help="pictures of none of the classes: how many are called unknown"
+    )
     parser.add_argument("--i-know", action="store_true", help="measure also on pictures that trained the run")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -28,10 +31,11 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import asdict
     from pathlib import Path
 
+    from sightline import strangers
     from sightline.evaluate import evaluate_run, measure_sets
-    from sightline.predictor import open_sets
+    from sightline.predictor import Predictor, open_sets
     from sightline.report.results import result_of
-    from sightline.report.words import sets_in_words
+    from sightline.report.words import sets_in_words, strangers_in_words
     from sightline.run import Run
 
     sets = None if args.sets is None else open_sets(Run.open(Path(args.run)), args.sets, args.sets_by, args.by_class)
@@ -42,8 +46,10 @@ def run(args: argparse.Namespace) -> int:
     if tested.num_trained_on:
         print(f"{tested.num_trained_on} of these pictures were trained on; the figures flatter", file=sys.stderr)
     measured = None if sets is None else measure_sets(tested, sets, classes)
+    others = [strangers.measure(Predictor.open(args.run), tested, path, args.skip_bad) for path in args.unknown or ()]
     if args.json:
         found = tested.to_json() if measured is None else tested.to_json() | {"sets": asdict(measured)}
+        found |= {"unknown": [asdict(one) for one in others]} if others else {}
         print(json.dumps(found, ensure_ascii=False))
         return 0
     result = result_of(tested.task)
@@ -51,4 +57,8 @@ def run(args: argparse.Namespace) -> int:
     print("\n".join(result.table(tested, classes)))
     if measured is not None:
         print(sets_in_words(measured))
+    for one in others:
+        for path, reason in one.bad.items():
+            print(f"left out: {path}: {reason}", file=sys.stderr)
+        print(strangers_in_words(one))
     return 0

@@ -1,7 +1,8 @@
 """Answer pictures: files, folders, globs, or `-` for names on standard input, one a line.
 
 Pictures are answered as they are read, so a million of them need no more memory than a few. A picture that
-cannot be read gets a line with its error, and the exit code is 3. A NIfTI volume gets a line for each slice.
+cannot be read gets a line with its error, and the exit code is 3. A NIfTI volume gets a line for each slice. A
+picture that is like none of those that trained is called unknown.
 """
 
 import argparse
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_set_arguments(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a JSON object a line, with every class's probability")
-    form.add_argument("--csv", action="store_true", help="path,label,probability,error")
+    form.add_argument("--csv", action="store_true", help="path,label,probability,unknown,error")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -98,13 +99,14 @@ def _csv(columns: tuple[str, ...]) -> "Callable[[AnyPrediction | Failure], None]
     from sightline.predictor import Failure
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("path", *columns, "error"))
+    writer.writerow(("path", *columns, "unknown", "error"))
 
     def write(answer: "AnyPrediction | Failure") -> None:
         if isinstance(answer, Failure):
-            writer.writerow((answer.path, *[""] * len(columns), answer.error))
+            writer.writerow((answer.path, *[""] * len(columns), "", answer.error))
         else:
-            writer.writerow((answer.path, *answer.cells(), ""))
+            unknown = "" if answer.familiarity is None else "yes" if answer.unknown else "no"
+            writer.writerow((answer.path, *answer.cells(), unknown, ""))
 
     return write
 

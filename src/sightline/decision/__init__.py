@@ -7,6 +7,9 @@ files. One file, one task; each decision has
     decided(outputs)             (N, K) -> what was decided: (N,) a class, (N, K) yes or no, (N, K) the numbers
     answer(path, outputs, names) one row of outputs -> a Prediction
     columns(names)               of a table of answers
+
+A Prediction has `familiarity`, the share of known pictures as strange as this one or stranger (None where there
+is nothing to tell it by), and `unknown`, whether it is called unknown; the Predictor fills them in.
 """
 
 from collections.abc import Mapping
@@ -16,15 +19,17 @@ from typing import Any
 import numpy as np
 
 from sightline import config
+from sightline.decision.answers import Answers
 from sightline.decision.multi import MultiDecision, MultiPrediction
 from sightline.decision.number import NumberDecision, NumberPrediction
 from sightline.decision.sets import SetDecision, SetPrediction, Sets
 from sightline.decision.single import Decision, Prediction
+from sightline.decision.unknown import Unknown
 from sightline.errors import ConfigError
 
 __all__ = [
-    "AnyDecision", "AnyPrediction", "Decision", "MultiDecision", "MultiPrediction", "NumberDecision",
-    "NumberPrediction", "Prediction", "SetDecision", "SetPrediction", "Sets", "open_decision",
+    "Answers", "AnyDecision", "AnyPrediction", "Decision", "MultiDecision", "MultiPrediction", "NumberDecision",
+    "NumberPrediction", "Prediction", "SetDecision", "SetPrediction", "Sets", "Unknown", "open_decision",
 ]  # fmt: skip
 
 AnyPrediction = Prediction | SetPrediction | MultiPrediction | NumberPrediction

@@ -19,11 +19,13 @@ class MultiPrediction:
     path: str
     labels: list[str]
     probabilities: dict[str, float]
+    familiarity: float | None = None
+    unknown: bool = False
 
     def line(self) -> str:
         """The classes with their probabilities, the path last."""
         found = ", ".join(f"{name} {self.probabilities[name]:.1%}" for name in self.labels)
-        return f"{found or '(none)'}  {self.path}"
+        return f"{'unknown  ' * self.unknown}{found or '(none)'}  {self.path}"
 
     def cells(self) -> tuple[str, ...]:
         """The classes in one cell, then each class's probability."""

@@ -12,12 +12,15 @@ class NumberPrediction:
 
     path: str
     values: dict[str, float]
+    familiarity: float | None = None
+    unknown: bool = False
 
     def line(self) -> str:
         """The numbers, with their names where there are several; the path last."""
+        path = f"unknown  {self.path}" if self.unknown else self.path
         if len(self.values) == 1:
-            return f"{next(iter(self.values.values())):9.5g}  {self.path}"
-        return f"{', '.join(f'{name} {value:.5g}' for name, value in self.values.items())}  {self.path}"
+            return f"{next(iter(self.values.values())):9.5g}  {path}"
+        return f"{', '.join(f'{name} {value:.5g}' for name, value in self.values.items())}  {path}"
 
     def cells(self) -> tuple[str, ...]:
         """The numbers."""

@@ -126,10 +126,13 @@ class SetPrediction:
     probability: float
     set: list[str]
     probabilities: dict[str, float]
+    familiarity: float | None = None
+    unknown: bool = False
 
     def line(self) -> str:
         """The answer and its set, the path last."""
-        return f"{self.probability:7.1%}  {self.label}  {{{', '.join(self.set)}}}  {self.path}"
+        sure = "unknown" if self.unknown else f"{self.probability:7.1%}"
+        return f"{sure}  {self.label}{'?' * self.unknown}  {{{', '.join(self.set)}}}  {self.path}"
 
     def cells(self) -> tuple[str, ...]:
         """The class, its probability, and the set in one cell."""

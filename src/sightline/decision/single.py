@@ -14,10 +14,13 @@ class Prediction:
     label: str
     probability: float
     probabilities: dict[str, float]
+    familiarity: float | None = None
+    unknown: bool = False
 
     def line(self) -> str:
-        """The answer for people, the path last."""
-        return f"{self.probability:7.1%}  {self.label}  {self.path}"
+        """The answer for people, the path last; of an unknown picture what it would have been."""
+        sure = "unknown" if self.unknown else f"{self.probability:7.1%}"
+        return f"{sure}  {self.label}{'?' * self.unknown}  {self.path}"
 
     def cells(self) -> tuple[str, ...]:
         """The answer as the cells of a table, in the order of the decision's `columns`."""

@@ -1,4 +1,5 @@
-"""A Network compiled for answering by PyTorch. Comes in: (N, height, width, C); goes out: float32 logits (N, K).
+"""A Network compiled for answering by PyTorch. Comes in: (N, height, width, C); goes out: float32 logits (N, K), and
+features (N, D) where they are asked for.
 
 Every batch has one fixed shape, padded where there are fewer pictures, one precision and one number of threads,
 so that a picture's logits are the same bits whatever it is asked together with. Pictures are uint8 or float32 0..255;
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from sightline import models
 from sightline.data.preprocess import Pixels, Preprocessing
+from sightline.decision import Answers
+from sightline.decision.appearance import appearance
 from sightline.engines.memory import unless_too_large
 from sightline.engines.views import averaged
 from sightline.errors import ConfigError, RunError, WeightsError
@@ -54,33 +57,53 @@ class TorchEngine:
     def batch_size(self) -> int:
         return self.config.batch_size
 
-    def answer(self, pictures: Pixels) -> NDArray[np.float32]:
-        """(N, height, width, C), uint8 or float32 0..255, any N -> float32 logits (N, K)."""
-        size = self.batch_size
-        chunks = [self(pictures[i : i + size]) for i in range(0, len(pictures), size)]
-        return np.concatenate(chunks) if chunks else np.empty((0, self.network.num_classes), np.float32)
-
     def __call__(self, images: Pixels) -> NDArray[np.float32]:
         """(n, height, width, C), uint8 or float32 0..255, n <= batch_size -> float32 logits (n, K).
 
         Where the run averages over views of a picture, theirs.
         """
-        return self.with_and_without_tta(images)[0]
+        return self._averaged(images, lambda x: (self.network(x),))[0]
+
+    def answers(self, images: Pixels) -> Answers:
+        """The same logits, and all else that is known of the pictures; n <= batch_size."""
+        logits, plain, features = self._averaged(images, self._logits_and_features)
+        return Answers(logits, plain, features, appearance(images))
+
+    def answer(self, pictures: Pixels) -> NDArray[np.float32]:
+        """(N, height, width, C), uint8 or float32 0..255, any N -> float32 logits (N, K)."""
+        chunks = [self(chunk) for chunk in self._chunks(pictures)]
+        return np.concatenate(chunks) if chunks else np.empty((0, self.network.num_classes), np.float32)
+
+    def all_answers(self, pictures: Pixels) -> Answers:
+        """`answers` of any number of pictures; at least one."""
+        return Answers.joined([self.answers(chunk) for chunk in self._chunks(pictures)])
+
+    def _chunks(self, pictures: Pixels) -> Iterator[Pixels]:
+        return (pictures[i : i + self.batch_size] for i in range(0, len(pictures), self.batch_size))
 
     def logits_and_features(self, images: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Of the pictures as they are: float32 logits (n, K), and what the head is given, float32 (n, D)."""
+        """Of the pictures as they are: float32 logits (n, K), and all that the head reads, float32 (n, D)."""
         with self._ready(images) as pixels:
             logits, features = self._in_parts(self.network.logits_and_features, pixels)
             return self._first(logits, len(images)), self._first(features, len(images))
 
-    def with_and_without_tta(self, images: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits (n, K): by the mean over the views of a picture, as the run answers, and by the picture as it is."""
+    def _averaged(
+        self, images: Pixels, compute: Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
+    ) -> tuple[NDArray[np.float32], ...]:
+        """Logits by the mean over the views, and what `compute` gives of the pictures as they are."""
         with self._ready(images) as pixels:
-            mean, first = self._in_parts(self._answered, pixels)
-            return self._first(mean, len(images)), self._first(first, len(images))
+            found = self._in_parts(lambda part: averaged(compute, part, self.config.tta), pixels)
+            return tuple(self._first(values, len(images)) for values in found)
 
-    def _answered(self, part: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return averaged(self.network, part, self.config.tta)
+    def _logits_and_features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features of the last stage alone, (n, D); D = 0 where several heads answer."""
+        if not self.network.has_one_head:
+            logits = self.network(images)
+            return logits, logits[:, :0]
+        logits, features = self.network.logits_and_features(images)
+        if features.ndim > 2:  # of a head that is a convolution
+            features = features.flatten(2).mean(2)
+        return logits, features[:, : self.network.head.weight.shape[1]]
 
     @contextlib.contextmanager
     def _ready(self, images: Pixels) -> Iterator[torch.Tensor]:

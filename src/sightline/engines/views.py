@@ -13,16 +13,18 @@ SHIFT = 1 / 32  # of the side
 
 
 def averaged(
-    answer: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor, names: Sequence[str]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(N, C, H, W) -> twice (N, K): the weighted mean of the answers to the views, and the answer to the first.
+    answer: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], images: torch.Tensor, names: Sequence[str]
+) -> tuple[torch.Tensor, ...]:
+    """(N, C, H, W) -> logits (N, K), the weighted mean over the views; then all that `answer` gives of the first view.
 
-    All views are answered at once: of small pictures several batches take hardly longer than one.
+    `answer` gives logits first. All views are answered at once: of small pictures several batches take hardly longer
+    than one.
     """
     weights, found = zip(*views(images, names), strict=True)
-    logits = answer(torch.cat(found) if len(found) > 1 else images)
-    logits = logits.view(len(found), len(images), -1)
-    return (torch.tensor(weights, device=logits.device)[:, None, None] * logits).sum(0), logits[0]
+    answered = answer(torch.cat(found) if len(found) > 1 else images)
+    logits = answered[0].view(len(found), len(images), -1)
+    mean = (torch.tensor(weights, device=logits.device)[:, None, None] * logits).sum(0)
+    return mean, *(values[: len(images)] for values in answered)
 
 
 def views(images: torch.Tensor, names: Sequence[str]) -> Iterator[tuple[float, torch.Tensor]]:

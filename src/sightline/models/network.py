@@ -107,6 +107,11 @@ class Network(nn.Module):
         return names[0]
 
     @property
+    def has_one_head(self) -> bool:
+        """Whether one layer gives the logits."""
+        return len(head_names(self.body, self.num_classes)) == 1
+
+    @property
     def has_linear_head(self) -> bool:
         """Whether the logits are `head(features)`: one head, and it is linear."""
         names = head_names(self.body, self.num_classes)

@@ -4,7 +4,7 @@ Must not know torch, files or how anything was measured; Jinja2 is imported when
 """
 
 from sightline.report.card import render_card
-from sightline.report.facts import ClassRow, Common, Epoch, Example, Facts
+from sightline.report.facts import ClassRow, Common, Epoch, Example, Facts, UnknownFacts
 from sightline.report.page import render_report
 
-__all__ = ["ClassRow", "Common", "Epoch", "Example", "Facts", "render_card", "render_report"]
+__all__ = ["ClassRow", "Common", "Epoch", "Example", "Facts", "UnknownFacts", "render_card", "render_report"]

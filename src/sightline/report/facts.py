@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sightline.evaluate import SetsMeasured
 from sightline.metrics import Bin, Figure
+from sightline.metrics.accuracy import Accuracy
 from sightline.metrics.per_label import LabelScore
 
 MEDIA_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
@@ -89,6 +90,19 @@ def _media_type(path: str, image: bytes) -> str:
     raise ValueError(f"thumbnail of {path!r} is no PNG or JPEG: it begins {image[:8]!r}")
 
 
+@dataclass(frozen=True)
+class UnknownFacts:
+    """How pictures of something else are told: by which method; the share `rate` of known pictures that may be called
+    unknown, by `num` of them, and that of the test pictures that were; of each method that was `tried`, the share of
+    pairs in which it finds the strange picture, for classes taken away (NaN: none could be) and for made-up ones."""
+
+    method: str
+    rate: float
+    num: int
+    called: Accuracy
+    tried: dict[str, tuple[float, float]]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)  # arrays have no single equality
 class Common:
     """What every training leaves to tell, whatever its task."""
@@ -111,6 +125,7 @@ class Common:
     notes: tuple[str, ...]
     split_rule: str
     licences: dict[str, str]
+    unknown: UnknownFacts | None = None
 
     def shared(self) -> dict[str, Any]:  # Any: fields of many types
         """The fields that all tasks have."""

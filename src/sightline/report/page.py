@@ -38,6 +38,7 @@ def render_report(facts: Common) -> str:
             meaning=result.meaning(facts),
             cautions=result.cautions(facts),
             curve=result.CURVE,
+            unknown=None if facts.unknown is None else words.unknown_in_words(facts.unknown),
             learning=words.learning(facts.history, result.CURVE),
             charts=chart.curves(facts.history, result.CURVE),
             marked=len(facts.history) <= chart.MAX_MARKED,

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.evaluate import SetsMeasured
-from sightline.report.facts import Epoch, Facts, Sureness
+from sightline.report.facts import Epoch, Facts, Sureness, UnknownFacts
+from sightline.strangers import StrangersMeasured
 
 FEW_PICTURES = 10  # below this, one picture more or less moves a class's recall by over ten points
 SMALL_TEST = 100  # pictures; around here a 95 % interval spans 12 to 20 points
@@ -180,6 +181,35 @@ def sets_in_words(sets: SetsMeasured) -> str:
         f"{pictures(sets.num)}): they held it for {percent(sets.coverage.value)} (95 % interval "
         f"{span(sets.coverage.interval)}), name {sets.mean_size:.2f} classes on average, and one alone for "
         f"{percent(sets.share_single)}. Least covered: {name}, {percent(worst.value)}."
+    )
+
+
+METHODS = {
+    "knn_pixels": "how far its features, and its brightness, contrast, edges and colours, are from those of pictures "
+    "that trained",
+    "knn": "how far its features are from those of the pictures that trained (k nearest neighbours)",
+    "vim": "what of its features those of training do not span (ViM)",
+    "energy": "how large its logits are (energy)",
+    "msp": "how probable its most probable class is (MSP)",
+}
+
+
+def unknown_in_words(unknown: UnknownFacts) -> str:
+    """What is promised of known pictures, and what came of it on the test."""
+    return (
+        f"A picture is called unknown by {METHODS[unknown.method]}. Of pictures of the known kind at most "
+        f"{percent(unknown.rate, 0)} may be called so, by {pictures(unknown.num)} that did not train; of the test "
+        f"pictures {percent(unknown.called.value)} were (95 % interval {span(unknown.called.interval)})."
+    )
+
+
+def strangers_in_words(found: StrangersMeasured) -> str:
+    """How many pictures of something else were called unknown, and how well they are told."""
+    assert found.auroc.value is not None and found.auroc.interval is not None  # of pictures of both kinds
+    return (
+        f"unknown: {percent(found.called.value)} of {pictures(found.num)} of {found.path} (95 % interval "
+        f"{span(found.called.interval)}); of pairs with a known picture the stranger is found in "
+        f"{percent(found.auroc.value)} ({span(found.auroc.interval)})"
     )
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.preprocess import Preprocessing
+from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.tasks import Labels
-from sightline.decision import AnyDecision, Decision, MultiDecision, sets
+from sightline.decision import Answers, AnyDecision, Decision, MultiDecision, sets
 from sightline.decision.temperature import NUM_NEEDED
 from sightline.engines.torch import TorchEngine
 from sightline.training import prepare
@@ -37,27 +37,29 @@ class Calibration:
     known: dict[str, Any] | None = None
 
 
-def calibration_of(
-    engine: TorchEngine,
-    objective: Objective,
-    table: Table,
-    frame: Preprocessing,
-    recipe: Recipe,
-    cross_fitted: Mapping[str, Any] | None,
-) -> Calibration:
+@dataclass(frozen=True)
+class Unseen:
+    """Pictures that neither trained nor test, and may fit the decision: N of `parts`, preprocessed and answered."""
+
+    parts: tuple[str, ...]
+    pictures: Pixels
+    answers: Answers
+    labels: Labels
+
+    @staticmethod
+    def of(engine: TorchEngine, table: Table, frame: Preprocessing, recipe: Recipe) -> "Unseen":
+        parts = parts_for(table.parts.names, table.dataset.task, recipe)
+        chosen = prepare.selection_of(table, frame, parts)
+        is_any = len(chosen.labels) > 0
+        answers = engine.all_answers(chosen.pictures) if is_any else Answers.none(len(table.dataset.classes))
+        return Unseen(parts, chosen.pictures, answers, chosen.labels)
+
+
+def calibration_of(objective: Objective, unseen: Unseen, cross_fitted: Mapping[str, Any] | None) -> Calibration:
     """Of a trained network; what was `cross_fitted` serves where too few pictures are set aside."""
-    parts = parts_for(table.parts.names, table.dataset.task, recipe)
-    rows = np.flatnonzero(np.isin(table.parts.names, parts))
-    if cross_fitted is not None and len(rows) < NUM_NEEDED:
+    if cross_fitted is not None and len(unseen.labels) < NUM_NEEDED:
         return Calibration(**cross_fitted)
-
-    def unseen() -> tuple[Logits, Labels]:
-        if not len(rows):
-            return np.zeros((0, len(table.dataset.classes)), np.float32), table.dataset.labels[rows]
-        pictures = prepare.selection_of(table, frame, parts)
-        return engine.answer(pictures.pictures), pictures.labels
-
-    return calibrated(objective, parts, unseen)
+    return calibrated(objective, unseen.parts, lambda: (unseen.answers.logits, unseen.labels))
 
 
 def parts_for(names: NDArray[np.str_], task: str, recipe: Recipe) -> tuple[str, ...]:

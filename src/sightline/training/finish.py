@@ -9,12 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sightline import __version__
-from sightline.data.preprocess import Pixels, Preprocessing
+from sightline.data.preprocess import Preprocessing
 from sightline.data.reading.scan import SMALL_SIDE
 from sightline.data.split import FRACTIONS
 from sightline.decision.sets import can_promise
@@ -23,9 +21,9 @@ from sightline.engines.views import num_views
 from sightline.evaluate import Evaluation, evaluate
 from sightline.models import Network
 from sightline.predictor import Predictor
-from sightline.report import Common, render_card, render_report
+from sightline.report import Common, UnknownFacts, render_card, render_report
 from sightline.report.results import result_of
-from sightline.run import CALIBRATION, Run, RunConfig, replacing, write_csv, write_json
+from sightline.run import CALIBRATION, UNKNOWN, Run, RunConfig, replacing, write_arrays, write_csv, write_json
 from sightline.training import prepare, writer
 from sightline.training.calibrate import Calibration
 from sightline.training.loop import Outcome
@@ -34,6 +32,7 @@ from sightline.training.planning.plan import Plan
 from sightline.training.prepare import Table
 from sightline.training.progress import Progress
 from sightline.training.resolve import Resolved
+from sightline.training.unknown import Found
 
 SETS_ERROR = 0.1  # of the sets that the report tells of
 SAME_BITS = "yes: nothing was measured, so that the same machine, versions, plan and seed give the same bits"
@@ -59,6 +58,7 @@ class Trained:
     num_epochs: float
     features: str = ""  # what computed those that a head was fitted on
     calibration: Calibration = field(default_factory=lambda: Calibration({}, ""))
+    unknown: Found = field(default_factory=lambda: Found(None, ""))
     origin: Origin = Origin("", None)
 
 
@@ -89,17 +89,18 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     writer.write_network(folder, trained.engine.network, trained.engine.config)
     if trained.calibration.known is not None:
         write_json(folder / CALIBRATION, trained.calibration.known)
+    if trained.unknown.unknown is not None:
+        write_arrays(folder / UNKNOWN, *trained.unknown.unknown.stored())
     run = Run.open(folder)
     predictor, result = opened(folder, trained.calibration), result_of(table.dataset.task)
     rows, read = table.parts.rows("test"), prepare.reader_of(table, trained.what.preprocessing)
-    assert isinstance(predictor.engine, TorchEngine)
-    engine = _WithFirst(predictor.engine)
-    tested = evaluate(replace(predictor, engine=engine), table.dataset, rows, "test", read=read)
+    tested = evaluate(predictor, table.dataset, rows, "test", read=read)
     metrics, answers = tested.to_json() | {"interrupted": trained.outcome.interrupted}, _answers(run)
+    metrics |= trained.unknown.to_json()
     if run.config.tta:
-        first = np.concatenate(engine.first)
-        outputs = predictor.decision.outputs(first)
-        by_one = replace(tested, logits=first, outputs=outputs, decided=predictor.decision.decided(outputs))
+        assert tested.plain is not None  # of a test it is known
+        outputs = predictor.decision.outputs(tested.plain)
+        by_one = replace(tested, logits=tested.plain, outputs=outputs, decided=predictor.decision.decided(outputs))
         metrics["without_tta"] = by_one.main.value
         answers += f"; by the picture as it is: test {result.headline(by_one)}"
     write_json(folder / "metrics.json", metrics)
@@ -123,23 +124,6 @@ def opened(folder: Path, calibration: Calibration) -> Predictor:
     """The run's predictor, with sets where there are pictures enough for them."""
     num = 0 if calibration.known is None else len(calibration.known["labels"])
     return Predictor.open(folder, sets=SETS_ERROR if can_promise(num, SETS_ERROR) else None)
-
-
-@dataclass(frozen=True)
-class _WithFirst:
-    """The run's engine, which keeps the logits (n, K) of the pictures as they are, beside the mean over their views."""
-
-    engine: TorchEngine
-    first: list[NDArray[np.float32]] = field(default_factory=list)
-
-    @property
-    def batch_size(self) -> int:
-        return self.engine.batch_size
-
-    def __call__(self, images: Pixels) -> NDArray[np.float32]:
-        mean, first = self.engine.with_and_without_tta(images)
-        self.first.append(first)
-        return mean
 
 
 def _answers(run: Run) -> str:
@@ -181,13 +165,25 @@ def _common(
         notes=tuple(notes),
         split_rule=parts.rule,
         licences=_licences(trained),
+        unknown=_unknown(trained.unknown, tested),
     )
+
+
+def _unknown(found: Found, tested: Evaluation) -> UnknownFacts | None:
+    called = tested.called_unknown
+    if found.unknown is None or called is None:
+        return None
+    return UnknownFacts(found.unknown.method, found.unknown.rate, len(found.unknown.scores), called, found.tried)
 
 
 def _what(trained: Trained) -> dict[str, str]:
     network, recipe = trained.engine.network, trained.what.recipe
     num_parameters = sum(p.numel() for p in network.parameters())
-    computed = {"Features": trained.features, "Calibration": trained.calibration.sentence}
+    computed = {
+        "Features": trained.features,
+        "Calibration": trained.calibration.sentence,
+        "Unknown": trained.unknown.sentence,
+    }
     return {
         "Network": f"{network.architecture} ({num_parameters / 1e6:.2f} million parameters)",
         "Weights": trained.origin.sentence,

@@ -181,12 +181,17 @@ def with_selection_in_train(table: Table) -> Table:
 
 def selection_of(table: Table, preprocessing: Preprocessing, parts: tuple[str, ...] = ("val",)) -> Selection:
     """The selection split, or other parts, preprocessed; an even sample of them where they are very large."""
-    rows = np.flatnonzero(np.isin(table.parts.names, parts)).tolist()
+    rows = np.flatnonzero(np.isin(table.parts.names, parts))
     if len(rows) > MAX_SELECTION:
-        rows = [rows[i] for i in np.linspace(0, len(rows) - 1, MAX_SELECTION).astype(int)]
+        rows = rows[np.linspace(0, len(rows) - 1, MAX_SELECTION).astype(int)]
+    return Selection(pictures_of(table, preprocessing, rows), table.dataset.labels[rows])
+
+
+def pictures_of(table: Table, preprocessing: Preprocessing, rows: NDArray[np.intp]) -> Pixels:
+    """Preprocessed pictures (N, height, width, C); uint8, or float32 0..255 where one holds more than 8 bits."""
     frame = (preprocessing.height, preprocessing.width)
     pictures: Pixels = np.empty((len(rows), *frame, preprocessing.channels), np.uint8)
-    for i, row in enumerate(rows):
+    for i, row in enumerate(rows.tolist()):
         if table.canvases is not None:
             picture = centre_crop(table.canvases[row], *frame)
         else:
@@ -194,7 +199,7 @@ def selection_of(table: Table, preprocessing: Preprocessing, parts: tuple[str, .
         if picture.dtype != pictures.dtype:
             pictures = pictures.astype(np.float32)  # once, at the first picture of more than 8 bits
         pictures[i] = picture
-    return Selection(pictures, table.dataset.labels[rows])
+    return pictures
 
 
 def reader_of(table: Table, preprocessing: Preprocessing) -> Callable[[int], tuple[str, Pixels]] | None:

@@ -236,7 +236,7 @@ def _fit(
     import torch
 
     from sightline.engines.torch import TorchEngine, default_device
-    from sightline.training import calibrate, finish, loop, objectives, settle
+    from sightline.training import calibrate, finish, loop, objectives, settle, unknown
     from sightline.training.planning import trials
     from sightline.training.resuming.checkpoint import Checkpoints, NoCheckpoints
     from sightline.training.teacher import Teacher
@@ -269,6 +269,8 @@ def _fit(
             return nan, work.settled["stages"]
         fitted = head.fit_head(engine, batches, objective, progress, table.records["hash"], cache)
         cross_fitted = calibrate.calibrated(objective, (), lambda: fitted.held_out)
+        if not options.makes_steps(recipe.epochs):
+            unknown.keep_frozen(work.folder, table, fitted.last)
         work.settle(features=fitted.features, stages=fitted.stages, cross_fitted=asdict(cross_fitted))
         return fitted.loss, fitted.stages
 
@@ -297,13 +299,16 @@ def _fit(
     tta = settle.tta_of(recipe, outcome.augmentations)
     engine = replace(engine, config=replace(engine.config, tta=tta))
     cross_fitted = None if outcome.num_steps else settled.get("cross_fitted")  # of a head that steps would have changed
-    calibration = calibrate.calibration_of(engine, objective, table, frame, recipe, cross_fitted)
+    unseen = calibrate.Unseen.of(engine, table, frame, recipe)
+    calibration = calibrate.calibration_of(objective, unseen, cross_fitted)
     if calibration.is_none:
         progress.say(f"Calibration: {calibration.sentence}")
+    is_first = processes.rank == 0
+    strange = unknown.found(engine, table, frame, unseen, work.folder, options.seed) if is_first else unknown.NONE
     config = replace(engine.config, decision=calibration.decision, stages=network.read_channels)
     num_steps, computed = schedule.num_steps, settled.get("features", "")
     trained = finish.Trained(replace(engine, config=config), what, chosen, outcome, num_steps, num_steps / len(batches))
-    return replace(trained, features=computed, calibration=calibration)
+    return replace(trained, features=computed, calibration=calibration, unknown=strange)
 
 
 def _unlogged(record: Epoch) -> None:

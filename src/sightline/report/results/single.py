@@ -208,6 +208,7 @@ def card_mistakes(facts: Facts) -> list[str]:
 
 def card_limits(facts: Facts) -> list[str]:
     return [
-        f"The network names one of its {len(facts.classes):,} classes whatever it is shown.",
+        f"The network has one of its {len(facts.classes):,} classes for whatever it is shown.",
+        *([] if facts.unknown is None else [words.unknown_in_words(facts.unknown)]),
         words.sureness(facts.sureness),
     ]

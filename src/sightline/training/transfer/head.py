@@ -30,12 +30,13 @@ MAX_CROSS_VALIDATED = 5_000  # pictures; more would choose no better
 class Fitted:
     """What a head was fitted to, for those that have not fitted it: its loss on the pictures that train, without the
     penalty, the stages that it reads and their channels, and a sentence of what computed the features; logits (n, K)
-    of pictures that heads fitted on others of them gave, and their labels."""
+    of pictures that heads fitted on others of them gave, and their labels; features (N, D) of the last stage."""
 
     loss: float
     stages: dict[str, int]
     features: str
     held_out: tuple[Logits, Labels]
+    last: NDArray[np.float32]
 
 
 def fit_head(
@@ -66,7 +67,7 @@ def fit_head(
         f"Head: fitted on the features of {len(y):,} pictures, penalty {best.penalty:g} by cross-validation; "
         + _told(last, rest, best, len(channels))
     )
-    return Fitted(loss, network.read_channels, computed.sentence, best.held_out)
+    return Fitted(loss, network.read_channels, computed.sentence, best.held_out, computed.features[:, : widths[0]])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,209 @@
+"""Whether a picture is of the kind that a network learned from: how strange it is, and how many known ones are so.
+
+Comes in: logits and features of pictures that trained, of others that did not, and of the one that is asked; goes out:
+a score, and its rank among the pictures that did not train. All that is promised is how often a known picture is called
+unknown; how many unknown ones are found depends on what they are. numpy alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.decision.answers import Answers, Floats
+from sightline.errors import RunError
+
+# What a method keeps, by its name; the order of preference where two do the same.
+METHODS = ("knn_pixels", "knn", "vim", "energy", "msp")
+NEAREST = 5  # neighbours, of at most a few thousand
+SHRUNK = 1e-3  # the share of the mean variance that every direction has at least
+CHUNK = 64  # pictures; always so many at once, so that a score does not depend on what else is asked
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A method, what it keeps, and the `scores` (n,) of known pictures that did not train, ascending.
+
+    `rate`: the share of known pictures that may be called unknown.
+    """
+
+    method: str
+    kept: Mapping[str, Floats]
+    scores: NDArray[np.float64]
+    rate: float
+
+    def strangeness(self, answers: Answers) -> NDArray[np.float64]:
+        """(N,): the more, the stranger."""
+        return strangeness(self.method, self.kept, answers)
+
+    def familiarity(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
+        """By how strange pictures are, (N,): the share of known ones at least as strange, it counted: a p-value.
+
+        Of known pictures it is below any number for at most that share (Vovk et al., 2005).
+        """
+        num_less = np.searchsorted(self.scores, found, "left")
+        return np.asarray((1 + len(self.scores) - num_less) / (1 + len(self.scores)))
+
+    def stored(self) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
+        """Arrays and facts, of which `opened` makes it again."""
+        kept = {name: values.astype(np.float16) if name == "bank" else values for name, values in self.kept.items()}
+        return {**kept, "scores": self.scores}, {"method": self.method, "rate": repr(self.rate)}
+
+    @staticmethod
+    def opened(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, str], where: str) -> "Unknown":
+        """Of what was stored. Raises RunError where that is something else."""
+        method, kept = (
+            facts.get("method", ""),
+            {k: np.asarray(v, np.float32) for k, v in arrays.items() if k != "scores"},
+        )
+        if method not in METHODS or set(kept) != set(_KEEPS[method]) or "scores" not in arrays or "rate" not in facts:
+            raise RunError(f"{where} does not hold what pictures of something else are told by; train again")
+        return Unknown(method, kept, arrays["scores"], float(facts["rate"]))
+
+    def is_unknown(self, familiarity: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which pictures are called unknown, (N,)."""
+        return np.asarray(familiarity <= self.rate)
+
+
+def calibrated(method: str, kept: Mapping[str, Floats], known: NDArray[np.float64], rate: float) -> Unknown:
+    """By the scores (n,) of known pictures that did not train."""
+    return Unknown(method, kept, np.sort(known), rate)
+
+
+def fitted(method: str, trained: Answers) -> dict[str, Floats]:
+    """What a method keeps of pictures that trained."""
+    return _FITS[method](trained) if method in _FITS else {}
+
+
+def strangeness(method: str, kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
+    """(N,): the more, the stranger. A picture whose logits or features are no finite numbers is the strangest of all.
+
+    msp     1 less the largest probability (Hendrycks and Gimpel, 2017)
+    energy  less the logarithm of the sum of the logits' exponentials (Liu et al., 2020)
+    knn     the distance to the 5th nearest of the pictures that trained, of features as directions (Sun et al., 2022)
+    vim     the part of the features that those of training do not span, on the scale of logits, less the energy
+            (Wang et al., 2022)
+    knn_pixels  knn, and besides how far the picture's brightness, contrast, edges and colours are from those of
+            training (Mahalanobis' distance), each by its own spread: what a network was never taught to see, it may
+            take for anything
+    """
+    found = [_SCORES[method](kept, _padded(answers, i)) for i in range(0, len(answers), CHUNK)]
+    scores = np.concatenate(found)[: len(answers)] if found else np.zeros(0)
+    return np.where(np.isfinite(scores), scores, np.inf).astype(np.float64)
+
+
+def among_themselves(kept: Mapping[str, Floats], trained: Answers, groups: NDArray[np.intp]) -> NDArray[np.float64]:
+    """By knn_pixels, of the pictures that trained (n,): each by those of other groups (n,) alone.
+
+    Features of a frozen network know no labels, so that these are as strange as new ones are.
+    """
+    return _both(kept, _distances_among(kept["bank"], groups), _off(kept, trained))
+
+
+def _distances_among(bank: Floats, groups: NDArray[np.intp]) -> NDArray[np.float64]:
+    found = []
+    for i in range(0, len(bank), CHUNK):
+        alike = np.where(groups[i : i + CHUNK, None] == groups, -1, bank[i : i + CHUNK] @ bank.T)
+        found.append(_distance(alike))
+    return np.concatenate(found)
+
+
+def _padded(answers: Answers, begin: int) -> Answers:
+    """As many pictures as are always asked at once, some blank: products of other shapes have other last bits."""
+    part = answers.take(slice(begin, begin + CHUNK))
+    blank = ((0, CHUNK - len(part)), (0, 0))
+    return Answers(*(np.pad(values, blank) for values in part.arrays))
+
+
+def _energy(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
+    logits = answers.logits.astype(np.float64)
+    most = logits.max(axis=1)
+    return np.asarray(-most - np.log(np.exp(logits - most[:, None]).sum(axis=1)))
+
+
+def _msp(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
+    logits = answers.logits.astype(np.float64)
+    return np.asarray(1 - 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1))
+
+
+def _directions(features: Floats) -> Floats:
+    """Of length 1."""
+    return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12), np.float32)
+
+
+def _fit_knn(trained: Answers) -> dict[str, Floats]:
+    """In half precision, as it is stored."""
+    return {"bank": _directions(trained.features).astype(np.float16).astype(np.float32)}
+
+
+def _knn(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
+    return _distance(_directions(answers.features) @ kept["bank"].T)
+
+
+def _distance(alike: Floats) -> NDArray[np.float64]:
+    """(N, M) cosines -> (N,): of the nearest few the farthest."""
+    place = min(NEAREST, alike.shape[1])
+    return np.asarray(1 - np.partition(alike, -place, axis=1)[:, -place].astype(np.float64))
+
+
+def _fit_knn_pixels(trained: Answers) -> dict[str, Floats]:
+    """`looks`: the mean (F,), and what makes distances of differences (F, F); `spread`: the median and the 95 %
+    quantile of each of the two distances, by which they are summed."""
+    kept, looks = _fit_knn(trained), trained.looks.astype(np.float64)
+    centre = looks.mean(axis=0)
+    covariance = np.atleast_2d(np.cov(looks.T))
+    covariance += SHRUNK * np.trace(covariance) / len(covariance) * np.eye(len(covariance)) + 1e-9 * np.eye(
+        len(covariance)
+    )
+    kept |= {"centre": centre.astype(np.float32), "sphere": _inverse_root(covariance).astype(np.float32)}
+    parts = _distances_among(kept["bank"], np.arange(len(looks))), _off(kept, trained)
+    return kept | {"spread": np.array([np.quantile(part, (0.5, 0.95)) for part in parts], np.float32)}
+
+
+def _inverse_root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors / np.sqrt(values))
+
+
+def _off(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm((answers.looks - kept["centre"]) @ kept["sphere"], axis=1), np.float64)
+
+
+def _both(kept: Mapping[str, Floats], *parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum of two distances, each from its median in units of what its 95 % quantile is above that."""
+    each = zip(parts, kept["spread"].astype(np.float64), strict=True)
+    return np.asarray(sum((part - middle) / max(high - middle, 1e-12) for part, (middle, high) in each))
+
+
+def _knn_pixels(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
+    return _both(kept, _knn(kept, answers), _off(kept, answers))
+
+
+def _fit_vim(trained: Answers) -> dict[str, Floats]:
+    """Of all directions the half with the least variance, (D, R); by the others classes are told apart."""
+    features = trained.features.astype(np.float64)
+    origin = features.mean(axis=0)
+    off = features - origin
+    directions = np.linalg.eigh(off.T @ off)[1][:, : off.shape[1] // 2]
+    beside = np.linalg.norm(off @ directions, axis=1).mean()
+    scale = trained.logits.max(axis=1).mean() / max(beside, 1e-12)
+    kept = {"origin": origin, "beside": directions * scale}
+    return {name: np.asarray(values, np.float32) for name, values in kept.items()}
+
+
+def _vim(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
+    beside = np.linalg.norm((answers.features - kept["origin"]) @ kept["beside"], axis=1)
+    return np.asarray(beside + _energy(kept, answers))
+
+
+_KEEPS = {
+    "knn_pixels": ("bank", "centre", "sphere", "spread"),
+    "knn": ("bank",),
+    "vim": ("origin", "beside"),
+    "energy": (),
+    "msp": (),
+}
+_SCORES = {"knn_pixels": _knn_pixels, "knn": _knn, "vim": _vim, "energy": _energy, "msp": _msp}
+_FITS = {"knn_pixels": _fit_knn_pixels, "knn": _fit_knn, "vim": _fit_vim}
