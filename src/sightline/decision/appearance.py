@@ -5,6 +5,7 @@ the network makes of it. numpy alone.
 """
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,6 @@ def _numbers(image: Pixels) -> list[float]:
     return [*found, float((grey < DARK).mean()), float((grey > BRIGHT).mean())]
 
 
-def _difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+def _difference(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> float:
     """The mean of what they differ by; 0 of nothing, in a picture smaller than a step."""
     return float(np.abs(first - second).mean()) if first.size else 0.0

@@ -23,7 +23,7 @@ def made_up(known: Pixels, seed: int) -> NDArray[np.uint8]:
     kinds: list[NDArray[np.generic]] = [
         rng.integers(0, 256, shape),
         np.broadcast_to(colours[0], shape),
-        np.where(_stripes(rng, height, width)[..., None], *colours),
+        np.where(_stripes(rng, height, width)[..., None], colours[0], colours[1]),
         _clouds(rng, *shape),
     ]
     if len(known) and min(height, width) >= TILES:
