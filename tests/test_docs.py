@@ -202,6 +202,9 @@ def _make_pictures(root: Path) -> None:
     for i in (1, 2, 3):
         _save(root / f"new/{i}.png", Image.open(digits / f"{i}/0000.png"))
     (root / "new/notes.txt").write_text("not a picture")
+    for i in range(20):
+        _save(root / f"strangers/{i}.png", generator.integers(0, 256, (8, 8), dtype=np.uint8))
+    shutil.copy(root / "strangers/0.png", root / "stranger.png")
     _signs(root)
     _cells(root)
     _mnist(root / "mnist", digits)

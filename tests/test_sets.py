@@ -136,7 +136,7 @@ def test_a_run_answers_with_sets_and_measures_them(run: Run, capsys: pytest.Capt
     answer = json.loads(capsys.readouterr().out)
     assert answer["label"] in answer["set"] and set(answer["set"]) <= set(answer["probabilities"])
     assert main(["predict", str(run.path), str(picture), "--sets", "0.1", "--csv"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == "path,label,probability,set,error"
+    assert capsys.readouterr().out.splitlines()[0] == "path,label,probability,set,doubt,error"
     assert main(["predict", str(run.path), str(picture), "--sets", "0.1"]) == 0
     assert "{" in capsys.readouterr().out
     assert main(["evaluate", str(run.path), "--sets", "0.2", "--sets-by", "lac", "--json"]) == 0

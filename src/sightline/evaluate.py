@@ -16,7 +16,7 @@ from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels
 from sightline.data.reading.scan import in_threads, read_record, reason_or
 from sightline.data.tasks import TASKS, Labels, task_of
-from sightline.decision import Decision, Sets
+from sightline.decision import Abstention, Decision, Sets
 from sightline.errors import BadPicturesError, DataError, nearest
 from sightline.metrics import MAIN, METRICS, Figure, Sample, brier, ece, log_loss, names_of
 from sightline.metrics.accuracy import Accuracy, rate
@@ -154,6 +154,24 @@ def measure_sets(tested: Evaluation, sets: Sets, classes: tuple[str, ...]) -> Se
     return SetsMeasured(
         sets.error, sets.method, sets.num, rate(held), float(sizes.mean()), float((sizes == 1).mean()), worst
     )
+
+
+@dataclass(frozen=True)
+class AbstentionMeasured:
+    """What came of giving only answers of a probability from `threshold` on, which calibration pictures set for a share
+    `error` of wrong ones: the share of pictures that was `answered`, and of these the share that was `wrong`."""
+
+    error: float
+    threshold: float
+    answered: Accuracy
+    wrong: Accuracy
+
+
+def measure_abstention(tested: Evaluation, abstention: Abstention) -> AbstentionMeasured:
+    """Of answers to one class a picture."""
+    given = abstention.is_given(tested.outputs.max(axis=1))
+    wrong = rate((tested.decided != tested.labels)[given])
+    return AbstentionMeasured(abstention.error, abstention.threshold, rate(given), wrong)
 
 
 def evaluate(

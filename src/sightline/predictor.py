@@ -5,11 +5,11 @@ its place. A slice of a NIfTI volume is named as in a data set, `scan.nii.gz#17`
 need no more memory than a few batches. Must not know the terminal.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,18 @@ from sightline.data.decoding.deep import deep_array
 from sightline.data.medical.slices import Volumes
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.reading.scan import in_threads, reason_or
-from sightline.decision import Answers, AnyDecision, AnyPrediction, Decision, SetDecision, Sets, Unknown, open_decision
+from sightline.decision import (
+    Abstention,
+    Answers,
+    AnyDecision,
+    AnyPrediction,
+    Decision,
+    SetDecision,
+    Sets,
+    Unknown,
+    abstention,
+    open_decision,
+)
 from sightline.decision import Prediction as Prediction
 from sightline.decision import sets as decision_sets
 from sightline.errors import BadPicturesError, ConfigError, RunError
@@ -57,7 +68,8 @@ class Failure:
 class Predictor:
     """What answers: an engine between one preprocessing and one decision. `classes`: the names of the logits.
 
-    `unknown`: by what pictures of something else are told; None where there is nothing to tell them by.
+    `unknown`: by what pictures of something else are told; None where there is nothing to tell them by. `abstention`:
+    which answers are given; None: all.
     """
 
     engine: Engine
@@ -66,13 +78,21 @@ class Predictor:
     classes: tuple[str, ...]
     task: str = "single"
     unknown: Unknown | None = None
+    abstention: Abstention | None = None
 
     @staticmethod
-    def open(path: str | Path, sets: float | None = None, method: str = "raps", by_class: bool = False) -> "Predictor":
+    def open(
+        path: str | Path,
+        sets: float | None = None,
+        method: str = "raps",
+        by_class: bool = False,
+        abstain: float | None = None,
+    ) -> "Predictor":
         """The predictor of a run folder. Raises RunError or WeightsError if it cannot be opened.
 
-        `sets`: a rate of error; answers come with the classes among which the right one is but for that share. Raises
-        ConfigError where the run cannot promise it.
+        `sets`: a rate of error; answers come with the classes among which the right one is but for that share.
+        `abstain`: the share of given answers that may be wrong; less sure ones are marked. Raises ConfigError where the
+        run cannot promise it.
         """
         run = Run.open(Path(path))
         config = run.config
@@ -87,7 +107,9 @@ class Predictor:
             decision = SetDecision(decision, made)
         from sightline.engines.torch import open_run  # torch is needed for a run, and only for a run
 
-        return Predictor(open_run(run), config.preprocessing, decision, config.classes, config.task, open_unknown(run))
+        abstention = None if abstain is None else open_abstention(run, abstain)
+        engine, unknown = open_run(run), open_unknown(run)
+        return Predictor(engine, config.preprocessing, decision, config.classes, config.task, unknown, abstention)
 
     def predict(self, inputs: Input | Iterable[Input]) -> list[AnyPrediction]:
         """Predictions for one picture or several, in order. Raises BadPicturesError if any cannot be read."""
@@ -118,15 +140,18 @@ class Predictor:
         if not pictures:
             return
         if self.unknown is None:
-            for name, row in zip(names, self.decision.outputs(self.engine(np.stack(pictures))), strict=True):
-                yield self.decision.answer(name, row, self.classes)
-            return
-        answers = self.engine.answers(np.stack(pictures))
-        familiarity = self.unknown.familiarity(self.unknown.strangeness(answers))
-        is_unknown = self.unknown.is_unknown(familiarity)
-        for i, row in enumerate(self.decision.outputs(answers.logits)):
+            outputs, familiarity = self.decision.outputs(self.engine(np.stack(pictures))), None
+            doubts = np.full(len(names), "", object)
+        else:
+            answers = self.engine.answers(np.stack(pictures))
+            outputs, familiarity = self.decision.outputs(answers.logits), self.unknown.of(answers)
+            doubts = np.where(self.unknown.is_unknown(familiarity), "unknown", "")
+        if self.abstention is not None:
+            doubts = np.where((doubts == "") & ~self.abstention.is_given(outputs.max(axis=1)), "unsure", doubts)
+        for i, row in enumerate(outputs):
             answer = self.decision.answer(names[i], row, self.classes)
-            yield replace(answer, familiarity=float(familiarity[i]), unknown=bool(is_unknown[i]))
+            known = None if familiarity is None else float(familiarity[i])
+            yield replace(answer, familiarity=known, doubt=str(doubts[i]))
 
     def logits(self, pictures: Iterable[Pixels]) -> NDArray[np.float32]:
         """Preprocessed pictures (height, width, C) -> logits (N, K)."""
@@ -167,16 +192,24 @@ def open_sets(run: Run, error: float, method: str = "raps", by_class: bool = Fal
 
     Raises RunError where it keeps nothing to make them by, ConfigError where it does not answer one class a picture.
     """
+    return decision_sets.fitted(_known(run, "sets"), run.config.classes, error, method, by_class)
+
+
+def _known(run: Run, what: str) -> Mapping[str, Any]:
+    """What a run keeps of its calibration pictures."""
     if run.config.task != "single":
-        raise ConfigError(f"sets: {run.path} does not answer one class a picture, but {run.config.task}")
+        raise ConfigError(f"{what}: {run.path} does not answer one class a picture, but {run.config.task}")
     if not (run.path / CALIBRATION).is_file():
         raise RunError(
             f"{run.path} has no {CALIBRATION}: it was trained by an earlier version, or without pictures to calibrate "
             "on; train again"
         )
-    classes, where = run.config.classes, str(run.path / CALIBRATION)
-    known = decision_sets.opened(run.read_json(CALIBRATION), len(classes), where)
-    return decision_sets.fitted(known, classes, error, method, by_class)
+    return decision_sets.opened(run.read_json(CALIBRATION), len(run.config.classes), str(run.path / CALIBRATION))
+
+
+def open_abstention(run: Run, error: float) -> Abstention:
+    """Which answers a run gives so that a share `error` of them is wrong. Raises as `open_sets` does."""
+    return abstention.fitted(_known(run, "abstain"), error, str(run.path / CALIBRATION))
 
 
 def open_unknown(run: Run) -> Unknown | None:

@@ -38,7 +38,7 @@ def test_json(home: Path, asked: list[str], sightline: Sightline) -> None:
     for answer in answers[1::2]:
         assert answer.keys() == {"path", "error"}
     for answer in answers[0::2]:
-        assert answer.keys() == {"path", "label", "probability", "probabilities"}
+        assert answer.keys() == {"path", "label", "probability", "probabilities", "familiarity", "doubt"}
         probabilities = answer["probabilities"]
         assert list(probabilities) == ["apples", "pears", "plums"]
         assert sum(probabilities.values()) == pytest.approx(1.0, abs=1e-12)
@@ -53,7 +53,7 @@ def test_csv(home: Path, asked: list[str], sightline: Sightline) -> None:
     assert result.code == 3
     assert [row["path"] for row in rows] == [*asked, str(odd)]
     assert [bool(row["error"]) for row in rows] == [False, True, False, True, False, False]
-    assert {frozenset(row) for row in rows} == {frozenset(("path", "label", "probability", "error"))}
+    assert {frozenset(row) for row in rows} == {frozenset(("path", "label", "probability", "doubt", "error"))}
     assert rows[0]["label"] == rows[-1]["label"], "the same pixels"
 
 

@@ -9,11 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.evaluate import SetsMeasured
+from sightline.evaluate import AbstentionMeasured, SetsMeasured
 from sightline.metrics import Bin, Figure
 from sightline.metrics.accuracy import Accuracy
+from sightline.metrics.risk_coverage import RiskCoverage
 from sightline.report import ClassRow, Epoch, Example, Facts
-from sightline.report.facts import Sureness
+from sightline.report.facts import Sureness, UnknownFacts
 
 MakeFacts = Callable[..., Facts]
 
@@ -70,6 +71,11 @@ def _facts(names: tuple[str, ...], confusion: NDArray[np.int64]) -> Facts:
         ),
         sets=SetsMeasured(
             0.1, "raps", 120, Accuracy(0.92, (0.88, 0.95)), 1.23, 0.8, (names[0], Accuracy(0.7, (0.6, 0.8)))
+        ),
+        risk=RiskCoverage(0.12, ((0.5, 0.05), (1.0, 0.25))),
+        abstentions=(AbstentionMeasured(0.1, 0.87, Accuracy(0.6, (0.5, 0.7)), Accuracy(0.08, (0.04, 0.16))),),
+        unknown=UnknownFacts(
+            "knn", 0.05, 40, Accuracy(0.04, (0.02, 0.09)), {"knn": (0.81, 0.98), "energy": (float("nan"), 0.6)}
         ),
         sureness=Sureness(
             (Bin(40, 0.5, 0.45, (0.31, 0.6)), Bin(40, 0.9, 0.95, (0.84, 0.99))),

@@ -215,9 +215,9 @@ def test_a_table_is_trained_evaluated_and_predicted_by_the_same_commands(tmp_pat
     assert main(["evaluate", str(tmp_path / "run"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     kept = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert {k: v for k, v in kept.items() if k not in ("interrupted", "without_tta")} == found
+    assert {k: v for k, v in kept.items() if k not in ("interrupted", "without_tta", "unknown")} == found
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "0.png"), "--csv"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == "path,labels,p_lying,p_standing,error"
+    assert capsys.readouterr().out.splitlines()[0] == "path,labels,p_lying,p_standing,doubt,error"
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "0.png"), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert set(answer) == {"path", "labels", "probabilities"} and isinstance(answer["labels"], list)

@@ -24,7 +24,7 @@ def test_a_run_calls_noise_unknown(tmp_path: Path) -> None:
     run = train(bars_in(tmp_path / "bars", 1500), SETTINGS, Options(out=tmp_path / "run", num_workers=0))
     predictor, noise = Predictor.open(run.path), np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
     found = predictor.predict(noise)
-    assert np.mean([answer.unknown for answer in found]) > 0.9
+    assert np.mean([answer.doubt == "unknown" for answer in found]) > 0.9
     assert all(answer.familiarity is not None and 0 < answer.familiarity <= 1 for answer in found)
     first = found[0]
     assert isinstance(first, Prediction) and first.line() == f"unknown  {first.label}?  input[0]"
@@ -39,7 +39,7 @@ def test_too_few_pictures_promise_nothing(tmp_path: Path) -> None:
     run = train(bars_in(tmp_path / "bars", 60), SETTINGS, Options(out=tmp_path / "run", num_workers=0))
     assert not (run.path / UNKNOWN).exists()
     answer = Predictor.open(run.path).predict(np.zeros((28, 28), np.uint8))[0]
-    assert answer.familiarity is None and not answer.unknown
+    assert answer.familiarity is None and not answer.doubt
     assert "at least 19 are needed" in (run.path / "README.md").read_text()
 
 

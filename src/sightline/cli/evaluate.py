@@ -32,31 +32,35 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from sightline import strangers
-    from sightline.evaluate import evaluate_run, measure_sets
-    from sightline.predictor import Predictor, open_sets
+    from sightline.evaluate import evaluate_run, measure_abstention, measure_sets
+    from sightline.predictor import Predictor, open_abstention, open_sets
     from sightline.report.results import result_of
-    from sightline.report.words import sets_in_words, strangers_in_words
+    from sightline.report.words import abstention_in_words, sets_in_words, strangers_in_words
     from sightline.run import Run
 
-    sets = None if args.sets is None else open_sets(Run.open(Path(args.run)), args.sets, args.sets_by, args.by_class)
-
+    opened = Run.open(Path(args.run))
+    sets = None if args.sets is None else open_sets(opened, args.sets, args.sets_by, args.by_class)
+    abstention = None if args.abstain is None else open_abstention(opened, args.abstain)
     tested, classes = evaluate_run(args.run, args.data, args.split, args.skip_bad, args.i_know)
     for path, reason in tested.bad.items():
         print(f"left out: {path}: {reason}", file=sys.stderr)
     if tested.num_trained_on:
         print(f"{tested.num_trained_on} of these pictures were trained on; the figures flatter", file=sys.stderr)
     measured = None if sets is None else measure_sets(tested, sets, classes)
+    given = None if abstention is None else measure_abstention(tested, abstention)
     others = [strangers.measure(Predictor.open(args.run), tested, path, args.skip_bad) for path in args.unknown or ()]
     if args.json:
-        found = tested.to_json() if measured is None else tested.to_json() | {"sets": asdict(measured)}
-        found |= {"unknown": [asdict(one) for one in others]} if others else {}
-        print(json.dumps(found, ensure_ascii=False))
+        asked = {"sets": measured and asdict(measured), "abstention": given and asdict(given)}
+        found = tested.to_json() | {name: one for name, one in asked.items() if one is not None}
+        print(json.dumps(found | ({"strangers": [asdict(one) for one in others]} if others else {}), ensure_ascii=False))
         return 0
     result = result_of(tested.task)
     print(f"{result.headline(tested)}  {len(tested.rows):,} pictures")
     print("\n".join(result.table(tested, classes)))
     if measured is not None:
         print(sets_in_words(measured))
+    if given is not None:
+        print(abstention_in_words(given))
     for one in others:
         for path, reason in one.bad.items():
             print(f"left out: {path}: {reason}", file=sys.stderr)

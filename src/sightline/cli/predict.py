@@ -23,14 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_set_arguments(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a JSON object a line, with every class's probability")
-    form.add_argument("--csv", action="store_true", help="path,label,probability,unknown,error")
+    form.add_argument("--csv", action="store_true", help="path,label,probability,doubt,error")
 
 
 def run(args: argparse.Namespace) -> int:
     from sightline.data.medical.slices import slice_names
     from sightline.predictor import Failure, Predictor
 
-    predictor = Predictor.open(args.run, args.sets, args.sets_by, args.by_class)
+    predictor = Predictor.open(args.run, args.sets, args.sets_by, args.by_class, args.abstain)
     columns = predictor.decision.columns(predictor.classes)
     write = _json if args.json else _csv(columns) if args.csv else _table
     num_failed = 0
@@ -99,14 +99,13 @@ def _csv(columns: tuple[str, ...]) -> "Callable[[AnyPrediction | Failure], None]
     from sightline.predictor import Failure
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("path", *columns, "unknown", "error"))
+    writer.writerow(("path", *columns, "doubt", "error"))
 
     def write(answer: "AnyPrediction | Failure") -> None:
         if isinstance(answer, Failure):
             writer.writerow((answer.path, *[""] * len(columns), "", answer.error))
         else:
-            unknown = "" if answer.familiarity is None else "yes" if answer.unknown else "no"
-            writer.writerow((answer.path, *answer.cells(), unknown, ""))
+            writer.writerow((answer.path, *answer.cells(), answer.doubt, ""))
 
     return write
 

@@ -8,8 +8,8 @@ files. One file, one task; each decision has
     answer(path, outputs, names) one row of outputs -> a Prediction
     columns(names)               of a table of answers
 
-A Prediction has `familiarity`, the share of known pictures as strange as this one or stranger (None where there
-is nothing to tell it by), and `unknown`, whether it is called unknown; the Predictor fills them in.
+A Prediction has `familiarity`, the share of known pictures as strange as this one or stranger (None where there is
+nothing to tell it by), and `doubt`, "unknown" or "unsure" where the answer is not given; the Predictor fills them in.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from sightline import config
+from sightline.decision.abstention import Abstention
 from sightline.decision.answers import Answers
 from sightline.decision.multi import MultiDecision, MultiPrediction
 from sightline.decision.number import NumberDecision, NumberPrediction
@@ -28,8 +29,9 @@ from sightline.decision.unknown import Unknown
 from sightline.errors import ConfigError
 
 __all__ = [
-    "Answers", "AnyDecision", "AnyPrediction", "Decision", "MultiDecision", "MultiPrediction", "NumberDecision",
-    "NumberPrediction", "Prediction", "SetDecision", "SetPrediction", "Sets", "Unknown", "open_decision",
+    "Abstention", "Answers", "AnyDecision", "AnyPrediction", "Decision", "MultiDecision", "MultiPrediction",
+    "NumberDecision", "NumberPrediction", "Prediction", "SetDecision", "SetPrediction", "Sets", "Unknown",
+    "open_decision",
 ]  # fmt: skip
 
 AnyPrediction = Prediction | SetPrediction | MultiPrediction | NumberPrediction

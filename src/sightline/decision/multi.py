@@ -20,12 +20,12 @@ class MultiPrediction:
     labels: list[str]
     probabilities: dict[str, float]
     familiarity: float | None = None
-    unknown: bool = False
+    doubt: str = ""
 
     def line(self) -> str:
         """The classes with their probabilities, the path last."""
         found = ", ".join(f"{name} {self.probabilities[name]:.1%}" for name in self.labels)
-        return f"{'unknown  ' * self.unknown}{found or '(none)'}  {self.path}"
+        return f"{self.doubt and f'{self.doubt}  '}{found or '(none)'}  {self.path}"
 
     def cells(self) -> tuple[str, ...]:
         """The classes in one cell, then each class's probability."""

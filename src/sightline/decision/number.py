@@ -13,11 +13,11 @@ class NumberPrediction:
     path: str
     values: dict[str, float]
     familiarity: float | None = None
-    unknown: bool = False
+    doubt: str = ""
 
     def line(self) -> str:
         """The numbers, with their names where there are several; the path last."""
-        path = f"unknown  {self.path}" if self.unknown else self.path
+        path = f"{self.doubt}  {self.path}" if self.doubt else self.path
         if len(self.values) == 1:
             return f"{next(iter(self.values.values())):9.5g}  {path}"
         return f"{', '.join(f'{name} {value:.5g}' for name, value in self.values.items())}  {path}"

@@ -127,12 +127,12 @@ class SetPrediction:
     set: list[str]
     probabilities: dict[str, float]
     familiarity: float | None = None
-    unknown: bool = False
+    doubt: str = ""
 
     def line(self) -> str:
         """The answer and its set, the path last."""
-        sure = "unknown" if self.unknown else f"{self.probability:7.1%}"
-        return f"{sure}  {self.label}{'?' * self.unknown}  {{{', '.join(self.set)}}}  {self.path}"
+        sure = self.doubt or f"{self.probability:.1%}"
+        return f"{sure:>7}  {self.label}{'?' * bool(self.doubt)}  {{{', '.join(self.set)}}}  {self.path}"
 
     def cells(self) -> tuple[str, ...]:
         """The class, its probability, and the set in one cell."""

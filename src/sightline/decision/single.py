@@ -15,12 +15,12 @@ class Prediction:
     probability: float
     probabilities: dict[str, float]
     familiarity: float | None = None
-    unknown: bool = False
+    doubt: str = ""
 
     def line(self) -> str:
-        """The answer for people, the path last; of an unknown picture what it would have been."""
-        sure = "unknown" if self.unknown else f"{self.probability:7.1%}"
-        return f"{sure}  {self.label}{'?' * self.unknown}  {self.path}"
+        """The answer for people, the path last; where it is in doubt, what it would have been."""
+        sure = self.doubt or f"{self.probability:.1%}"
+        return f"{sure:>7}  {self.label}{'?' * bool(self.doubt)}  {self.path}"
 
     def cells(self) -> tuple[str, ...]:
         """The answer as the cells of a table, in the order of the decision's `columns`."""

@@ -46,6 +46,10 @@ class Unknown:
         num_less = np.searchsorted(self.scores, found, "left")
         return np.asarray((1 + len(self.scores) - num_less) / (1 + len(self.scores)))
 
+    def of(self, answers: Answers) -> NDArray[np.float64]:
+        """The familiarity of pictures, (N,)."""
+        return self.familiarity(self.strangeness(answers))
+
     def stored(self) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]:
         """Arrays and facts, of which `opened` makes it again."""
         kept = {name: values.astype(np.float16) if name == "bank" else values for name, values in self.kept.items()}

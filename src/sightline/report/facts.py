@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluate import SetsMeasured
+from sightline.evaluate import AbstentionMeasured, SetsMeasured
 from sightline.metrics import Bin, Figure
 from sightline.metrics.accuracy import Accuracy
 from sightline.metrics.per_label import LabelScore
+from sightline.metrics.risk_coverage import RiskCoverage
 
 MEDIA_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 # `accuracy` is computed by the metric and again here from the matrix; float32 rounding lies far below this.
@@ -126,6 +127,7 @@ class Common:
     split_rule: str
     licences: dict[str, str]
     unknown: UnknownFacts | None = None
+    abstentions: tuple[AbstentionMeasured, ...] = ()  # of each share of wrong answers that can be promised
 
     def shared(self) -> dict[str, Any]:  # Any: fields of many types
         """The fields that all tasks have."""
@@ -160,6 +162,7 @@ class Facts(Common):
     beside: dict[str, Figure]  # other figures of all classes together
     confusion: NDArray[np.int64]  # (K, K), rows truth, columns predicted
     sureness: Sureness
+    risk: RiskCoverage
     sets: SetsMeasured | None  # of SETS_ERROR; None where too few pictures were there to calibrate by
     surest_mistakes: tuple[Example, ...]
     least_sure_hits: tuple[Example, ...]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluate import SetsMeasured
+from sightline.evaluate import AbstentionMeasured, SetsMeasured
 from sightline.report.facts import Epoch, Facts, Sureness, UnknownFacts
 from sightline.strangers import StrangersMeasured
 
@@ -181,6 +181,15 @@ def sets_in_words(sets: SetsMeasured) -> str:
         f"{pictures(sets.num)}): they held it for {percent(sets.coverage.value)} (95 % interval "
         f"{span(sets.coverage.interval)}), name {sets.mean_size:.2f} classes on average, and one alone for "
         f"{percent(sets.share_single)}. Least covered: {name}, {percent(worst.value)}."
+    )
+
+
+def abstention_in_words(found: AbstentionMeasured) -> str:
+    """What giving only the surer answers promises, and what came of it on the test."""
+    return (
+        f"Only answers of {percent(found.threshold)} and more, for {percent(found.error)} wrong ones among them: "
+        f"{percent(found.answered.value)} of pictures are answered (95 % interval {span(found.answered.interval)}), "
+        f"{percent(found.wrong.value)} of these wrongly ({span(found.wrong.interval)})"
     )
 
 

@@ -85,9 +85,12 @@ def calibrated(
     num = sum(len(labels) for _, labels in asked)
     if isinstance(decision, Decision) and num:
         logits, labels = asked[-1]
+        outputs = decision.outputs(logits)
         known = {
             "labels": labels.tolist(),
-            "scores": sets.true_scores(decision.outputs(logits), labels.astype(np.int64)),
+            "answers": decision.decided(outputs).tolist(),
+            "probabilities": outputs.max(axis=1).tolist(),
+            "scores": sets.true_scores(outputs, labels.astype(np.int64)),
         }
     is_none = isinstance(decision, Decision) and num < NUM_NEEDED
     return Calibration(asdict(decision), _sentence(decision, num, parts), is_none, known)

@@ -4,7 +4,9 @@ Comes in: a Trained network and its Table; goes out: a Run. What is tested is wh
 later command opens it.
 """
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +20,10 @@ from sightline.data.split import FRACTIONS
 from sightline.decision.sets import can_promise
 from sightline.engines.torch import TorchEngine
 from sightline.engines.views import num_views
-from sightline.evaluate import Evaluation, evaluate
+from sightline.errors import ConfigError
+from sightline.evaluate import AbstentionMeasured, Evaluation, evaluate, measure_abstention
 from sightline.models import Network
-from sightline.predictor import Predictor
+from sightline.predictor import Predictor, open_abstention
 from sightline.report import Common, UnknownFacts, render_card, render_report
 from sightline.report.results import result_of
 from sightline.run import CALIBRATION, UNKNOWN, Run, RunConfig, replacing, write_arrays, write_csv, write_json
@@ -35,6 +38,7 @@ from sightline.training.resolve import Resolved
 from sightline.training.unknown import Found
 
 SETS_ERROR = 0.1  # of the sets that the report tells of
+ABSTENTION_ERRORS = (0.005, 0.01, 0.02, 0.05, 0.1)  # likewise
 SAME_BITS = "yes: nothing was measured, so that the same machine, versions, plan and seed give the same bits"
 
 
@@ -105,7 +109,7 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
         answers += f"; by the picture as it is: test {result.headline(by_one)}"
     write_json(folder / "metrics.json", metrics)
     write_csv(folder / "predictions.csv", *result.predictions(tested, table.dataset))
-    common = _common(trained, answers, table, tested, options, time.perf_counter() - started)
+    common = _common(trained, run, answers, table, tested, options, time.perf_counter() - started)
     if options.deterministic:
         common = replace(common, what=common.what | {"Deterministic": f"{SAME_BITS}; the seed was {options.seed}"})
     train_labels = table.dataset.labels[table.parts.rows("train")]
@@ -135,7 +139,7 @@ def _answers(run: Run) -> str:
 
 
 def _common(
-    trained: Trained, answers: str, table: Table, tested: Evaluation, options: Options, duration_s: float
+    trained: Trained, run: Run, answers: str, table: Table, tested: Evaluation, options: Options, duration_s: float
 ) -> Common:
     outcome, dataset, parts = trained.outcome, table.dataset, table.parts
     notes = [*filter(None, (options.note,)), *table.notes, *outcome.notes]
@@ -166,7 +170,16 @@ def _common(
         split_rule=parts.rule,
         licences=_licences(trained),
         unknown=_unknown(trained.unknown, tested),
+        abstentions=tuple(_abstentions(run, tested)),
     )
+
+
+def _abstentions(run: Run, tested: Evaluation) -> Iterator[AbstentionMeasured]:
+    """For each share of wrong answers that the run's calibration pictures suffice for."""
+    if (run.path / CALIBRATION).is_file():
+        for error in ABSTENTION_ERRORS:
+            with contextlib.suppress(ConfigError):
+                yield measure_abstention(tested, open_abstention(run, error))
 
 
 def _unknown(found: Found, tested: Evaluation) -> UnknownFacts | None:

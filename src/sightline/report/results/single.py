@@ -12,7 +12,8 @@ from sightline.decision import AnyDecision, Decision, SetDecision
 from sightline.evaluate import Evaluation, SetsMeasured, measure_sets
 from sightline.metrics import Figure, log_loss
 from sightline.metrics.per_class import ClassScore
-from sightline.report import chart, reliability, words
+from sightline.metrics.risk_coverage import RiskCoverage
+from sightline.report import chart, reliability, risk, words
 from sightline.report.facts import Card, ClassRow, Common, Example, Facts, Sureness
 from sightline.report.thumbnail import NUM_EXAMPLES, thumbnail
 from sightline.report.words import Caution
@@ -79,10 +80,17 @@ def facts_of(
         beside=beside(tested),
         confusion=confusion,
         sets=sets_of(tested, decision, dataset.classes),
+        risk=risk_of(tested),
         sureness=sureness(tested, common.what.get("Calibration", ""), decision),
         surest_mistakes=mistakes,
         least_sure_hits=hits,
     )
+
+
+def risk_of(tested: Evaluation) -> RiskCoverage:
+    found = tested.figure("risk_coverage")
+    assert isinstance(found, RiskCoverage)
+    return found
 
 
 def sets_of(tested: Evaluation, decision: AnyDecision, classes: tuple[str, ...]) -> SetsMeasured | None:
@@ -145,6 +153,7 @@ def page_values(facts: Facts) -> dict[str, object]:
         "sets": None if facts.sets is None else words.sets_in_words(facts.sets),
         "sureness": words.sureness(facts.sureness),
         "diagram": reliability.diagram(facts.sureness.bins),
+        "risk": risk.drawn(facts.risk),
         "mistakes": [_card(one) for one in facts.surest_mistakes],
         "hits": [_card(one) for one in facts.least_sure_hits],
     }
