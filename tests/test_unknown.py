@@ -8,6 +8,7 @@ import pytest
 
 from sightline.decision import Answers, Unknown
 from sightline.decision import unknown as methods
+from sightline.decision.appearance import LEAST, appearance
 from sightline.errors import RunError
 from sightline.run import read_arrays, write_arrays
 
@@ -127,3 +128,25 @@ def test_damage_is_told(tmp_path: Path) -> None:
     arrays, facts = {"scores": np.arange(3.0)}, {"method": "magic", "rate": "0.01"}
     with pytest.raises(RunError, match="it does not hold what"):
         Unknown.opened(arrays, facts, "it")
+
+
+def test_how_a_picture_looks_by_hand() -> None:
+    """Left half black, right half red: means, deviations, one edge in seven columns, channels that differ."""
+    picture = np.zeros((1, 8, 8, 3), np.uint8)
+    picture[:, :, 4:, 0] = 255
+    found = np.exp(appearance(picture)[0]) - LEAST
+    third = 1 / 3
+    beside = [third * 1 / 7, third * 2 / 6, third * 4 / 4]
+    edges = [each for width in beside for each in (0, width)]
+    expected = [0.5, 0, 0, 0.5, 0, 0, *edges, 0.5, 0, 0.5, 0]
+    assert found.tolist() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (3, 5, 3), (64, 48, 3), (230, 224, 3)])
+def test_how_it_looks_is_the_same_bits_in_any_company(shape: tuple[int, int, int]) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (70, *shape), np.uint8)
+    together = appearance(pictures)
+    assert np.isfinite(together).all()
+    for i in (0, 13, 69):
+        assert np.array_equal(appearance(pictures[i : i + 1])[0], together[i])
+        assert np.array_equal(appearance(pictures[i : i + 1].astype(np.float32))[0], together[i])

@@ -52,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         asked = {"sets": measured and asdict(measured), "abstention": given and asdict(given)}
         found = tested.to_json() | {name: one for name, one in asked.items() if one is not None}
-        print(json.dumps(found | ({"strangers": [asdict(one) for one in others]} if others else {}), ensure_ascii=False))
+        print(
+            json.dumps(found | ({"strangers": [asdict(one) for one in others]} if others else {}), ensure_ascii=False)
+        )
         return 0
     result = result_of(tested.task)
     print(f"{result.headline(tested)}  {len(tested.rows):,} pictures")
