@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.asking import asked_of
 from sightline.data import names_shards, open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels
@@ -18,7 +19,7 @@ from sightline.data.reading.scan import in_threads, read_record, reason_or
 from sightline.data.tasks import TASKS, Labels, task_of
 from sightline.decision import Abstention, Decision, Sets
 from sightline.errors import BadPicturesError, DataError, nearest
-from sightline.metrics import MAIN, METRICS, Figure, Sample, brier, ece, log_loss, names_of
+from sightline.metrics import MAIN, METRICS, Asked, Figure, Sample, brier, ece, log_loss, names_of
 from sightline.metrics.accuracy import Accuracy, rate
 from sightline.metrics.per_class import ClassScore
 from sightline.predictor import Predictor
@@ -38,6 +39,7 @@ class Evaluation:
     plain    logits (n, K) of the pictures as they are, where the run averages over views
     strangeness  (n,) how strange they are, and which were called unknown, `is_unknown`; None where the run has
              nothing to tell them by
+    asked    what the test is asked besides
     """
 
     split: str
@@ -53,6 +55,7 @@ class Evaluation:
     plain: NDArray[np.float32] | None = None
     strangeness: NDArray[np.float64] | None = None
     is_unknown: NDArray[np.bool_] | None = None
+    asked: Asked = field(default_factory=Asked)
     _measured: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -73,7 +76,7 @@ class Evaluation:
     @property
     def sample(self) -> Sample:
         """What metrics measure."""
-        return Sample(self.outputs, self.labels, self.decided, self.groups)
+        return Sample(self.outputs, self.labels, self.decided, self.groups, self.asked)
 
     @property
     def main(self) -> Accuracy | Figure:
@@ -181,10 +184,12 @@ def evaluate(
     split: str,
     skip_bad: bool = False,
     read: Callable[[int], tuple[str, Pixels]] | None = None,
+    asked: Asked | None = None,
 ) -> Evaluation:
     """Answer `rows` of a data set whose classes are the predictor's.
 
     `read`: row -> pixel hash and preprocessed picture, where they are known already; None: from the file.
+    `asked`: what the test is asked besides.
     Raises BadPicturesError with all that cannot be read, unless `skip_bad`.
     """
     hashes, bad, good = list[str](), dict[str, str](), list[int]()
@@ -218,7 +223,7 @@ def evaluate(
         is_unknown = unknown.is_unknown(unknown.familiarity(strangeness))
     return Evaluation(
         split, kept, dataset.labels[kept], answers.logits, outputs, decided, hashes, groups, bad, plain=answers.plain,
-        strangeness=strangeness, is_unknown=is_unknown,
+        strangeness=strangeness, is_unknown=is_unknown, asked=asked or Asked(predictor.classes),
     )  # fmt: skip
 
 
@@ -228,17 +233,20 @@ def evaluate_run(
     split: str | None = None,
     skip_bad: bool = False,
     i_know: bool = False,
+    asked: Asked | None = None,
 ) -> tuple[Evaluation, tuple[str, ...]]:
     """Measure a run on its own split (the test, by default) or on other labelled pictures; with its classes.
 
+    `asked`: as `asked_of` has it; None: what a training's own test is asked.
     Raises DataError if its own pictures have changed since; or, unless `i_know`, if one of the others trained it.
     """
     run = Run.open(Path(path))
+    asked = asked or asked_of(run)
     if data is not None and run.config.data in (str(data), str(Path(data).expanduser().resolve())):
         data = None  # its own pictures: those that trained must not count
     if data is None:
         dataset, rows, expected = _own_rows(run, split or "test")
-        tested = evaluate(Predictor.open(path), dataset, rows, split or "test", skip_bad)
+        tested = evaluate(Predictor.open(path), dataset, rows, split or "test", skip_bad, asked=asked)
         changed = [dataset.paths[row] for row, h in zip(tested.rows, tested.hashes, strict=True) if h != expected[row]]
         if changed:
             raise DataError(
@@ -248,7 +256,7 @@ def evaluate_run(
         return tested, run.config.classes
     dataset = aligned(open_dataset(data), run.config.classes, run.config.task)
     rows, split = _foreign_rows(dataset, split)
-    tested = evaluate(Predictor.open(path), dataset, rows, split, skip_bad)
+    tested = evaluate(Predictor.open(path), dataset, rows, split, skip_bad, asked=asked)
     trained_on = {line["pixels"] for line in run.split() if line["split"] == "train"}
     seen = [dataset.paths[row] for row, h in zip(tested.rows, tested.hashes, strict=True) if h in trained_on]
     if seen and not i_know:

@@ -56,7 +56,9 @@ def test_a_person_reads_the_accuracy_and_every_class(home: Path, sightline: Sigh
     assert result.out.startswith("accuracy ") and "95 % interval" in result.out
     assert [line.split()[0] for line in result.out.splitlines()[2:5]] == ["apples", "pears", "plums"]
     beside = [line.partition("  95 % interval ")[0] for line in result.out.splitlines()[5:]]
-    assert [text.rpartition(" ")[0] for text in beside] == ["balanced accuracy", "macro F1", "Cohen's kappa"]
+    assert [text.rpartition(" ")[0] for text in beside] == [
+        "balanced accuracy", "macro F1", "Cohen's kappa", "AUROC", "average precision",
+    ]  # fmt: skip
 
 
 def test_pictures_that_were_trained_on_are_refused_or_counted_aloud(place: Path, sightline: Sightline) -> None:

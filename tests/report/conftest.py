@@ -38,6 +38,7 @@ def _rows(names: tuple[str, ...], confusion: NDArray[np.int64]) -> tuple[ClassRo
                 recall,
                 None if recall is None else (max(0.0, recall - 0.1), min(1.0, recall + 0.1)),
                 2 * right / (count + answered) if count + answered else None,
+                0.9 if 0 < count < confusion.sum() else None,
             )
         )
     return tuple(rows)

@@ -117,8 +117,8 @@ def test_weakest_class_stands_first(make_facts: MakeFacts) -> None:
 def test_undefined_figures_are_said_not_shown_as_zero(make_facts: MakeFacts) -> None:
     confusion = np.diag([0, 100, 100]).astype(np.int64)
     source = render_report(make_facts(confusion=confusion))
-    # Recall, precision and F1 of the untested class; one method for classes taken away.
-    assert source.count("undefined</span>") == 4
+    # Recall, precision, F1 and AUROC of the untested class; one method for classes taken away.
+    assert source.count("undefined</span>") == 5
     assert "nothing was measured for: glass" in Page(source).text
 
 

@@ -5,6 +5,9 @@ Several labels a picture: mean average precision, F1 and others. Numbers: R2 and
 Without DATA the run's own test pictures are answered again, and must be the very pixels they were. With DATA
 (anything `train` reads) its classes must be among the run's; all of its pictures count, or one split of it. Pictures
 that trained the run are refused, by the hash of their pixels.
+
+Of two classes: what is found of the second, or of --positive, at 95 % specificity. --costs and --hierarchy ask how much
+mistakes cost, and how far off they are.
 """
 
 import argparse
@@ -21,6 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unknown", metavar="PICTURES", nargs="+", help="pictures of none of the classes: how many are called unknown"
     )
+    parser.add_argument("--positive", metavar="CLASS", help="of two classes the one to be found (the second)")
+    kept = parser.add_mutually_exclusive_group()
+    kept.add_argument("--specificity", metavar="S", type=float, help="at which it is found (0.95)")
+    kept.add_argument("--sensitivity", metavar="S", type=float, help="which is to be reached, in place of that")
+    parser.add_argument("--costs", metavar="FILE", help="a CSV of costs: rows truth, columns answer")
+    parser.add_argument("--hierarchy", metavar="FILE", help="a CSV with the columns class and parent")
     parser.add_argument("--i-know", action="store_true", help="measure also on pictures that trained the run")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -32,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from sightline import strangers
+    from sightline.asking import asked_of
     from sightline.evaluate import evaluate_run, measure_abstention, measure_sets
     from sightline.predictor import Predictor, open_abstention, open_sets
     from sightline.report.results import result_of
@@ -41,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
     opened = Run.open(Path(args.run))
     sets = None if args.sets is None else open_sets(opened, args.sets, args.sets_by, args.by_class)
     abstention = None if args.abstain is None else open_abstention(opened, args.abstain)
-    tested, classes = evaluate_run(args.run, args.data, args.split, args.skip_bad, args.i_know)
+    asked = asked_of(opened, args.positive, args.specificity, args.sensitivity, args.costs, args.hierarchy)
+    tested, classes = evaluate_run(args.run, args.data, args.split, args.skip_bad, args.i_know, asked)
     for path, reason in tested.bad.items():
         print(f"left out: {path}: {reason}", file=sys.stderr)
     if tested.num_trained_on:

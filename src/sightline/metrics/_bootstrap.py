@@ -30,13 +30,16 @@ def figures(sample: Sample, statistic: Statistic, most: int = NUM_DRAWS) -> list
 
     `most`: draws, of which there may be fewer.
     """
-    num = len(sample.labels)
-    values = statistic(np.ones((1, num)))[0]
-    drawn = np.concatenate([statistic(weights) for weights in _weights(sample, most)])
+    values, drawn = statistic(np.ones((1, len(sample.labels))))[0], draws(sample, statistic, most)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of columns that are NaN throughout
         low, high = np.nanquantile(drawn, (0.025, 0.975), axis=0)
     return [_figure(*numbers) for numbers in zip(values, low, high, strict=True)]
+
+
+def draws(sample: Sample, statistic: Statistic, most: int = NUM_DRAWS) -> NDArray[np.float64]:
+    """The figures (B, F) of each draw."""
+    return np.concatenate([statistic(weights) for weights in _weights(sample, most)])
 
 
 def figure(sample: Sample, statistic: Statistic, most: int = NUM_DRAWS) -> Figure:

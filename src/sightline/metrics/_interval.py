@@ -1,15 +1,18 @@
 """The intervals of a rate and of a mean."""
 
+import functools
 from math import pi, sqrt, tan
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.metrics._sample import Figure
+
 Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
 
-def wilson(hits: int, total: int) -> tuple[float, float]:
+def wilson(hits: float, total: float) -> tuple[float, float]:
     """95 % score interval of a rate (Wilson, 1927); (0, 1) where there is nothing to count."""
     if total == 0:
         return 0.0, 1.0
@@ -19,6 +22,23 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     # At none and at all it ends exactly there; rounding would leave the rate itself outside.
     low, high = max(0.0, centre - half), min(1.0, centre + half)
     return 0.0 if hits == 0 else low, 1.0 if hits == total else high
+
+
+def rate(hits: NDArray[np.bool_], groups: NDArray[np.intp] | None) -> Figure:
+    """The share of (N,) that is true; Wilson's interval, by as many pictures as those of groups are worth.
+
+    That is their number over the design effect: how much larger their variance is than that of pictures that stand for
+    themselves (Kish, 1965). Where all are alike none is seen, and groups count as one picture each.
+    """
+    num, count = len(hits), int(hits.sum())
+    if not num:
+        return Figure(None, None)
+    if groups is None:
+        return Figure(count / num, wilson(count, num))
+    share = count / num
+    num_groups, variance = spread_of_mean(hits.astype(np.float64), groups)
+    worth = float(num_groups) if variance == 0 else min(num * share * (1 - share) / variance, float(num))
+    return Figure(share, wilson(share * worth, worth))
 
 
 def of_mean(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> tuple[float, float] | None:
@@ -40,6 +60,7 @@ def spread_of_mean(values: NDArray[np.float64], groups: NDArray[np.intp] | None)
     return len(sums), len(sums) / max(len(sums) - 1, 1) * float((sums**2).sum()) / len(values)
 
 
+@functools.lru_cache(maxsize=512)
 def student(freedom: int, error: float) -> float:
     """The two-sided quantile of Student's t (1908), by its distribution function, of which it is the root.
 

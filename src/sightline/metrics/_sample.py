@@ -1,11 +1,12 @@
 """What metrics measure, and the figures that they give."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.tasks import Labels
+from sightline.metrics._asked import Asked
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,14 @@ class Sample:
     labels   as `data.tasks` has them
     decided  what was answered: int (N,) a class; uint8 (N, K) yes or no; float64 (N, K) the values
     groups   (N,) whole numbers, equal where pictures belong together; None: each stands for itself
+    asked    what is asked besides
     """
 
     outputs: NDArray[np.float64]
     labels: Labels
     decided: NDArray[np.int64] | NDArray[np.uint8] | NDArray[np.float64]
     groups: NDArray[np.intp] | None = None
+    asked: Asked = field(default_factory=Asked)
 
 
 @dataclass(frozen=True)

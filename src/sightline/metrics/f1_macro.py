@@ -1,6 +1,7 @@
 """Mean over the classes of F1, of several at their thresholds; classes neither carried nor answered are left out."""
 
-from sightline.metrics._bootstrap import FEWER_DRAWS, NUM_DRAWS, mean_figure
+from sightline.metrics import _from_counts
+from sightline.metrics._bootstrap import mean_figure
 from sightline.metrics._counts import f1_of_each
 from sightline.metrics._sample import Figure, Sample
 
@@ -8,5 +9,6 @@ TASK = ("single", "multi")
 
 
 def measure(sample: Sample) -> Figure:
-    most = FEWER_DRAWS if sample.labels.ndim == 1 else NUM_DRAWS
-    return mean_figure(sample, lambda weights: f1_of_each(sample, weights), most)
+    if sample.labels.ndim == 1:
+        return _from_counts.figure(sample, _from_counts.f1s, each=_from_counts.f1s_apart)
+    return mean_figure(sample, lambda weights: f1_of_each(sample, weights))

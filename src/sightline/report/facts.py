@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from sightline.evaluate import AbstentionMeasured, SetsMeasured
 from sightline.metrics import Bin, Figure
 from sightline.metrics.accuracy import Accuracy
+from sightline.metrics.hierarchy import Hierarchy
+from sightline.metrics.operating_point import OperatingPoint
 from sightline.metrics.per_label import LabelScore
 from sightline.metrics.risk_coverage import RiskCoverage
+from sightline.metrics.roc import Roc
 
 MEDIA_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 # `accuracy` is computed by the metric and again here from the matrix; float32 rounding lies far below this.
@@ -45,6 +48,7 @@ class ClassRow:
     recall: float | None
     recall_interval: tuple[float, float] | None
     f1: float | None
+    auroc: float | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,9 @@ class Facts(Common):
     sets: SetsMeasured | None  # of SETS_ERROR; None where too few pictures were there to calibrate by
     surest_mistakes: tuple[Example, ...]
     least_sure_hits: tuple[Example, ...]
+    operating_point: OperatingPoint | None = None  # of two classes
+    roc: Roc | None = None  # of two classes that were both tested
+    tree: Hierarchy | None = None  # of classes that stand in one
 
     def __post_init__(self) -> None:
         num_classes = len(self.classes)

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from sightline import __version__
+from sightline.asking import asked_of
 from sightline.data.preprocess import Preprocessing
 from sightline.data.reading.scan import SMALL_SIDE
 from sightline.data.split import FRACTIONS
@@ -98,7 +99,7 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     run = Run.open(folder)
     predictor, result = opened(folder, trained.calibration), result_of(table.dataset.task)
     rows, read = table.parts.rows("test"), prepare.reader_of(table, trained.what.preprocessing)
-    tested = evaluate(predictor, table.dataset, rows, "test", read=read)
+    tested = evaluate(predictor, table.dataset, rows, "test", read=read, asked=asked_of(run))
     metrics, answers = tested.to_json() | {"interrupted": trained.outcome.interrupted}, _answers(run)
     metrics |= trained.unknown.to_json()
     if run.config.tta:

@@ -1,7 +1,7 @@
 """One class a picture: accuracy, each class, what is taken for what, the surest mistakes."""
 
-import dataclasses
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,30 @@ from sightline.data.tasks import Labels, counts
 from sightline.decision import AnyDecision, Decision, SetDecision
 from sightline.evaluate import Evaluation, SetsMeasured, measure_sets
 from sightline.metrics import Figure, log_loss
+from sightline.metrics.costs import Costs
+from sightline.metrics.hierarchy import Hierarchy
+from sightline.metrics.operating_point import OperatingPoint, Point
 from sightline.metrics.per_class import ClassScore
 from sightline.metrics.risk_coverage import RiskCoverage
-from sightline.report import chart, reliability, risk, words
+from sightline.metrics.roc import Roc
+from sightline.report import asked, chart, reliability, risk, roc, words
 from sightline.report.facts import Card, ClassRow, Common, Example, Facts, Sureness
 from sightline.report.thumbnail import NUM_EXAMPLES, thumbnail
 from sightline.report.words import Caution
 
 CURVE = "Accuracy"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Of the positive of two classes: sentences, the curve, and thresholds by what chose them."""
+
+    positive: str
+    sentences: tuple[str, ...]
+    curve: roc.Curve
+    rows: tuple[tuple[str, Point], ...]
+
+
 MAX_NUMBERED = 30  # classes; a larger matrix with numbers fits neither screen nor paper
 PAIRS_SHOWN = 8
 PAIRS_SHOWN_MANY = 24  # where there are no numbers to look at
@@ -30,11 +46,14 @@ def headline(tested: Evaluation) -> str:
     return f"accuracy {tested.accuracy.value:.2%}  95 % interval {low:.2%} to {high:.2%}"
 
 
-BESIDE = {"balanced_accuracy": "balanced accuracy", "f1_macro": "macro F1", "kappa": "Cohen's kappa"}
+BESIDE = {
+    "balanced_accuracy": "balanced accuracy", "f1_macro": "macro F1", "kappa": "Cohen's kappa", "auroc": "AUROC",
+    "average_precision": "average precision",
+}  # fmt: skip
 
 
 def beside(tested: Evaluation) -> dict[str, Figure]:
-    """Figures in which classes count the same, or chance nothing."""
+    """Figures in which classes count the same, or chance nothing, or the order of the probabilities alone."""
     found = {what: tested.figure(name) for name, what in BESIDE.items()}
     return {what: one for what, one in found.items() if isinstance(one, Figure) and one.value is not None}
 
@@ -51,7 +70,20 @@ def table(tested: Evaluation, names: tuple[str, ...]) -> list[str]:
     for name, score in zip(names, tested.per_class, strict=True):
         figures = (f"{v:9.1%}" if v is not None else "        -" for v in (score.precision, score.recall, score.f1))
         lines.append(f"{name:{width}}  {score.count:8,}  {' '.join(figures)}")
-    return lines + [_line(*one) for one in beside(tested).items()]
+    return [*lines, *(_line(*one) for one in beside(tested).items()), *_asked(tested)]
+
+
+def _asked(tested: Evaluation) -> list[str]:
+    """What was asked besides, a sentence a line."""
+    point, costs, tree = (tested.figure(name) for name in ("operating_point", "costs", "hierarchy"))
+    lines = list[str]()
+    if isinstance(point, OperatingPoint):
+        lines += [*filter(None, [asked.point_in_short(point)]), *asked.point_in_words(point)]
+    if isinstance(costs, Costs):
+        lines += asked.costs_in_words(costs)
+    if isinstance(tree, Hierarchy):
+        lines += asked.tree_in_words(tree)
+    return [words.printable(line) for line in lines]
 
 
 def predictions(tested: Evaluation, dataset: Dataset) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:
@@ -68,6 +100,7 @@ def facts_of(
 ) -> Facts:
     top5, confusion = tested.figure("top5"), tested.figure("confusion")
     assert isinstance(confusion, np.ndarray)
+    point, curve, tree = (tested.figure(name) for name in ("operating_point", "roc", "hierarchy"))
     mistakes, hits = examples(tested, dataset)
     commonest = counts(train_labels, len(dataset.classes)).argmax()
     return Facts(
@@ -84,6 +117,9 @@ def facts_of(
         sureness=sureness(tested, common.what.get("Calibration", ""), decision),
         surest_mistakes=mistakes,
         least_sure_hits=hits,
+        operating_point=point if isinstance(point, OperatingPoint) else None,
+        roc=curve if isinstance(curve, Roc) else None,
+        tree=tree if isinstance(tree, Hierarchy) else None,
     )
 
 
@@ -107,7 +143,10 @@ def sureness(tested: Evaluation, calibration: str, decision: AnyDecision) -> Sur
 
 
 def class_rows(scores: list[ClassScore], classes: tuple[str, ...]) -> tuple[ClassRow, ...]:
-    return tuple(ClassRow(name, **dataclasses.asdict(score)) for name, score in zip(classes, scores, strict=True))
+    return tuple(
+        ClassRow(name, one.count, one.precision, one.recall, one.recall_interval, one.f1, one.auroc.value)
+        for name, one in zip(classes, scores, strict=True)
+    )
 
 
 def examples(tested: Evaluation, dataset: Dataset) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
@@ -135,11 +174,13 @@ def title(facts: Facts) -> str:
 
 
 def meaning(facts: Facts) -> str:
-    return words.meaning(facts)
+    point = facts.operating_point
+    return " ".join(filter(None, [words.meaning(facts), "" if point is None else asked.point_in_short(point)]))
 
 
 def cautions(facts: Facts) -> list[Caution]:
-    return words.cautions(facts)
+    broken = "" if facts.operating_point is None else asked.broken_promise(facts.operating_point)
+    return words.cautions(facts) + ([Caution(broken)] if broken else [])
 
 
 def page_values(facts: Facts) -> dict[str, object]:
@@ -152,11 +193,28 @@ def page_values(facts: Facts) -> dict[str, object]:
         "sure": facts.sureness,
         "sets": None if facts.sets is None else words.sets_in_words(facts.sets),
         "sureness": words.sureness(facts.sureness),
+        "finding": _finding(facts),
+        "levels": None if facts.tree is None else asked.tree_in_words(facts.tree),
         "diagram": reliability.diagram(facts.sureness.bins),
         "risk": risk.drawn(facts.risk),
         "mistakes": [_card(one) for one in facts.surest_mistakes],
         "hits": [_card(one) for one in facts.least_sure_hits],
     }
+
+
+def _finding(facts: Facts) -> Finding | None:
+    """Of two classes: the curve, and what its thresholds do."""
+    point = facts.operating_point
+    if point is None or facts.roc is None:
+        return None
+    rows = (
+        ("By calibration pictures", point.transferred),
+        ("By the test itself", point.on_curve),
+        ("Most probable class", point.as_answered),
+    )
+    shown = tuple((what, one) for what, one in rows if one is not None)
+    sentences = (asked.point_in_short(point), *asked.point_in_words(point))
+    return Finding(point.positive, sentences, roc.drawn(facts.roc, point), shown)
 
 
 def _card(one: Example) -> Card:
@@ -199,15 +257,18 @@ def card_metrics(facts: Facts) -> list[tuple[str, str, float]]:
     metrics = [("accuracy", "Accuracy", facts.accuracy)]
     if facts.top5 is not None:
         metrics.append(("accuracy", "Top-5 accuracy", facts.top5))
+    auroc = facts.beside.get("AUROC")
+    if auroc is not None and auroc.value is not None:
+        metrics.append(("roc_auc", "AUROC", auroc.value))
     return metrics
 
 
 def card_table(facts: Facts) -> tuple[list[str], list[list[str]]]:
     rows = [
-        [row.name, f"{row.count:,}", words.share(row.recall), words.share(row.precision), words.share(row.f1)]
+        [row.name, f"{row.count:,}", *map(words.share, (row.recall, row.precision, row.f1, row.auroc))]
         for row in facts.class_rows
     ]
-    return ["Class", "Pictures", "Recall", "Precision", "F1"], rows
+    return ["Class", "Pictures", "Recall", "Precision", "F1", "AUROC"], rows
 
 
 def card_mistakes(facts: Facts) -> list[str]:
