@@ -195,6 +195,11 @@ def _make_pictures(root: Path) -> None:
     broken.write_bytes(broken.read_bytes()[:60])
     rows = [(f"more-digits/{digit}/{i:04d}.png", str(digit)) for digit in range(10) for i in range(8)]
     _write_csv(root / "more-digits.csv", [("path", "label"), *rows])
+    names = [str(digit) for digit in range(10)]
+    costs = [(a, *("0" if a == b else "5" if a == "1" else "1" for b in names)) for a in names]
+    _write_csv(root / "costs.csv", [("truth", *names), *costs])
+    shapes = dict.fromkeys("0689", "round") | dict.fromkeys("147", "straight") | dict.fromkeys("235", "bent")
+    _write_csv(root / "shapes.csv", [("class", "parent"), *shapes.items()])
     for split, numbers in (("train", range(6)), ("test", range(6, 10))):
         for name, digit in (("bolt", 1), ("nut", 0)):
             for i in numbers:
