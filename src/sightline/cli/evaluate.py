@@ -61,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
     given = None if abstention is None else measure_abstention(tested, abstention)
     others = [strangers.measure(Predictor.open(args.run), tested, path, args.skip_bad) for path in args.unknown or ()]
     if args.json:
-        asked = {"sets": measured and asdict(measured), "abstention": given and asdict(given)}
-        found = tested.to_json() | {name: one for name, one in asked.items() if one is not None}
+        more = {"sets": measured and asdict(measured), "abstention": given and asdict(given)}
+        found = tested.to_json() | {name: one for name, one in more.items() if one is not None}
         print(
             json.dumps(found | ({"strangers": [asdict(one) for one in others]} if others else {}), ensure_ascii=False)
         )
