@@ -9,6 +9,7 @@ from sklearn.metrics import f1_score, precision_score, top_k_accuracy_score
 
 from sightline.metrics import METRICS, Sample, _from_counts
 from sightline.metrics._from_counts import Counts, Matrix
+from sightline.metrics._interval import wilson
 
 from .test_areas import sample
 
@@ -53,6 +54,13 @@ def test_no_mistake_is_no_certainty(name: str) -> None:
     few = np.array([0] * 95 + [1] * 5)
     of_few = METRICS.get("balanced_accuracy").measure(Sample(np.zeros((100, 2)), few, few))
     assert of_few.interval[0] < 0.8  # five of five say little
+
+
+def test_of_two_classes_a_mistake_lowers_the_f1_of_both() -> None:
+    """So their mean reaches down as far as each, where independent ones would reach less far."""
+    share = wilson(50, 50)[0]
+    below, above = _from_counts.f1s_apart(Counts(np.diag([50.0, 50.0])), 1.0)
+    assert below == pytest.approx(1 - 2 * share / (1 + share)) and above == 0
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import auc, roc_curve
 
 from sightline.metrics import METRICS, Asked, Sample
-from sightline.metrics._interval import rate
-from sightline.metrics.operating_point import OperatingPoint, threshold_at
+from sightline.metrics._interval import Z95, rate
+from sightline.metrics.operating_point import OperatingPoint, _others_at, threshold_at
 
 
 def drawn(num: int, seed: int = 0, asked: Asked | None = None, decimals: int = 2) -> Sample:
@@ -57,6 +57,17 @@ def test_on_the_curve_it_is_scikit_learns(fixed: str) -> None:
         assert point.specificity.value == pytest.approx(1 - false_alarms[found >= 0.9].min())
         other = point.specificity
     assert other.interval[0] < other.value < other.interval[1]
+
+
+@pytest.mark.parametrize("fixed", ["specificity", "sensitivity"])
+def test_the_draws_find_what_the_curve_does(fixed: str) -> None:
+    """Of every picture once: the point of the curve, two pictures of each kind added."""
+    sample = drawn(500, asked=Asked(fixed=fixed, at=0.9))
+    point, positive = measured(sample).on_curve, sample.labels == 1
+    scores, of = (sample.outputs[:, 1], ~positive) if fixed == "specificity" else (-sample.outputs[:, 1], positive)
+    share = point.sensitivity.value if fixed == "specificity" else point.specificity.value
+    expected = (share * (~of).sum() + Z95**2 / 2) / ((~of).sum() + Z95**2)
+    assert _others_at(scores, of, ~of, 0.9)(np.ones((1, 500)))[0, 0] == pytest.approx(expected)
 
 
 def test_what_was_chosen_beforehand_is_measured_as_any_rule_is() -> None:
