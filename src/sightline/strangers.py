@@ -17,9 +17,7 @@ from sightline.data.preprocess import Pixels
 from sightline.data.reading.scan import in_threads, reason_or
 from sightline.errors import BadPicturesError, ConfigError, DataError
 from sightline.evaluate import Evaluation
-from sightline.metrics import Figure, Sample
-from sightline.metrics._bootstrap import figure
-from sightline.metrics._ranking import auroc
+from sightline.metrics import Figure, Sample, auroc
 from sightline.metrics.accuracy import Accuracy, rate
 from sightline.predictor import Predictor
 
@@ -65,8 +63,8 @@ def measure(predictor: Predictor, known: Evaluation, path: str, skip_bad: bool =
     scores = np.concatenate([known.strangeness, strange])
     labels = np.repeat(np.array([0, 1], np.uint8), (len(known.strangeness), len(strange)))
     called = rate(predictor.unknown.is_unknown(predictor.unknown.familiarity(strange)))
-    area = figure(Sample(scores[:, None], labels, labels), lambda weights: auroc(scores, labels, weights)[:, None])
-    return StrangersMeasured(path, len(strange), called, area, bad)
+    order = Sample(np.stack([-scores, scores], axis=1), labels.astype(np.int64), labels.astype(np.int64))
+    return StrangersMeasured(path, len(strange), called, auroc.measure(order), bad)
 
 
 def _pictures(predictor: Predictor, path: str) -> Iterable[tuple[str, Callable[[], Pixels | str]]]:
