@@ -114,12 +114,19 @@ def _fold(dataset: Dataset, seed: int, index: int, num_folds: int) -> Split:
     most = int(dataset.counts().max())
     if num_folds > most:
         raise ConfigError(f"fold {index}/{num_folds}: no class has more than {most} pictures; write K <= {most}")
-    rows = np.arange(len(dataset))
-    parts = _divide(dataset, rows, {str(i): 1 / num_folds for i in range(1, num_folds + 1)}, seed)
-    names = np.where(parts == str(index), "test", "train").astype("<U11")
+    names = np.where(folds(dataset, num_folds, seed) == index, "test", "train").astype("<U11")
     rest = np.flatnonzero(names == "train")
     names[rest] = _divide(dataset, rest, {"train": 0.85, "val": 0.075, "calibration": 0.075}, seed)
     return Split(names, f"Fold {index} of {num_folds}, seed {seed}.")
+
+
+def folds(dataset: Dataset, num_folds: int, seed: int = SEED) -> NDArray[np.intp]:
+    """The fold of each row, 1 to `num_folds`: equal parts of every class, whole groups together.
+
+    Raises DataError where all pictures of a class belong to one group.
+    """
+    names = [str(i) for i in range(1, num_folds + 1)]
+    return _divide(dataset, np.arange(len(dataset)), dict.fromkeys(names, 1 / num_folds), seed).astype(np.intp)
 
 
 def _divide(dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, float], seed: int) -> NDArray[np.str_]:

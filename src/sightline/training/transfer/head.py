@@ -52,22 +52,39 @@ def fit_head(
     `hashes`: of the pixels of each row of the data set, by which features are kept in the cache.
     """
     network = engine.network
-    channels = network.readable_stages()
-    network.read_stages(channels)
-    computed = features.compute(engine, batches, hashes, cache, progress)
-    progress.say(f"Features: {computed.sentence}")
-    x, y = torch.from_numpy(computed.features), torch.from_numpy(batches.dataset.labels[batches.rows])
-    widths = [x.shape[1] - 2 * sum(channels.values()), *(2 * c for c in channels.values())]
-    last, *rest = [_Choice.of(x, widths[:n], y, objective) for n in ([1, len(widths)] if channels else [1])]
+    x, widths, sentence = of_all_stages(engine, batches, progress, hashes, cache)
+    y = torch.from_numpy(batches.dataset.labels[batches.rows])
+    last, *rest = [_Choice.of(x, read, y, objective) for read in readings(widths)]
     best = min([last, *rest], key=lambda choice: choice.loss)
     if best is last:
         network.read_stages({})
     loss = best.fit(network, y, objective)
     progress.say(
         f"Head: fitted on the features of {len(y):,} pictures, penalty {best.penalty:g} by cross-validation; "
-        + _told(last, rest, best, len(channels))
+        + _told(last, rest, best, len(widths) - 1)
     )
-    return Fitted(loss, network.read_channels, computed.sentence, best.held_out, computed.features[:, : widths[0]])
+    return Fitted(loss, network.read_channels, sentence, best.held_out, x[:, : widths[0]].numpy())
+
+
+def of_all_stages(
+    engine: TorchEngine, batches: Batches, progress: Progress, hashes: NDArray[np.void], cache: Cache | None
+) -> tuple[Tensor, list[int], str]:
+    """Features (N, D) of the unaugmented pictures, the widths of their blocks of columns, and what computed them.
+
+    The first block is the last stage's, which the head is given anyway; then each stage's that can be read.
+    """
+    channels = engine.network.readable_stages()
+    engine.network.read_stages(channels)
+    computed = features.compute(engine, batches, hashes, cache, progress)
+    progress.say(f"Features: {computed.sentence}")
+    widths = [2 * num for num in channels.values()]
+    x = torch.from_numpy(computed.features)
+    return x, [x.shape[1] - sum(widths), *widths], computed.sentence
+
+
+def readings(widths: Sequence[int]) -> list[Sequence[int]]:
+    """What a head may read: the last stage's block, or all of them, where there are others."""
+    return [widths[:1], widths] if len(widths) > 1 else [widths]
 
 
 @dataclass(frozen=True)
@@ -87,14 +104,8 @@ class _Choice:
     def of(x: Tensor, widths: Sequence[int], y: Tensor, objective: Objective) -> "_Choice":
         """The first columns of `x`, in blocks that weigh the same however wide they are."""
         x = x[:, : sum(widths)]
-        mean, std = x.mean(0), x.std(0)
-        floors = torch.cat([block.std().expand(block.shape[1]) for block in torch.split(x, list(widths), 1)])
-        share = torch.cat([torch.full((width,), (widths[0] / width / len(widths)) ** 0.5) for width in widths])
-        scale = share / std.clamp_min(1e-3 * floors + 1e-12)
-        scaled, rotation = (x - mean) * scale, None
-        if x.shape[0] < x.shape[1]:  # the same solution in the space that the pictures span
-            rotation, spanned = torch.linalg.qr(scaled.T)
-            scaled = spanned.T.contiguous()
+        mean, scale = scaling(x, widths)
+        scaled, rotation = spanned((x - mean) * scale)
         return _Choice(scaled, mean, scale, rotation, *_choose_penalty(scaled, y, objective))
 
     def fit(self, network: Network, y: Tensor, objective: Objective) -> float:
@@ -115,18 +126,46 @@ class _Choice:
         return loss
 
 
+def scaling(x: Tensor, widths: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Mean and scale (D,) by which the blocks of columns of `x` (N, D) weigh the same however wide they are."""
+    mean, std = x.mean(0), x.std(0)
+    floors = torch.cat([block.std().expand(block.shape[1]) for block in torch.split(x, list(widths), 1)])
+    share = torch.cat([torch.full((width,), (widths[0] / width / len(widths)) ** 0.5) for width in widths])
+    return mean, share / std.clamp_min(1e-3 * floors + 1e-12)
+
+
+def spanned(scaled: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The same pictures (N, D) in the space that they span, (N, N) where N < D, and the way back (D, N)."""
+    if scaled.shape[0] >= scaled.shape[1]:
+        return scaled, None
+    rotation, coordinates = torch.linalg.qr(scaled.T)
+    return coordinates.T.contiguous(), rotation
+
+
 def _choose_penalty(x: Tensor, y: Tensor, objective: Objective) -> tuple[float, float, tuple[Logits, Labels]]:
     """The penalty with the least cross-validated loss, that loss a picture, and the answers that gave it."""
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))[:MAX_CROSS_VALIDATED]
-    losses, answers = np.zeros(len(objective.PENALTIES)), [list[Tensor]() for _ in objective.PENALTIES]
-    for held_out in order.chunk(min(NUM_FOLDS, len(order))):
+    folds = order.chunk(min(NUM_FOLDS, len(order)))
+    penalty, loss, logits = cross_validated(x, y, objective, folds, objective.PENALTIES)
+    return penalty, loss, (logits.numpy(), y[order].numpy())
+
+
+def cross_validated(
+    x: Tensor, y: Tensor, objective: Objective, folds: Sequence[Tensor], penalties: tuple[float, ...]
+) -> tuple[float, float, Tensor]:
+    """The penalty with the least loss held out, that loss a picture, and the logits (n, K) of the folds' rows in turn.
+
+    Each of `folds`, rows of `x` (N, D), is answered by a head that was fitted on the rows of the others.
+    """
+    order = torch.cat(list(folds))
+    losses, answers = np.zeros(len(penalties)), [list[Tensor]() for _ in penalties]
+    for held_out in folds:
         rest = order[~torch.isin(order, held_out)]
-        for i, (w, b) in enumerate(objective.solve(x[rest], y[rest], objective.PENALTIES)):
+        for i, (w, b) in enumerate(objective.solve(x[rest], y[rest], penalties)):
             answers[i].append(x[held_out] @ w.T + b)
             losses[i] += objective.held_out(answers[i][-1], y[held_out])
     best = int(losses.argmin())
-    logits = torch.cat(answers[best]).numpy()
-    return objective.PENALTIES[best], float(losses[best]) / len(order), (logits, y[order].numpy())
+    return penalties[best], float(losses[best]) / len(order), torch.cat(answers[best])
 
 
 def _told(last: _Choice, rest: list[_Choice], best: _Choice, num_stages: int) -> str:
