@@ -31,10 +31,11 @@ for name in EVALUATION:
 ALLOWED["comparing"] = ALLOWED["evaluate"]
 ALLOWED["checking"] = {*ALLOWED["evaluate"], "__init__"}
 ALLOWED["training"] = {*ALLOWED["checking"], "checking", "models"}
+ALLOWED["labelling"] = {*ALLOWED["training"], "training"}
 ALLOWED["classifier"] = {*ALLOWED["training"], "training"}
 ALLOWED["__init__"] = set()  # its names are texts, imported when asked for
 ALLOWED["__main__"] = {"cli"}
-ALLOWED["cli"] = {*ALLOWED["classifier"], "classifier", "comparing"}
+ALLOWED["cli"] = {*ALLOWED["classifier"], "classifier", "comparing", "labelling"}
 # Slow to import, or not always installed.
 INSIDE_FUNCTIONS = {
     "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",
@@ -139,6 +140,7 @@ def test_torch_is_not_known_where_it_must_not_be() -> None:
         "checking",
     }
     files = {f"sightline.data.{n}" for n in ("decode", "preprocess", "dataset", "split", "scan", "store", "archive")}
+    files |= {f"sightline.labelling.{n}" for n in ("confident", "accuracy", "suspects")}
     wrong = [
         str(i)
         for i in imports()

@@ -152,6 +152,14 @@ def _cells(root: Path) -> None:
     _write_csv(root / "counts.csv", counts)
 
 
+def _mistakes(root: Path, digits: Path) -> None:
+    """The digits as a table in which every hundredth label is wrong."""
+    paths = sorted(digits.glob("*/*.png"))
+    digit_of = [(int(path.parent.name) + (3 if i % 100 == 50 else 0)) % 10 for i, path in enumerate(paths)]
+    names = [path.relative_to(root).as_posix() for path in paths]
+    _write_csv(root / "mistakes.csv", [("path", "label"), *zip(names, map(str, digit_of), strict=True)])
+
+
 def _mnist(folder: Path, digits: Path) -> None:
     folder.mkdir()
     paths = sorted(digits.glob("*/000*.png")) + sorted(digits.glob("*/001*.png"))
@@ -214,6 +222,7 @@ def _make_pictures(root: Path) -> None:
     _cells(root)
     _mnist(root / "mnist", digits)
     _shards(root / "shards", digits)
+    _mistakes(root, digits)
     _write_csv(root / "wrong.csv", [("file", "label"), ("photos/apple/00.jpg", "apple")])
     typo = [("photos/apple/00.jpg", "apple", "train"), ("photos/plum/00.jpg", "plum", "tset")]
     _write_csv(root / "typo.csv", [("path", "label", "split"), *typo])

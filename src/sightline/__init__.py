@@ -13,6 +13,7 @@ _HOMES = {
     "compare": "comparing",
     "Regressor": "classifier",
     "find_rates": "training.rates",
+    "find_wrong_labels": "labelling.find",
     "open_dataset": "data",
     "resume": "training.train",
     "resume_tune": "training.tuning.tune",

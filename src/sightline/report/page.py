@@ -1,4 +1,4 @@
-"""The pages of a training and of a check. Comes in: facts; goes out: one HTML file's text that needs nothing else.
+"""The pages of a training, a check, rates, labels. Comes in: facts; goes out: one HTML file's text, all it needs.
 
 Must not know torch, files or networks. Names of classes and paths are hostile: the template escapes all of
 them, and a content security policy lets no script run but the page's own and nothing be loaded.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sightline.report import chart, histogram, scatter, words
 from sightline.report.check_facts import CheckFacts, Shown
 from sightline.report.facts import Card, Common, Example
+from sightline.report.labels_facts import LabelsFacts
 from sightline.report.results import result_of
 from sightline.report.sweep import SweepFacts, drawn
 
@@ -61,6 +62,12 @@ def render_rates(facts: SweepFacts) -> str:
     title = f"A learning rate of {facts.suggested:.2g}"
     template = _environment().get_template("rates.html")
     return template.render(facts=facts, brand="Sightline rates", title=title, picture=drawn(facts), **_script())
+
+
+def render_labels(facts: LabelsFacts) -> str:
+    """Labels that are probably wrong, the surest with pictures, as one self-contained page."""
+    template = _environment().get_template("labels.html")
+    return template.render(facts=facts, brand="Sightline labels", title=facts.headline, **_script())
 
 
 def _script() -> dict[str, str]:
