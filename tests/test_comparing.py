@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
 from sightline.cli import main
 from sightline.comparing import compare
@@ -169,3 +170,77 @@ def test_the_command(good: Path, worse: Path, capsys: pytest.CaptureFixture[str]
     assert lines[3].startswith("good is better")
     assert main(["compare", str(worse), str(good), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["runs"][1]["difference"]["num"] == 200
+
+
+def several_of(
+    path: Path, labels: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...] = CLASSES, group: int = 0
+) -> Path:
+    """A run folder that has given these pictures, (N, 2), probabilities in the order of CLASSES; `group`: in one."""
+    path.mkdir()
+    frame = Preprocessing(height=8, width=8)
+    config = RunConfig("lenet5", classes, frame, weights_sha256="0", version="0", task="multi")
+    write_json(path / CONFIG, config.to_json())
+    (path / WEIGHTS).write_bytes(b"")
+    texts = [";".join(name for name in classes if row[CLASSES.index(name)]) for row in labels]
+    rows = [(f"{i}.png", t, f"g{i // group}" if group else "", "test", f"h{i}") for i, t in enumerate(texts)]
+    write_csv(
+        path / "split.csv", ("path", "label", "group", "split", "pixels"), [*rows, ("t", "cat", "", "train", "x")]
+    )
+    lines = [
+        (f"{i}.png", text, "", *(f"{row[CLASSES.index(name)]:.6f}" for name in classes))
+        for i, (text, row) in enumerate(zip(texts, probabilities, strict=True))
+    ]
+    write_csv(path / "predictions.csv", ("path", "labels", "predicted", *(f"p_{name}" for name in classes)), lines)
+    return path
+
+
+def orders(num: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, and probabilities of a good and of a worse run."""
+    generator = np.random.default_rng(0)
+    labels = (generator.random((num, 2)) < 0.3).astype(np.uint8)
+    seen = generator.normal(0, 1, (num, 2)) + 2 * labels
+    return labels, *(1 / (1 + np.exp(-seen - generator.normal(0, noise, (num, 2)))) for noise in (0.3, 2.0))
+
+
+def test_several_labels_are_compared_by_their_order_whatever_the_order_of_classes(tmp_path: Path) -> None:
+    labels, good, worse = orders()
+    first = several_of(tmp_path / "good", labels, good)
+    second = several_of(tmp_path / "worse", labels, worse, classes=("dog", "cat"))
+    found = compare([first, second])
+    assert (found.figure, found.num) == ("mean average precision", 400)
+    for run, probabilities in zip(found.runs, (good, worse), strict=True):
+        expected = [average_precision_score(labels[:, k], np.round(probabilities[:, k], 6)) for k in (0, 1)]
+        assert run.figure == pytest.approx(np.mean(expected))
+    difference = found.runs[1].difference
+    assert difference is not None and difference.is_clear
+    assert difference.value == pytest.approx(found.runs[1].figure - found.runs[0].figure)
+    assert re.match(
+        r"worse is worse than good by [\d.]+ points \(interval -[\d.]+ to -[\d.]+\)", found.runs[1].sentence
+    )
+
+
+def test_groups_widen_the_interval_of_several_labels_too(tmp_path: Path) -> None:
+    labels, good, worse = (np.repeat(values[:100], 4, axis=0) for values in orders())
+    widths = []
+    for group in (0, 4):
+        runs = [
+            several_of(tmp_path / f"{name}{group}", labels, p, group=group) for name, p in (("a", good), ("b", worse))
+        ]
+        difference = compare(runs).runs[1].difference
+        assert difference is not None and difference.interval is not None
+        widths.append(np.ptp(difference.interval))
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.2)
+
+
+def test_several_labels_that_cannot_be_compared_are_named(tmp_path: Path) -> None:
+    labels, good, worse = orders(40)
+    nothing = [several_of(tmp_path / name, 0 * labels, p) for name, p in (("a", good), ("b", worse))]
+    with pytest.raises(DataError, match="none, or all, carry each class"):
+        compare(nothing)
+    told = [several_of(tmp_path / name, y, good) for name, y in (("c", labels), ("d", 1 - labels))]
+    with pytest.raises(DataError, match="different truths of 40 pictures"):
+        compare(told)
+    text = (told[0] / "predictions.csv").read_text().replace("p_cat", "q_cat")
+    (told[0] / "predictions.csv").write_text(text)
+    with pytest.raises(DataError, match="damaged"):
+        compare(told)

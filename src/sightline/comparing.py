@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from sightline.data.tasks import multi
 from sightline.errors import ConfigError, DataError
-from sightline.metrics import Difference, of_means, of_rates
+from sightline.metrics import Difference, Sample, mean_average_precision, of_average_precision, of_means, of_rates
 from sightline.run import Run, read_csv
 
 PREDICTIONS = "predictions.csv"
 ERROR = 0.05  # of telling runs apart that are equally good, over all comparisons together
-FIGURES = {"single": "accuracy", "multi": "exact match", "number": "mean absolute error"}
+FIGURES = {"single": "accuracy", "multi": "mean average precision", "number": "mean absolute error"}
 Key = tuple[str, str]  # path, hash of the pixels
 Lines = list[dict[str, str]]  # of split.csv
 
@@ -37,8 +37,8 @@ class Compared:
 @dataclass(frozen=True)
 class Comparison:
     """
-    figure   what is compared: accuracy, exact match, or mean absolute error (of several numbers the mean, each in
-             standard deviations of the truth)
+    figure   what is compared: accuracy, mean average precision, or mean absolute error (of several numbers the mean,
+             each in standard deviations of the truth)
     num      pictures that all runs tested, and none was trained on
     notes    what was left out
     """
@@ -73,14 +73,27 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     if task == "number":
         unit = truths[0].std(axis=0).clip(1e-12) if truths[0].shape[1] > 1 else 1.0
         scores = [(score / unit).mean(axis=1) for score in scores]
-    compared = [Compared(str(opened[0].path), float(scores[0].mean()), None, "")]
+    figures = [_figure(score, truths[0], task) for score in scores]
+    compared = [Compared(str(opened[0].path), figures[0], None, "")]
     first, *names = _names(opened)
-    for run, name, score in zip(opened[1:], names, scores[1:], strict=True):
+    for run, name, score, figure in zip(opened[1:], names, scores[1:], figures[1:], strict=True):
         error = ERROR / (len(opened) - 1)
-        difference = (of_means if task == "number" else of_rates)(scores[0], score, groups, error)
-        sentence = _sentence(name, first, difference, task)
-        compared.append(Compared(str(run.path), float(score.mean()), difference, sentence))
+        if task == "multi":
+            difference = of_average_precision(scores[0], score, truths[0], groups, error)
+        else:
+            difference = (of_means if task == "number" else of_rates)(scores[0], score, groups, error)
+        compared.append(Compared(str(run.path), figure, difference, _sentence(name, first, difference, task)))
     return Comparison(FIGURES[task], len(keys), tuple(compared), tuple(notes))
+
+
+def _figure(score: NDArray[Any], truth: NDArray[Any], task: str) -> float:
+    """Of one run, by what `_scored` gave. Raises DataError where there is none."""
+    if task != "multi":
+        return float(score.mean())
+    each = mean_average_precision.of_each(Sample(score, truth, truth), np.ones((1, len(truth))))
+    if np.isnan(each).all():
+        raise DataError("of the common pictures none, or all, carry each class, so there is no order to compare")
+    return float(np.nanmean(each))
 
 
 def _check_same_kind(runs: list[Run]) -> None:
@@ -130,25 +143,23 @@ def _groups(lines: Lines, keys: list[Key]) -> NDArray[np.intp] | None:
 
 
 def _scored(run: Run, rows: list[dict[str, str]]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The truth (N,) or (N, T), and whether each picture is right (N,), or how far off each number is (N, T)."""
+    """The truth (N,), (N, K) or (N, T), and what is compared: whether each picture is right (N,), the probability of
+    each class (N, K), or how far off each number is (N, T). Classes are in the order of their names."""
     try:
         if run.config.task == "number":
             names = run.config.classes
             truth = np.array([[float(row[name]) for name in names] for row in rows])
             answers = np.array([[float(row[f"predicted_{name}"]) for name in names] for row in rows])
             return truth, abs(answers - truth)
-        column = "label" if run.config.task == "single" else "labels"
-        truth, answered = (np.array([_in_order(row[name], run) for row in rows]) for name in (column, "predicted"))
+        if run.config.task == "multi":
+            names = tuple(sorted(run.config.classes))
+            carried = [set(multi.parted(row["labels"], run.config.classes)) for row in rows]
+            truth = np.array([[name in one for name in names] for one in carried], np.uint8)
+            return truth, np.array([[float(row[f"p_{name}"]) for name in names] for row in rows])
+        truth, answered = (np.array([row[name] for row in rows]) for name in ("label", "predicted"))
         return truth, truth == answered
     except (KeyError, ValueError, TypeError) as error:
         raise DataError(f"{run.path / PREDICTIONS} is damaged ({error}); train again") from error
-
-
-def _in_order(cell: str, run: Run) -> str:
-    """The classes of a cell, which runs may have in different orders."""
-    if run.config.task == "single":
-        return cell
-    return multi.joined(sorted(multi.parted(cell, run.config.classes)), run.config.classes)
 
 
 def _check_same_truth(runs: list[Run], keys: list[Key], truths: Sequence[NDArray[Any]]) -> None:

@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 from scipy.stats import chi2, t, ttest_rel
 
-from sightline.metrics import of_means, of_rates
+from sightline.metrics import Sample, mean_average_precision, of_average_precision, of_means, of_rates
 from sightline.metrics._interval import student
 
 NUM_SIMULATED = 1_000
@@ -127,3 +127,58 @@ def test_as_many_pictures_as_said_tell_them_apart_in_four_of_five_cases() -> Non
         first, second = generator.random((2, needed)) < 0.75 + np.array([[0.0], [0.08]])
         clear.append(of_rates(first, second, None).is_clear)
     assert np.mean(clear) == pytest.approx(0.8, abs=0.04)
+
+
+def ordered(generator: np.random.Generator, num: int, noise: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities (num, 1) of two runs, of which the second has more noise if that is above 0.7; labels (num, 1)."""
+    labels = (generator.random((num, 1)) < 0.3).astype(np.uint8)
+    seen = generator.normal(0, 1, (num, 1)) + 1.5 * labels
+    first, second = (seen + generator.normal(0, sd, (num, 1)) for sd in (0.7, noise))
+    return first, second, labels
+
+
+def test_equal_orders_are_told_apart_once_in_twenty() -> None:
+    generator = np.random.default_rng(0)
+    clear = [of_average_precision(*ordered(generator, 100, 0.7), None).is_clear for _ in range(NUM_SIMULATED)]
+    assert 0.035 < np.mean(clear) < 0.07
+
+
+def test_equal_orders_of_pictures_that_belong_together_are_no_surer() -> None:
+    """Each picture four times: taken for four, more than every fifth of such comparisons finds a difference."""
+    generator, clear = np.random.default_rng(1), {True: 0, False: 0}
+    for _ in range(150):
+        first, second, labels = (np.repeat(values, 4, axis=0) for values in ordered(generator, 40, 0.7))
+        for together in clear:
+            groups = np.repeat(np.arange(40), 4) if together else None
+            clear[together] += of_average_precision(first, second, labels, groups).is_clear
+    assert clear[True] <= 0.11 * 150 < 0.2 * 150 < clear[False]
+
+
+def test_a_worse_order_is_told_and_by_how_much() -> None:
+    first, second, labels = ordered(np.random.default_rng(2), 2_000, 2.0)
+    found = of_average_precision(first, second, labels, None)
+    values = [mean_average_precision.measure(Sample(p, labels, labels)).value for p in (first, second)]
+    assert found.value == pytest.approx(values[1] - values[0]) and found.is_clear and found.value < -0.1
+    assert found.num_needed is not None and found.num_needed < 1_000
+    again = of_average_precision(first, second, labels, None)
+    assert again == found
+
+
+def test_orders_that_do_not_differ_are_not_certain_to_be_equal() -> None:
+    first, _, labels = ordered(np.random.default_rng(3), 100, 0.7)
+    found = of_average_precision(first, 2 * first, labels, None)
+    assert found.value == 0 and found.num_needed is None
+    assert found.interval == (pytest.approx(-1.98 / 100, rel=0.01), pytest.approx(1.98 / 100, rel=0.01))
+    assert of_average_precision(first, first, labels, np.zeros(100, np.intp)).interval is None
+    with pytest.raises(ValueError, match="no class is carried by some"):
+        of_average_precision(first, first, 0 * labels, None)
+
+
+def test_equal_errors_are_told_apart_once_in_twenty() -> None:
+    """Mean absolute errors of two runs that share what is hard."""
+    generator, clear = np.random.default_rng(4), []
+    for _ in range(NUM_SIMULATED):
+        hard = generator.gamma(1, 1, 150)
+        first, second = abs(hard * generator.normal(0, 1, (2, 150)))
+        clear.append(of_means(first, second, None).is_clear)
+    assert 0.03 < np.mean(clear) < 0.07

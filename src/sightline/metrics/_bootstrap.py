@@ -54,16 +54,29 @@ def mean_figure(sample: Sample, each: Statistic, most: int = NUM_DRAWS) -> Figur
     A class that is undefined in a draw, its only picture not drawn, counts there as in the whole sample: to leave it
     out would make the figure jump between means over different classes.
     """
+    defined, mean = _mean_of(sample, each)
+    return figure(sample, mean, most) if defined.any() else Figure(None, None)
+
+
+def mean_drawn(sample: Sample, each: Statistic, most: int = NUM_DRAWS) -> tuple[float, NDArray[np.float64]]:
+    """The same mean, and what it is in each draw (B,); NaN and none where no class is defined."""
+    defined, mean = _mean_of(sample, each)
+    if not defined.any():
+        return float("nan"), np.empty(0)
+    drawn = np.concatenate([mean(weights)[:, 0] for weights in _weights(sample, most)])
+    return float(mean(np.ones((1, len(sample.labels))))[0, 0]), drawn
+
+
+def _mean_of(sample: Sample, each: Statistic) -> tuple[NDArray[np.bool_], Statistic]:
+    """Which classes are defined (K,), and the mean over them, (B, N) -> (B, 1)."""
     whole = each(np.ones((1, len(sample.labels))))[0]
     defined = ~np.isnan(whole)
-    if not defined.any():
-        return Figure(None, None)
 
     def mean(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         found = each(weights)[:, defined]
         return np.asarray(np.where(np.isnan(found), whole[defined], found).mean(axis=1, keepdims=True))
 
-    return figure(sample, mean, most)
+    return defined, mean
 
 
 def _figure(value: float, low: float, high: float) -> Figure:

@@ -8,7 +8,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.metrics import _bootstrap
 from sightline.metrics._interval import spread_of_mean, student
+from sightline.metrics._sample import Sample
+from sightline.metrics.mean_average_precision import of_each
 
 POWER = 0.8  # with which so many pictures would tell two runs apart
 NUM_HALVINGS = 60
@@ -71,6 +74,35 @@ def of_means(
     variance = max(variance, (abs(value) or float(abs(first).max())) ** 2 / num)
     half = student(num - 1, error) * sqrt(variance / len(off))
     return _difference(value, (value - half, value + half), len(off), variance, error)
+
+
+def of_average_precision(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    labels: NDArray[np.uint8],
+    groups: NDArray[np.intp] | None,
+    error: float = 0.05,
+) -> Difference:
+    """Of two mean average precisions, by probabilities (N, K) each and labels (N, K).
+
+    By the standard error over draws of the pictures, or of their groups (N,), the same ones for both runs (paired
+    bootstrap; Efron, 1979). Raises ValueError where no class is carried by some of the pictures and not by all.
+    """
+    sample, other = Sample(first, labels, labels, groups), Sample(second, labels, labels, groups)
+    num, num_own = len(labels), len(labels) if groups is None else len(np.unique(groups))
+
+    def each(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return of_each(other, weights) - of_each(sample, weights)
+
+    value, drawn = _bootstrap.mean_drawn(sample, each)
+    if np.isnan(value):
+        raise ValueError("no class is carried by some of the pictures and not by all")
+    if num_own < 2:
+        return Difference(value, None, num, None)
+    # A bootstrap draw spreads as if n - 1 pictures were n; where none differ, the one that does is a picture away.
+    spread = max(float(drawn.std()) * sqrt(num_own / (num_own - 1)), (abs(value) or 1.0) / num)
+    half = student(num_own - 1, error) * spread
+    return _difference(value, (value - half, value + half), num, num * spread**2, error)
 
 
 def _root(falling: Callable[[float], float], low: float, high: float) -> float:
