@@ -388,7 +388,7 @@ def test_the_run_folders_files_columns_and_keys(name: str, trained: Path) -> Non
         assert [key for key in header if f"`{key}`" not in sections[name]] == [], name
     first_epoch = (trained / "metrics.jsonl").read_text("utf-8").splitlines()[0]
     documents = {"metrics.jsonl": json.loads(first_epoch)}
-    for name in ("config.json", "metrics.json", "environment.json"):
+    for name in ("config.json", "metrics.json", "environment.json", "calibration.json"):
         documents[name] = json.loads((trained / name).read_text("utf-8"))
     for name, document in documents.items():
         assert [key for key in document if f"`{key}`" not in sections[name]] == [], name

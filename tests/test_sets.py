@@ -12,7 +12,8 @@ from sightline.cli import main
 from sightline.decision import Decision, sets
 from sightline.decision.sets import METHODS, fitted, opened, scores, true_scores
 from sightline.errors import ConfigError, RunError
-from sightline.evaluate import evaluate_run, measure_sets
+from sightline.evaluate import evaluate_run
+from sightline.measuring_sets import SetsMeasured, measure_sets
 from sightline.predictor import Predictor, open_sets
 from sightline.run import CALIBRATION, Run
 from sightline.training.options import Options
@@ -151,6 +152,7 @@ def test_what_is_measured_is_counted(run: Run) -> None:
     made = open_sets(run, 0.1, "aps")
     tested, classes = evaluate_run(run.path)
     found = measure_sets(tested, made, classes)
+    assert isinstance(made, sets.Sets) and isinstance(found, SetsMeasured)
     members = made.members(tested.outputs)
     assert found.coverage.value == members[np.arange(len(tested.rows)), tested.labels].mean()
     assert found.mean_size == members.sum() / len(members) and found.worst[0] in classes
@@ -167,7 +169,7 @@ def test_runs_without_calibration_pictures_and_other_tasks_are_told(
         assert Predictor.open(run.path).predict(np.zeros((28, 28), np.uint8))
     finally:
         (run.path / CALIBRATION).write_bytes(kept)
-    with pytest.raises(ConfigError, match="does not answer one class a picture, but multi"):
+    with pytest.raises(RunError, match="is damaged"):
         open_sets(replace(run, config=replace(run.config, task="multi")), 0.1)
     assert main(["predict", str(run.path), "x.png", "--sets", "0.001"]) == 4
     assert "it takes 999 of them" in capsys.readouterr().err

@@ -20,7 +20,7 @@ from sightline.data.dataset import ArrayImages, Dataset, encode_labels
 from sightline.data.decode import PictureError, Pixels
 from sightline.data.decoding.deep import deep_array
 from sightline.data.tasks import Labels, multi
-from sightline.decision import NumberPrediction, Prediction
+from sightline.decision import IntervalPrediction, NumberPrediction, Prediction
 from sightline.errors import DataError, RunError
 from sightline.evaluate import Evaluation, aligned, evaluate
 from sightline.predictor import Input, Predictor
@@ -98,8 +98,10 @@ class _Estimator:
         """(N, K): probabilities, or numbers. Raises BadPicturesError if any cannot be read."""
         rows = []
         for answer in self.predictor.predict(pictures):
-            numbers = answer.values if isinstance(answer, NumberPrediction) else answer.probabilities
-            rows.append(list(numbers.values()))
+            if isinstance(answer, NumberPrediction | IntervalPrediction):
+                rows.append(list(answer.values.values()))
+            else:
+                rows.append(list(answer.probabilities.values()))
         return np.array(rows, dtype=np.float64).reshape(-1, len(self.predictor.classes))
 
     def _evaluated(self, data: str | Path | Dataset) -> Evaluation:

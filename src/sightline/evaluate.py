@@ -17,7 +17,7 @@ from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels
 from sightline.data.reading.scan import in_threads, read_record, reason_or
 from sightline.data.tasks import TASKS, Labels, task_of
-from sightline.decision import Abstention, Decision, Sets
+from sightline.decision import Abstention, Decision, MultiDecision
 from sightline.errors import BadPicturesError, DataError, nearest
 from sightline.metrics import MAIN, METRICS, Asked, Figure, Sample, brier, ece, log_loss, names_of
 from sightline.metrics.accuracy import Accuracy, rate
@@ -87,9 +87,15 @@ class Evaluation:
 
     @property
     def uncalibrated(self) -> dict[str, float | None]:
-        """Of one class a picture: the errors of the probabilities that the logits give as they are."""
-        sample = dataclasses.replace(self.sample, outputs=Decision().outputs(self.logits))
+        """The errors of the probabilities that the logits give as they are."""
+        sample = self.sample_uncalibrated
         return {"ece": ece.value(sample), "brier": brier.measure(sample).value, "log_loss": log_loss.measure(sample)}
+
+    @property
+    def sample_uncalibrated(self) -> Sample:
+        """Of one class or several: with the probabilities that the logits give as they are."""
+        plain = Decision() if self.task == "single" else MultiDecision()
+        return dataclasses.replace(self.sample, outputs=plain.outputs(self.logits))
 
     @property
     def accuracy(self) -> Accuracy:
@@ -124,39 +130,9 @@ class Evaluation:
         for name, value in self.figures.items():
             if name not in document and value is not None:
                 document[name] = _plain(value)
-        if self.task == "single":
+        if self.task != "number":
             document["uncalibrated"] = self.uncalibrated
         return document
-
-
-@dataclass(frozen=True)
-class SetsMeasured:
-    """How sets of classes did: `coverage`, the share of pictures whose right class is in theirs, against 1 - `error`.
-
-    mean_size     classes a set
-    share_single  sets of one class
-    worst         the class whose pictures were covered the least, and its coverage
-    num           calibration pictures that the sets are made by
-    """
-
-    error: float
-    method: str
-    num: int
-    coverage: Accuracy
-    mean_size: float
-    share_single: float
-    worst: tuple[str, Accuracy]
-
-
-def measure_sets(tested: Evaluation, sets: Sets, classes: tuple[str, ...]) -> SetsMeasured:
-    """Of answers to one class a picture."""
-    members, labels = sets.members(tested.outputs), tested.labels.astype(np.int64)
-    held, sizes = members[np.arange(len(labels)), labels], members.sum(axis=1)
-    each = {classes[k]: rate(held[labels == k]) for k in np.unique(labels).tolist()}
-    worst = min(each.items(), key=lambda one: one[1].value)
-    return SetsMeasured(
-        sets.error, sets.method, sets.num, rate(held), float(sizes.mean()), float((sizes == 1).mean()), worst
-    )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ its place. A slice of a NIfTI volume is named as in a data set, `scan.nii.gz#17`
 need no more memory than a few batches. Must not know the terminal.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -25,12 +25,12 @@ from sightline.decision import (
     Answers,
     AnyDecision,
     AnyPrediction,
-    Decision,
-    SetDecision,
-    Sets,
+    AnySets,
     Unknown,
     abstention,
+    fitted_sets,
     open_decision,
+    with_sets,
 )
 from sightline.decision import Prediction as Prediction
 from sightline.decision import sets as decision_sets
@@ -84,27 +84,25 @@ class Predictor:
     def open(
         path: str | Path,
         sets: float | None = None,
-        method: str = "raps",
+        method: str | None = None,
         by_class: bool = False,
         abstain: float | None = None,
     ) -> "Predictor":
         """The predictor of a run folder. Raises RunError or WeightsError if it cannot be opened.
 
-        `sets`: a rate of error; answers come with the classes among which the right one is but for that share.
-        `abstain`: the share of given answers that may be wrong; less sure ones are marked. Raises ConfigError where the
-        run cannot promise it.
+        `sets`: a rate of error; answers come with the classes among which the right one is but for that share, or, of
+        numbers, with the interval. `method`: how sets of one class are made (raps). `abstain`: the share of given
+        answers that may be wrong; less sure ones are marked. Raises ConfigError where the run cannot promise it.
         """
         run = Run.open(Path(path))
         config = run.config
         try:
             where = f"{run.path / CONFIG}: decision"
-            decision = open_decision(config.task, config.decision, len(config.classes), where)
+            decision: AnyDecision = (plain := open_decision(config.task, config.decision, len(config.classes), where))
         except ConfigError as error:
             raise RunError(str(error)) from error
         if sets is not None:
-            made = open_sets(run, sets, method, by_class)
-            assert isinstance(decision, Decision)  # else there are none
-            decision = SetDecision(decision, made)
+            decision = with_sets(plain, open_sets(run, sets, method, by_class))
         from sightline.engines.torch import open_run  # torch is needed for a run, and only for a run
 
         abstention = None if abstain is None else open_abstention(run, abstain)
@@ -187,29 +185,32 @@ class Predictor:
         return self.preprocessing.apply(to_pixels(item, side) if isinstance(item, Image.Image) else _from_array(item))
 
 
-def open_sets(run: Run, error: float, method: str = "raps", by_class: bool = False) -> Sets:
-    """The sets of a run for a rate of error.
+def open_sets(run: Run, error: float, method: str | None = None, by_class: bool = False) -> AnySets:
+    """The sets of a run for a rate of error; the intervals, where it answers numbers.
 
-    Raises RunError where it keeps nothing to make them by, ConfigError where it does not answer one class a picture.
+    Raises RunError where it keeps nothing to make them by, ConfigError where it cannot promise it.
     """
-    return decision_sets.fitted(_known(run, "sets"), run.config.classes, error, method, by_class)
+    document = _known(run)
+    config, where = run.config, str(run.path / CALIBRATION)
+    return fitted_sets(config.task, document, config.classes, where, error, method, by_class)
 
 
-def _known(run: Run, what: str) -> Mapping[str, Any]:
+def _known(run: Run) -> dict[str, Any]:
     """What a run keeps of its calibration pictures."""
-    if run.config.task != "single":
-        raise ConfigError(f"{what}: {run.path} does not answer one class a picture, but {run.config.task}")
     if not (run.path / CALIBRATION).is_file():
         raise RunError(
             f"{run.path} has no {CALIBRATION}: it was trained by an earlier version, or without pictures to calibrate "
             "on; train again"
         )
-    return decision_sets.opened(run.read_json(CALIBRATION), len(run.config.classes), str(run.path / CALIBRATION))
+    return run.read_json(CALIBRATION)
 
 
 def open_abstention(run: Run, error: float) -> Abstention:
     """Which answers a run gives so that a share `error` of them is wrong. Raises as `open_sets` does."""
-    return abstention.fitted(_known(run, "abstain"), error, str(run.path / CALIBRATION))
+    if run.config.task != "single":
+        raise ConfigError(f"abstain: {run.path} does not answer one class a picture, but {run.config.task}")
+    where = str(run.path / CALIBRATION)
+    return abstention.fitted(decision_sets.opened(_known(run), len(run.config.classes), where), error, where)
 
 
 def open_unknown(run: Run) -> Unknown | None:

@@ -7,7 +7,7 @@
     metrics.jsonl       a line an epoch
     predictions.csv     the test pictures: truth, answer, probability
     metrics.json        the figures of the report
-    calibration.json    how odd the right classes of the calibration pictures were, for sets of classes
+    calibration.json    how far off the calibration pictures' answers were, for sets of classes and intervals of numbers
     unknown.safetensors what pictures of something else are told by
     report.html, README.md, environment.json
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import t
 from sklearn.metrics import brier_score_loss
+from sklearn.metrics import log_loss as sk_log_loss
 
-from sightline.metrics import Sample, brier, ece, reliability
+from sightline.metrics import Sample, brier, ece, label_ece, log_loss, reliability
 from sightline.metrics._interval import of_mean
 
 
@@ -101,3 +102,52 @@ def test_the_interval_of_a_mean_is_wider_where_pictures_belong_together() -> Non
 def test_a_single_picture_has_no_interval() -> None:
     assert of_mean(np.array([0.3]), None) is None
     assert of_mean(np.array([0.3, 0.4]), np.array([7, 7])) is None
+
+
+def of_labels(seed: int, num: int, too_sure_by: float = 0.0) -> Sample:
+    """Of three classes, of which a picture may carry several, the first one rare."""
+    generator = np.random.default_rng(seed)
+    truth = generator.beta([[1, 2, 3]], [[15, 4, 3]], (num, 3)) * 0.9
+    labels = (generator.random((num, 3)) < truth).astype(np.uint8)
+    outputs = truth + too_sure_by
+    return Sample(outputs, labels, (outputs > 0.5).astype(np.uint8))
+
+
+def test_several_labels_by_hand() -> None:
+    outputs, labels = np.array([[0.8, 0.1], [0.6, 0.2]]), np.array([[1, 0], [0, 0]], np.uint8)
+    drawn = Sample(outputs, labels, labels)
+    assert brier.measure(drawn).value == pytest.approx((0.2**2 + 0.1**2 + 0.6**2 + 0.2**2) / 4)
+    assert log_loss.measure(drawn) == pytest.approx(-np.log([0.8, 0.9, 0.4, 0.8]).mean())
+    reference = np.mean(
+        [sk_log_loss(of_labels(0, 200).labels[:, k], of_labels(0, 200).outputs[:, k]) for k in range(3)]
+    )
+    assert log_loss.measure(of_labels(0, 200)) == pytest.approx(reference)
+
+
+def test_calibrated_labels_have_almost_no_error_and_others_theirs() -> None:
+    errors = [ece.value(of_labels(seed, 400)) for seed in range(40)]
+    assert np.mean(errors) < 0.008  # in bins of 26, chance alone is 0.05
+    errors = [ece.value(of_labels(seed, 4_000, 0.07)) for seed in range(20)]
+    assert np.mean(errors) == pytest.approx(0.07, abs=0.005)
+    each = label_ece.measure(of_labels(0, 20_000, 0.07))
+    assert each == pytest.approx([0.07] * 3, abs=0.01)
+
+
+def test_the_interval_of_the_error_of_labels_holds_the_true_one() -> None:
+    inside = 0
+    for seed in range(40):
+        low, high = ece.measure(of_labels(seed, 1_000, 0.07)).interval or (1.0, 0.0)
+        inside += low <= 0.07 <= high
+    assert inside >= 34  # 95 % of 40 is 38; of 33 and fewer the chance is below 1 in 1,000
+
+
+def test_bins_of_labels_are_tenths_and_none_holds_few() -> None:
+    found = reliability.measure(of_labels(0, 2_000))
+    assert sum(one.count for one in found) == 6_000 and min(one.count for one in found) >= 10
+    assert all(abs(one.share_right - one.probability) < 0.12 for one in found) and found[0].probability < 0.1
+    given = np.repeat([0.05, 0.35, 0.45, 0.95], (30, 4, 8, 3))[:, None]
+    few = reliability.measure(Sample(given, (given > 0.4).astype(np.uint8), given > 0.5))
+    assert [one.count for one in few] == [30, 15]  # 4 and 8 together, and the last 3 with them
+    assert few[1].share_right == 11 / 15
+    (only,) = reliability.measure(Sample(given[:3], np.ones((3, 1), np.uint8), given[:3] > 0.5))
+    assert only.count == 3

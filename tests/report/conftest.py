@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.evaluate import AbstentionMeasured, SetsMeasured
+from sightline.evaluate import AbstentionMeasured
+from sightline.measuring_sets import SetsMeasured
 from sightline.metrics import Bin, Figure
 from sightline.metrics.accuracy import Accuracy
 from sightline.metrics.risk_coverage import RiskCoverage

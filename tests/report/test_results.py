@@ -5,10 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from sightline.measuring_sets import IntervalsMeasured, LabelSetsMeasured, Quarter
 from sightline.metrics import Figure
+from sightline.metrics.accuracy import Accuracy
 from sightline.metrics.per_label import LabelScore
 from sightline.report import Common, render_card, render_report
-from sightline.report.facts import Card, LabelRow, MultiFacts, NumberFacts, ValueRow
+from sightline.report import words as words_of
+from sightline.report.facts import Card, LabelRow, LabelSureness, MultiFacts, NumberFacts, ValueRow
 from sightline.report.results import RESULTS, multi, number
 from sightline.report.scatter import BOTTOM, LEFT, MAX_DOTS, RIGHT, SIDE, TOP, scatter
 
@@ -38,6 +41,10 @@ def several(make_facts: MakeFacts) -> MultiFacts:
         exact_baseline=0.6,
         label_rows=rows,
         figures=dict.fromkeys(("f1_macro", "f1_micro", "exact_match", "hamming_loss"), half),
+        sureness=dataclasses.replace(make_facts().sureness, labels=(LabelSureness(HOSTILE, 0.08, 0.01, "bias +1.00"),)),
+        sets=LabelSetsMeasured(
+            0.1, False, 55, Figure(0.08, (0.05, 0.11)), 1.9, 1.2, (HOSTILE, Accuracy(0.7, (0.6, 0.8)))
+        ),
         missed=(card,),
         false=(),
     )
@@ -46,6 +53,7 @@ def several(make_facts: MakeFacts) -> MultiFacts:
 @pytest.fixture
 def numbers(make_facts: MakeFacts) -> NumberFacts:
     truth = np.linspace(0, 10, 200)[:, None]
+    rate = Accuracy(0.912, (0.86, 0.95))
     row = ValueRow(
         HOSTILE, Figure(2921.3, (2500, 3300)), Figure(4.0, (3, 5)), Figure(0.7, (0.6, 0.8)), NOTHING, 5000.0, 9
     )
@@ -55,6 +63,8 @@ def numbers(make_facts: MakeFacts) -> NumberFacts:
         value_rows=(row,),
         truth=truth,
         answers=truth + 1,
+        intervals=(IntervalsMeasured(HOSTILE, 0.1, 50, True, rate, 3.0, (Quarter(1, 5, rate, 2.5),)),),
+        ends=(truth - 0.5, truth + 2.5),
         worst=(Card("<i>.png", thumbnail(), HOSTILE, (("Truth", "1", ""),)),),
     )
 
@@ -104,6 +114,51 @@ def test_facts_that_contradict_each_other_are_refused(several: MultiFacts, numbe
         dataclasses.replace(several, label_rows=several.label_rows[:1])
     with pytest.raises(ValueError, match=r"answers \(199, 1\); expected \(200, 1\)"):
         dataclasses.replace(numbers, answers=numbers.answers[1:])
+
+
+def test_what_was_promised_stands_beside_what_was_held(several: MultiFacts, numbers: NumberFacts) -> None:
+    page, card = render_report(several), render_card(several)
+    for text in (
+        "How sure it is",
+        "for each class by itself",
+        "bias +1.00",
+        "missed 8.0\u00a0% of them",
+        "Sets of classes",
+    ):
+        assert text in page, text
+    assert "for each class by itself" in card and "not calibrated" not in card
+    page, card = render_report(numbers), render_card(numbers)
+    for text in ("How far off it may be", "91.2\u00a0%", "wider where answers are further off"):
+        assert text in page, text
+    assert page.count('<polyline class="line strong thin"') == 2 and "held it for 91.2" in card
+
+
+def test_without_calibration_pictures_the_page_says_what_is_lacking(several: MultiFacts, numbers: NumberFacts) -> None:
+    bare = dataclasses.replace(
+        several, sets=None, sureness=dataclasses.replace(several.sureness, is_calibrated=False, calibration="none: few")
+    )
+    page = render_report(bare)
+    assert "not calibrated (none: few)" in page and "Sets of classes" not in page and "not as odds" in page
+    lone = dataclasses.replace(numbers, intervals=(), ends=())
+    page = render_report(lone)
+    assert 'id="reach"' not in page and 'href="#reach"' not in page and "line strong thin" not in page
+    assert number.NO_INTERVALS in page and number.NO_INTERVALS in render_card(lone)
+
+
+def test_words_of_sets_that_nothing_was_measured_of(several: MultiFacts) -> None:
+    assert several.sets is not None
+    nothing = dataclasses.replace(several.sets, missed=NOTHING, worst=None, by_class=True)
+    text = words_of.sets_in_words(nothing)
+    assert "of the pictures with each class" in text and "no tested picture carries a class" in text
+
+
+def test_the_band_ends_where_the_square_does() -> None:
+    values = np.linspace(0, 10, 500)
+    drawn = scatter("x", values, values, (values - 4, values + 4))
+    for path in drawn.band:
+        points = np.array([[float(v) for v in point.split(",")] for point in path.split()])
+        assert len(points) == 100 and points[:, 0].min() >= LEFT and points[:, 0].max() <= SIDE - RIGHT
+        assert (np.diff(points[:, 1]) <= 0).all()  # the answers rise
 
 
 def test_a_right_answer_lies_on_the_diagonal_of_the_square() -> None:

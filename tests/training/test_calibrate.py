@@ -29,32 +29,61 @@ def test_pictures_that_select_help_out_where_the_others_are_few() -> None:
     recipe = Recipe()
     assert calibrate.parts_for(MANY, "single", recipe) == ("calibration",)
     assert calibrate.parts_for(FEW, "single", recipe) == ("val", "calibration")
-    assert calibrate.parts_for(MANY, "multi", recipe) == ("val", "calibration")
+    assert calibrate.parts_for(MANY, "number", recipe) == ("calibration",)
+    assert calibrate.parts_for(MANY, "multi", recipe) == ("val", "calibration")  # rare classes need all there are
 
 
 @pytest.mark.parametrize("changes", [{"keep": "best"}, {"patience": 3}])
 def test_not_where_they_chose_the_weights(changes: dict[str, object]) -> None:
     recipe = replace(Recipe(), **changes)  # type: ignore[arg-type]
-    assert calibrate.parts_for(FEW, "single", recipe) == ("calibration",)
+    assert calibrate.parts_for(FEW, "single", recipe) == calibrate.parts_for(MANY, "multi", recipe) == ("calibration",)
 
 
 @pytest.mark.parametrize(("num", "words"), [(24, "none: there are 24 pictures"), (25, "by 25 pictures of calibration")])
 def test_too_few_are_said_with_how_many_are_needed(num: int, words: str) -> None:
     labels = np.arange(num) % 2
     logits = np.random.default_rng(0).normal(size=(num, 2)).astype(np.float32)
-    found = calibrate.calibrated(build(labels, 2, Recipe()), ("calibration",), lambda: (logits, labels))
+    found = calibrate.calibrated(build(labels, 2, Recipe()), ("calibration",), logits, labels)
     assert words in found.sentence
     assert (Decision(**found.decision).temperature == 1) == (num == 24)
     if num == 24:
         assert "25 are needed" in found.sentence
 
 
-def test_thresholds_are_told_of_too() -> None:
-    labels = np.eye(2, dtype=np.uint8)[np.arange(40) % 2]
-    logits = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
-    found = calibrate.calibrated(build(labels, 2, Recipe()), ("val", "calibration"), lambda: (logits, labels))
-    assert found.sentence == "thresholds by 40 pictures of val and calibration"
-    assert len(MultiDecision(**found.decision).thresholds) == 2
+@pytest.mark.parametrize(
+    ("num", "num_rare", "words"),
+    [
+        (40, 20, "a temperature and a bias for each class, and thresholds, by 40 pictures of val and calibration"),
+        (40, 3, "a temperature and a bias for 1 of 2 classes (the temperature of all classes together, "),
+        (20, 10, "none: there are 20 pictures for it, and at least 25 are needed; thresholds by 20 pictures of val"),
+        (0, 0, "none: there are 0 pictures for it, and at least 25 are needed; thresholds of one half"),
+    ],
+)
+def test_what_was_calibrated_of_several_labels_is_told(num: int, num_rare: int, words: str) -> None:
+    labels = np.stack([np.arange(num) % 2, np.arange(num) < num_rare], axis=1).astype(np.uint8)
+    logits = np.random.default_rng(0).normal(size=(num, 2)).astype(np.float32)
+    objective = build(np.eye(2, dtype=np.uint8)[np.arange(40) % 2], 2, Recipe())
+    found = calibrate.calibrated(objective, ("val", "calibration"), logits, labels)
+    assert found.sentence.startswith(words) and found.is_none == (num < 25)
+    decision = MultiDecision(**found.decision)
+    assert len(decision.thresholds) == 2 and len(decision.temperatures) == len(decision.biases) == (
+        2 if num >= 25 else 0
+    )
+    assert (found.known is None) == (num == 0)
+
+
+@pytest.mark.parametrize(
+    ("num", "words"), [(40, "how far off answers may be, by 40 pictures of val"), (0, "none: there")]
+)
+def test_what_intervals_are_made_by_is_told(num: int, words: str) -> None:
+    labels = np.random.default_rng(0).normal(size=(num, 1))
+    objective = build(np.arange(40.0)[:, None], 1, Recipe(label_smoothing=0.0))
+    found = calibrate.calibrated(objective, ("val",), labels.astype(np.float32), labels)
+    assert found.sentence.startswith(words) and found.is_none == (num == 0)
+    if num:
+        assert found.known is not None and found.known["truths"] == labels.tolist()
+        mean, std = np.arange(40.0).mean(), np.arange(40.0).std()
+        assert np.array(found.known["answers"]) == pytest.approx(labels * std + mean, rel=1e-5)
 
 
 def test_a_run_answers_by_its_temperature(tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ def test_the_run_holds_its_task_its_thresholds_and_a_format_that_older_versions_
     assert own["task"] == "multi" and own["format"] == 2
     assert all(0 < t < 1 for t in own["decision"]["thresholds"])
     decision = Predictor.open(run_path).decision
-    assert decision == MultiDecision(tuple(own["decision"]["thresholds"]))
+    assert decision == MultiDecision(**{name: tuple(values) for name, values in own["decision"].items()})
+    assert len(decision.temperatures) == len(decision.biases) == 2
     with (run_path / "split.csv").open() as file:
         labels = {line["label"] for line in csv.DictReader(file)}
     assert labels == {"", "lying", "standing", "lying;standing"}
@@ -76,6 +77,34 @@ def test_predictions_csv_says_what_is_answered(run_path: Path) -> None:
     for row in rows:
         over = [n for n, t in zip(("lying", "standing"), thresholds, strict=True) if float(row[f"p_{n}"]) >= t]
         assert row["predicted"] == ";".join(over)
+
+
+def test_probabilities_are_calibrated_wherever_they_are_given(run_path: Path) -> None:
+    measured = json.loads((run_path / "metrics.json").read_text())
+    assert measured["log_loss"] != measured["uncalibrated"]["log_loss"] and len(measured["label_ece"]) == 2
+    pictures, _ = crosses(3)
+    predictor = Predictor.open(run_path)
+    logits = predictor.logits([picture[:, :, None] for picture in pictures])
+    given = [list(answer.probabilities.values()) for answer in predictor.predict(pictures)]
+    assert np.array(given) == pytest.approx(predictor.decision.outputs(logits), abs=1e-3)
+    assert abs(np.array(given) - MultiDecision().outputs(logits)).max() > 1e-3
+    page = (run_path / "report.html").read_text()
+    assert "How sure it is" in page and "a temperature and a bias for each class, and thresholds" in page
+
+
+def test_a_run_from_before_calibration_answers_as_it_did(run_path: Path, tmp_path: Path) -> None:
+    for path in run_path.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    document = json.loads((tmp_path / "config.json").read_text())
+    document["sightline"]["decision"] = {"thresholds": [0.25, 0.75]}
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    (tmp_path / "calibration.json").unlink()
+    pictures, _ = crosses(3)
+    predictor = Predictor.open(tmp_path)
+    assert predictor.decision == MultiDecision((0.25, 0.75))
+    expected = MultiDecision().outputs(predictor.logits([picture[:, :, None] for picture in pictures]))
+    given = [list(answer.probabilities.values()) for answer in predictor.predict(pictures)]
+    assert np.array(given) == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_run_without_thresholds_is_refused(run_path: Path, tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
 
     from sightline import strangers
     from sightline.asking import asked_of
-    from sightline.evaluate import evaluate_run, measure_abstention, measure_sets
+    from sightline.evaluate import evaluate_run, measure_abstention
+    from sightline.measuring_sets import measure_sets
     from sightline.predictor import Predictor, open_abstention, open_sets
     from sightline.report.results import result_of
     from sightline.report.words import abstention_in_words, sets_in_words, strangers_in_words
@@ -61,11 +62,16 @@ def run(args: argparse.Namespace) -> int:
     given = None if abstention is None else measure_abstention(tested, abstention)
     others = [strangers.measure(Predictor.open(args.run), tested, path, args.skip_bad) for path in args.unknown or ()]
     if args.json:
-        more = {"sets": measured and asdict(measured), "abstention": given and asdict(given)}
-        found = tested.to_json() | {name: one for name, one in more.items() if one is not None}
-        print(
-            json.dumps(found | ({"strangers": [asdict(one) for one in others]} if others else {}), ensure_ascii=False)
-        )
+        found = tested.to_json()
+        if isinstance(measured, tuple):
+            found["intervals"] = [asdict(one) for one in measured]
+        elif measured is not None:
+            found["sets"] = asdict(measured)
+        if given is not None:
+            found["abstention"] = asdict(given)
+        if others:
+            found["strangers"] = [asdict(one) for one in others]
+        print(json.dumps(found, ensure_ascii=False))
         return 0
     result = result_of(tested.task)
     print(f"{result.headline(tested)}  {len(tested.rows):,} pictures")

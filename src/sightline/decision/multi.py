@@ -1,11 +1,13 @@
-"""Any number of classes a picture: a probability for each, and the classes whose threshold it reaches."""
+"""Any number of classes a picture: a calibrated probability for each, and the classes whose threshold it reaches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.tasks import multi
+from sightline.decision import platt
+from sightline.decision.temperature import NUM_NEEDED
 
 # A threshold chosen on fewer pictures that carry the class than this would be luck; it stays at one half.
 MIN_POSITIVES = 10
@@ -35,18 +37,35 @@ class MultiPrediction:
 
 @dataclass(frozen=True)
 class MultiDecision:
-    """Any number of classes, each by itself: those whose probability reaches their threshold."""
+    """Any number of classes, each by itself: those whose probability reaches their threshold.
+
+    thresholds            (K,) of probabilities
+    temperatures, biases  (K,) by which a logit z becomes z / temperature + bias; none where nothing was calibrated
+    """
 
     thresholds: tuple[float, ...] = ()
+    temperatures: tuple[float, ...] = ()
+    biases: tuple[float, ...] = ()
 
     @staticmethod
-    def fitted(probabilities: NDArray[np.float64], labels: NDArray[np.uint8]) -> "MultiDecision":
-        """The thresholds with the best F1 on labelled pictures (N, K); 0.5 for classes that too few of them carry."""
-        return MultiDecision(tuple(best_threshold(p, y) for p, y in zip(probabilities.T, labels.T, strict=True)))
+    def fitted(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> "MultiDecision":
+        """By labelled pictures (N, K): calibrated, where there are enough, and with the thresholds of the best F1.
+
+        Thresholds are 0.5 for classes that too few of them carry.
+        """
+        plain = MultiDecision((ONE_HALF,) * labels.shape[1])
+        if len(labels) >= NUM_NEEDED:
+            temperatures, biases = platt.fitted(logits, labels)
+            plain = replace(plain, temperatures=tuple(temperatures.tolist()), biases=tuple(biases.tolist()))
+        columns = zip(plain.outputs(logits).T, labels.T, strict=True)
+        return replace(plain, thresholds=tuple(best_threshold(p, y) for p, y in columns))
 
     def outputs(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Sigmoids in double precision, (N, K) -> (N, K)."""
-        return np.asarray(0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64))))  # overflows nowhere
+        """Probabilities in double precision, (N, K) -> (N, K)."""
+        scaled = logits.astype(np.float64)
+        if self.temperatures:
+            scaled = scaled / np.array(self.temperatures) + np.array(self.biases)
+        return platt.sigmoid(scaled)
 
     def decided(self, outputs: NDArray[np.float64]) -> NDArray[np.uint8]:
         """1 where a class's threshold is reached, (N, K)."""

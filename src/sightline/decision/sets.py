@@ -18,6 +18,7 @@ from sightline.decision.single import Decision
 from sightline.errors import ConfigError, RunError, nearest
 
 METHODS = ("lac", "aps", "raps")
+DEFAULT = "raps"
 # Of RAPS: what a class costs for each place behind the FREE first ones. Its authors tune both; here no picture is spent
 # on that.
 PENALTY, FREE = 0.1, 2
@@ -64,32 +65,61 @@ class Sets:
         return np.asarray(inside)
 
 
+def kept(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
+    """What a run keeps of its calibration pictures, (N, K), (N,)."""
+    return {
+        "labels": labels.tolist(),
+        "answers": probabilities.argmax(axis=1).tolist(),
+        "probabilities": probabilities.max(axis=1).tolist(),
+        "scores": true_scores(probabilities, labels.astype(np.int64)),
+    }
+
+
+def num_in(known: Mapping[str, Any]) -> int:
+    """Calibration pictures."""
+    return len(known["labels"])
+
+
 def fitted(
-    known: Mapping[str, Any], classes: Sequence[str], error: float, method: str = "raps", by_class: bool = False
+    known: Mapping[str, Any], classes: Sequence[str], error: float, method: str | None = None, by_class: bool = False
 ) -> Sets:
-    """The sets for a rate of error, from what a run keeps: `labels` and `scores`.
+    """The sets for a rate of error, from what a run keeps. `method`: one of METHODS; None: raps.
 
     `by_class`: the promise holds for the pictures of each class. Raises ConfigError where it cannot be made.
     """
-    if not 0 < error < 1:
-        raise ConfigError(f"sets = {error:g}: the rate of error must lie between 0 and 1, such as 0.1")
+    check_rate(error)
+    method = DEFAULT if method is None else method
     if method not in METHODS:
         raise ConfigError(nearest(method, METHODS, "method for sets"))
     labels, found = np.array(known["labels"], np.int64), np.array(known["scores"][method], np.float64)
     if not by_class:
-        thresholds = [_threshold(found, error, "")] * len(classes)
+        thresholds = [least_not_exceeded(found, error, "")] * len(classes)
     else:
-        thresholds = [_threshold(found[labels == k], error, f" of {name!r}") for k, name in enumerate(classes)]
+        thresholds = [least_not_exceeded(found[labels == k], error, f" of {name!r}") for k, name in enumerate(classes)]
     return Sets(error, method, tuple(thresholds), len(labels))
 
 
-def _threshold(found: NDArray[np.float64], error: float, of: str) -> float:
-    """The least score that so many of the calibration pictures, and one more, do not exceed."""
-    if not can_promise(len(found), error):
+def check_rate(error: float) -> None:
+    """Raise ConfigError for what is no rate of error."""
+    if not 0 < error < 1:
+        raise ConfigError(f"sets = {error:g}: the rate of error must lie between 0 and 1, such as 0.1")
+
+
+def check_enough(num: int, error: float, of: str) -> None:
+    """Raise ConfigError where so many calibration pictures, described by `of`, cannot bear a rate of error."""
+    if not can_promise(num, error):
         raise ConfigError(
-            f"sets = {error:g}: with {len(found)} calibration pictures{of} that cannot be promised; it takes "
+            f"sets = {error:g}: with {num} calibration pictures{of} that cannot be promised; it takes "
             f"{ceil(1 / error) - 1} of them, or a larger rate of error"
         )
+
+
+def least_not_exceeded(found: NDArray[np.float64], error: float, of: str) -> float:
+    """The least score that so many of the calibration pictures (N,), and one more, do not exceed.
+
+    Raises ConfigError, where they are too few, with the words `of` for which they are.
+    """
+    check_enough(len(found), error, of)
     return float(np.sort(found)[_place(len(found), error) - 1])
 
 
@@ -111,10 +141,15 @@ def opened(document: Mapping[str, Any], num_classes: int, where: str) -> Mapping
         is_whole = is_whole and all(np.isfinite(found[method]).all() for method in METHODS)
         is_whole = is_whole and all(isinstance(k, int) and 0 <= k < num_classes for k in labels)
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{where} is damaged ({error}); restore it or train again") from error
+        raise damaged(where, str(error)) from error
     if not is_whole:
-        raise RunError(f"{where} is damaged: its labels and scores do not fit; restore it or train again")
+        raise damaged(where, "its labels and scores do not fit")
     return document
+
+
+def damaged(where: str, why: str) -> RunError:
+    """The error of what a run keeps of its calibration pictures."""
+    return RunError(f"{where} is damaged ({why}); restore it or train again")
 
 
 @dataclass(frozen=True)

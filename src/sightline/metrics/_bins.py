@@ -1,4 +1,4 @@
-"""Answers in bins of equal mass by their probability: how often those of a bin are right."""
+"""Answers in bins by their probability: how often those of a bin are right."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from sightline.metrics._interval import wilson
 from sightline.metrics._sample import Sample
 
 NUM_BINS = 15  # usual since Guo et al., 2017
+NUM_EVEN = 10
 MIN_COUNT = 10  # answers a bin; of fewer pictures there are fewer bins
 
 
@@ -25,7 +26,28 @@ class Bin:
 def bins(sample: Sample) -> list[Bin]:
     """Of the probabilities of what was answered, the least first; answers of one probability stay together."""
     given, right = answered(sample)
-    place = places(given)
+    return _filled(given, right, places(given))
+
+
+def even_bins(given: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Bin]:
+    """Of probabilities of any shape, by tenths, of which those of few are joined with what comes next.
+
+    Most classes are not in most pictures: equally many answers a bin would put all bins near 0.
+    """
+    given, right = given.ravel(), right.ravel()
+    tenth = np.minimum((given * NUM_EVEN).astype(np.intp), NUM_EVEN - 1)
+    number_of, number, inside = np.zeros(NUM_EVEN, np.intp), 0, 0
+    for k, count in enumerate(np.bincount(tenth, minlength=NUM_EVEN).tolist()):
+        number_of[k], inside = number, inside + count
+        if inside >= MIN_COUNT:
+            number, inside = number + 1, 0
+    if inside and number:
+        number_of[number_of == number] -= 1  # the last ones are too few to stand alone
+    return _filled(given, right, number_of[tenth])
+
+
+def _filled(given: NDArray[np.float64], right: NDArray[np.bool_], place: NDArray[np.intp]) -> list[Bin]:
+    """(N,) each; `place`: the number of the bin."""
     found = []
     for number in np.unique(place):
         inside = place == number

@@ -1,5 +1,8 @@
 """Expected calibration error: how far the probability of an answer is from how often such answers are right.
 
+Of several classes a picture: how far the probability of a class is from how often such pictures carry it, the mean over
+the classes.
+
 In bins of equal mass (Nguyen and O'Connor, 2015). What chance alone adds to the distance in a bin is taken off, in the
 manner of Kumar, Liang and Ma (2019): it is what it would add once more to what was seen. They take that off once, which
 leaves half of it where there is nothing but chance; here so often that a calibrated network has 0 in the mean, before
@@ -16,8 +19,8 @@ from sightline.metrics import _bins, _bootstrap
 from sightline.metrics._interval import wilson
 from sightline.metrics._sample import Figure, Sample
 
-TASK = "single"
-Errors = Callable[[NDArray[np.float64], float], NDArray[np.float64]]  # weights (B, N), chance -> (B, 1)
+TASK = ("single", "multi")
+Errors = Callable[[NDArray[np.float64], float], NDArray[np.float64]]  # weights (B, N), chance -> (B,), may be below 0
 
 
 def measure(sample: Sample) -> Figure:
@@ -26,41 +29,56 @@ def measure(sample: Sample) -> Figure:
     Where all are right, all are in every draw. But the error is no less than the distance of all probabilities together
     from the share that is right, so the interval reaches as far as that share's own leaves this.
     """
-    errors = _errors(sample)
-    error = _of_all(errors, sample)
-    drawn = _bootstrap.figure(sample, lambda weights: errors(weights, 2.0), _bootstrap.FEWER_DRAWS)
+    error, each = value(sample), _of_each(sample)
+    drawn = _bootstrap.figure(sample, lambda weights: _mean(each, weights, 2.0), _bootstrap.FEWER_DRAWS)
     assert drawn.interval is not None
     low, high = drawn.interval
-    given, right = _bins.answered(sample)
+    given, right = (np.concatenate(values) for values in zip(*_answers(sample), strict=True))
     together = max(abs(end - float(given.mean())) for end in wilson(int(right.sum()), len(right)))
     return Figure(error, (min(error, low), max(error, high, together)))
 
 
 def value(sample: Sample) -> float:
     """The error alone."""
-    return _of_all(_errors(sample), sample)
+    return float(_mean(_of_each(sample), np.ones((1, len(sample.labels))), 1.0)[0, 0])
 
 
-def _of_all(errors: Errors, sample: Sample) -> float:
-    return float(errors(np.ones((1, len(sample.labels))), 1.0)[0, 0])
+def each_value(sample: Sample) -> list[float]:
+    """Of several classes a picture: the error of each."""
+    once = np.ones((1, len(sample.labels)))
+    return [max(float(errors(once, 1.0)[0]), 0.0) for errors in _of_each(sample)]
 
 
-def _errors(sample: Sample) -> Errors:
-    given, right = _bins.answered(sample)
+def _answers(sample: Sample) -> list[tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+    """The probabilities (N,) that were given, and whether it was so (N,); of several classes those of each."""
+    if sample.labels.ndim == 1:
+        return [_bins.answered(sample)]
+    return [(given, labels > 0) for given, labels in zip(sample.outputs.T, sample.labels.T, strict=True)]
+
+
+def _of_each(sample: Sample) -> list[Errors]:
+    return [_errors(given, right) for given, right in _answers(sample)]
+
+
+def _mean(each: list[Errors], weights: NDArray[np.float64], chance: float) -> NDArray[np.float64]:
+    """(B, N) -> (B, 1). `chance`: how often it acted, for what is drawn anew twice."""
+    found = sum(errors(weights, chance) for errors in each) / len(each)
+    return np.maximum(found, 0.0)[:, None]
+
+
+def _errors(given: NDArray[np.float64], right: NDArray[np.bool_]) -> Errors:
     place = _bins.places(given)
     is_in = (place[:, None] == np.arange(int(place.max()) + 1)).astype(np.float64)  # (N, bins)
     right_in, given_in = is_in * right[:, None], is_in * given[:, None]
 
     def errors(weights: NDArray[np.float64], chance: float) -> NDArray[np.float64]:
-        """(B, N) -> (B, 1). `chance`: how often it acted, for what is drawn anew twice."""
         counts = weights @ is_in  # (B, N) @ (N, bins) -> (B, bins)
         at_least = np.maximum(counts, 1)
         means = weights @ given_in / at_least
         off = abs(weights @ right_in / at_least - means)
-        spread = np.sqrt(chance * means * (1 - means) / at_least)
+        spread = np.sqrt(chance * np.maximum(means * (1 - means), 0) / at_least)  # rounding lifts means of ones
         off = off - (_expected(off, np.maximum(spread, 1e-9)) - off) / (sqrt(2) - 1)
-        error = (counts * off).sum(axis=1, keepdims=True) / counts.sum(axis=1, keepdims=True)
-        return np.asarray(np.maximum(error, 0.0))
+        return np.asarray((counts * off).sum(axis=1) / counts.sum(axis=1))
 
     return errors
 

@@ -153,7 +153,7 @@ def _use() -> str:
 def _limits(facts: Common) -> str:
     lines = [
         "The figures hold for pictures like those tested; another camera or light can be much harder.",
-        *result_of(facts.task).card_limits(facts),
+        *map(_escape, result_of(facts.task).card_limits(facts)),
         "The interval covers which pictures were tested, not what another seed would have given.",
     ]
     return "\n".join(f"- {line}" for line in lines)

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluate import AbstentionMeasured, SetsMeasured
+from sightline.evaluate import AbstentionMeasured
+from sightline.measuring_sets import IntervalsMeasured, LabelSetsMeasured, SetsMeasured
 from sightline.metrics import Bin, Figure
 from sightline.metrics.accuracy import Accuracy
 from sightline.metrics.hierarchy import Hierarchy
@@ -139,9 +140,19 @@ class Common:
 
 
 @dataclass(frozen=True)
+class LabelSureness:
+    """The calibration error of one of several classes, before and after; and how its probabilities were calibrated."""
+
+    name: str
+    before: float
+    after: float
+    how: str
+
+
+@dataclass(frozen=True)
 class Sureness:
     """How far probabilities can be believed: answers in bins by theirs; their errors, and those before they were
-    calibrated; by what they were, or why they were not."""
+    calibrated; by what they were, or why they were not; where a picture has several classes, that of each."""
 
     bins: tuple[Bin, ...]
     ece: Figure
@@ -150,6 +161,7 @@ class Sureness:
     before: dict[str, float | None]  # ece, brier, log_loss
     calibration: str
     is_calibrated: bool = True
+    labels: tuple[LabelSureness, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -221,6 +233,8 @@ class MultiFacts(Common):
     exact_baseline: float  # exact match of always answering what most training pictures carry
     label_rows: tuple[LabelRow, ...]
     figures: dict[str, Figure]  # f1_macro, f1_micro, exact_match, hamming_loss
+    sureness: Sureness
+    sets: LabelSetsMeasured | None  # of SETS_ERROR; None where too few pictures were there to calibrate by
     missed: tuple[Card, ...]
     false: tuple[Card, ...]
 
@@ -255,6 +269,8 @@ class NumberFacts(Common):
     value_rows: tuple[ValueRow, ...]
     truth: NDArray[np.float64]  # (N, T)
     answers: NDArray[np.float64]  # (N, T)
+    intervals: tuple[IntervalsMeasured, ...] = ()  # of SETS_ERROR; none where too few pictures calibrate
+    ends: tuple[NDArray[np.float64], ...] = ()  # low and high (N, T) of the answers' intervals
     worst: tuple[Card, ...]
 
     def __post_init__(self) -> None:
@@ -262,5 +278,5 @@ class NumberFacts(Common):
         if names != self.classes:
             raise ValueError(f"value_rows are of {names}, the numbers are {self.classes}")
         expected = (self.num_samples, len(self.classes))
-        if not self.truth.shape == self.answers.shape == expected or not self.num_samples:
+        if any(values.shape != expected for values in (self.truth, self.answers, *self.ends)) or not self.num_samples:
             raise ValueError(f"truth {self.truth.shape} and answers {self.answers.shape}; expected {expected}")

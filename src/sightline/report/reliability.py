@@ -22,8 +22,8 @@ class Diagram:
     summary: str  # for those who hear the page
 
 
-def diagram(bins: Sequence[Bin]) -> Diagram:
-    """Probability to the right, the share that is right upwards, both from the least to 1."""
+def diagram(bins: Sequence[Bin], what: str = "right answers") -> Diagram:
+    """Probability to the right, the share that is right upwards, both from the least to 1. `what` is right."""
     least = min(min(one.probability, one.interval[0]) for one in bins)
     levels = [level for level in ticks(least, 1.0) if level <= 1]
     low, high = levels[0], 1.0
@@ -42,5 +42,5 @@ def diagram(bins: Sequence[Bin]) -> Diagram:
         tuple(Tick(x(level), text) for level, text in places),
         tuple(Tick(y(level), text) for level, text in places),
         (x(low), y(low), x(high), y(high)),
-        f"The share of right answers by the probability that they were given with. {said}.",
+        f"The share of {what} by the probability that they were given with. {said}.",
     )

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluate import AbstentionMeasured, SetsMeasured
+from sightline.evaluate import AbstentionMeasured
+from sightline.measuring_sets import AnyMeasured, IntervalsMeasured, LabelSetsMeasured, SetsMeasured
 from sightline.report.facts import Epoch, Facts, Sureness, UnknownFacts
 from sightline.strangers import StrangersMeasured
 
@@ -170,17 +171,52 @@ def sureness(sure: Sureness) -> str:
         off += f" (95 % interval {100 * low:.1f} to {100 * high:.1f})"
     if not sure.is_calibrated:
         return f"Its probabilities are not calibrated ({sure.calibration}); on the test they are {off}."
-    return f"Its probabilities are calibrated over all classes together, for pictures like those tested: {off} on them."
+    over = "for each class by itself" if sure.labels else "over all classes together"
+    return f"Its probabilities are calibrated {over}, for pictures like those tested: {off} on them."
 
 
-def sets_in_words(sets: SetsMeasured) -> str:
-    """What sets promise, and what came of it on the test."""
+def sets_in_words(sets: AnyMeasured) -> str:
+    """What sets or intervals promise, and what came of it on the test."""
+    if isinstance(sets, SetsMeasured):
+        return _of_one_class(sets)
+    return _of_several(sets) if isinstance(sets, LabelSetsMeasured) else "\n".join(map(interval_in_words, sets))
+
+
+def _of_one_class(sets: SetsMeasured) -> str:
     name, worst = sets.worst
     return (
         f"Sets that are to hold the right class of {percent(1 - sets.error, 0)} of pictures ({sets.method}, by "
         f"{pictures(sets.num)}): they held it for {percent(sets.coverage.value)} (95 % interval "
         f"{span(sets.coverage.interval)}), name {sets.mean_size:.2f} classes on average, and one alone for "
         f"{percent(sets.share_single)}. Least covered: {name}, {percent(worst.value)}."
+    )
+
+
+def _of_several(sets: LabelSetsMeasured) -> str:
+    whose = " of the pictures with each class" if sets.by_class else " of a picture's classes on average"
+    text = f"Sets that are to miss at most {percent(sets.error, 0)}{whose} (by {pictures(sets.num)} that carry any): "
+    if sets.missed.value is None or sets.worst is None:
+        return f"{text}no tested picture carries a class. They name {sets.mean_size:.2f} classes on average."
+    text += f"they missed {percent(sets.missed.value)} of them"
+    if sets.missed.interval is not None:
+        low, high = sets.missed.interval
+        text += f" (95 % interval {span((max(low, 0.0), high))})"
+    name, worst = sets.worst
+    return (
+        f"{text}, and name {sets.mean_size:.2f} classes on average, where pictures carry {sets.mean_carried:.2f}. "
+        f"Missed most: {name}, in the sets of {percent(worst.value)} of its pictures."
+    )
+
+
+def interval_in_words(one: IntervalsMeasured) -> str:
+    """What the intervals of a number promise, and what came of it on the test."""
+    how = "wider where answers were further off" if one.is_scaled else "as wide for each answer"
+    each = (f"{number(q.low, 3)} to {number(q.high, 3)}: {percent(q.coverage.value)}" for q in one.quarters)
+    return (
+        f"{one.name}: intervals that are to hold the true number of {percent(1 - one.error, 0)} of pictures (by "
+        f"{pictures(one.num)}; {how}): they held it for {percent(one.coverage.value)} (95 % interval "
+        f"{span(one.coverage.interval)}) and are {number(one.mean_width, 3)} wide on average. By quarters of the "
+        f"answers: {', '.join(each)}."
     )
 
 

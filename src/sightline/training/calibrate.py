@@ -1,10 +1,10 @@
-"""By which answers a run's decision is fitted: temperature, thresholds. Comes in: a Table; goes out: a Calibration.
+"""By which answers a run's decision is fitted: temperatures, thresholds. Comes in: a Table; goes out: a Calibration.
 
 Pictures that were set aside for it do so: they neither train, nor select, nor test. Where they are too few, those that
 select help out; where a head alone was fitted and they trained it too, its cross-validated answers serve.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.preprocess import Pixels, Preprocessing
-from sightline.data.tasks import Labels
-from sightline.decision import Answers, AnyDecision, Decision, MultiDecision, sets
+from sightline.data.tasks import Labels, task_of
+from sightline.decision import Answers, Decision, MultiDecision, NumberDecision, PlainDecision, kept_for_sets, platt
 from sightline.decision.temperature import NUM_NEEDED
 from sightline.engines.torch import TorchEngine
 from sightline.training import prepare
@@ -26,7 +26,7 @@ ENOUGH = 100  # pictures; of fewer those that select help out
 
 @dataclass(frozen=True)
 class Calibration:
-    """A decision, as a run stores it, and how it came about; of one class a picture, by what sets are made.
+    """A decision, as a run stores it, and how it came about; by what sets or intervals are made.
 
     `is_none`: there were too few pictures for it.
     """
@@ -59,50 +59,49 @@ def calibration_of(objective: Objective, unseen: Unseen, cross_fitted: Mapping[s
     """Of a trained network; what was `cross_fitted` serves where too few pictures are set aside."""
     if cross_fitted is not None and len(unseen.labels) < NUM_NEEDED:
         return Calibration(**cross_fitted)
-    return calibrated(objective, unseen.parts, lambda: (unseen.answers.logits, unseen.labels))
+    return calibrated(objective, unseen.parts, unseen.answers.logits, unseen.labels)
 
 
 def parts_for(names: NDArray[np.str_], task: str, recipe: Recipe) -> tuple[str, ...]:
-    """The parts whose answers fit the decision, `names` (N,) being that of each picture."""
+    """The parts whose answers fit the decision, `names` (N,) being that of each picture.
+
+    Rare classes need all there are, so of several labels those that select help out unless they chose the weights.
+    """
     chose_weights = recipe.keep == "best" or recipe.patience > 0
-    is_enough = int((names == "calibration").sum()) >= ENOUGH
-    if task == "single" and (is_enough or chose_weights):
-        return ("calibration",)
-    return ("val", "calibration")
+    is_enough = task != "multi" and int((names == "calibration").sum()) >= ENOUGH
+    return ("calibration",) if is_enough or chose_weights else ("val", "calibration")
 
 
-def calibrated(
-    objective: Objective, parts: tuple[str, ...], answers: Callable[[], tuple[Logits, Labels]]
-) -> Calibration:
-    """The decision by `answers` to pictures of these parts, or to those of a cross-validation, where there is none."""
-    asked = list[tuple[Logits, Labels]]()
-
-    def asking() -> tuple[Logits, Labels]:
-        asked.append(answers())
-        return asked[-1]
-
-    decision, known = objective.decision(asking), None
-    num = sum(len(labels) for _, labels in asked)
-    if isinstance(decision, Decision) and num:
-        logits, labels = asked[-1]
-        outputs = decision.outputs(logits)
-        known = {
-            "labels": labels.tolist(),
-            "answers": decision.decided(outputs).tolist(),
-            "probabilities": outputs.max(axis=1).tolist(),
-            "scores": sets.true_scores(outputs, labels.astype(np.int64)),
-        }
-    is_none = isinstance(decision, Decision) and num < NUM_NEEDED
-    return Calibration(asdict(decision), _sentence(decision, num, parts), is_none, known)
+def calibrated(objective: Objective, parts: tuple[str, ...], logits: Logits, labels: Labels) -> Calibration:
+    """The decision by answers to pictures of these parts, or to those of a cross-validation, where there is none."""
+    decision, num = objective.decision(logits, labels), len(labels)
+    known = kept_for_sets(task_of(labels), decision.outputs(logits), labels) if num else None
+    is_none = num < (1 if isinstance(decision, NumberDecision) else NUM_NEEDED)
+    return Calibration(asdict(decision), _sentence(decision, labels, parts), is_none, known)
 
 
-def _sentence(decision: AnyDecision, num: int, parts: tuple[str, ...]) -> str:
+def _sentence(decision: PlainDecision, labels: Labels, parts: tuple[str, ...]) -> str:
     """What was fitted by what."""
+    num = len(labels)
     by = f"{num:,} pictures of {' and '.join(parts)}" if parts else f"cross-validated answers to {num:,} pictures"
-    if isinstance(decision, MultiDecision):
-        return f"thresholds by {by}" if num else "thresholds of one half: there are no pictures to find others by"
-    if not isinstance(decision, Decision):
-        return ""
-    if num < NUM_NEEDED:
-        return f"none: there are {num:,} pictures for it, and at least {NUM_NEEDED} are needed"
-    return f"temperature {decision.temperature:.3g}, by {by}"
+    if isinstance(decision, NumberDecision):
+        return f"how far off answers may be, by {by}" if num else "none: there are no pictures for it"
+    too_few = f"none: there are {num:,} pictures for it, and at least {NUM_NEEDED} are needed"
+    if isinstance(decision, Decision):
+        return too_few if num < NUM_NEEDED else f"temperature {decision.temperature:.3g}, by {by}"
+    if not num:
+        return f"{too_few}; thresholds of one half"
+    how = too_few if num < NUM_NEEDED else _by_class(decision, labels)
+    return f"{how}; thresholds by {by}" if num < NUM_NEEDED else f"{how}, and thresholds, by {by}"
+
+
+def _by_class(decision: MultiDecision, labels: Labels) -> str:
+    """How many classes have their own, and what the others have."""
+    own = platt.has_own(labels.astype(np.uint8))
+    shared = [t for t, has in zip(decision.temperatures, own, strict=True) if not has]
+    if not shared:
+        return "a temperature and a bias for each class"
+    rest = f"the temperature of all classes together, {shared[0]:.3g}"
+    if not own.any():
+        return f"{rest}, as too few pictures carry each"
+    return f"a temperature and a bias for {own.sum()} of {len(own)} classes ({rest}, for those that too few carry)"

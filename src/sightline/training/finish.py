@@ -18,6 +18,7 @@ from sightline.asking import asked_of
 from sightline.data.preprocess import Preprocessing
 from sightline.data.reading.scan import SMALL_SIDE
 from sightline.data.split import FRACTIONS
+from sightline.decision import num_for_sets
 from sightline.decision.sets import can_promise
 from sightline.engines.torch import TorchEngine
 from sightline.engines.views import num_views
@@ -97,7 +98,8 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     if trained.unknown.unknown is not None:
         write_arrays(folder / UNKNOWN, *trained.unknown.unknown.stored())
     run = Run.open(folder)
-    predictor, result = opened(folder, trained.calibration), result_of(table.dataset.task)
+    task = table.dataset.task
+    predictor, result = opened(folder, task, trained.calibration), result_of(task)
     rows, read = table.parts.rows("test"), prepare.reader_of(table, trained.what.preprocessing)
     tested = evaluate(predictor, table.dataset, rows, "test", read=read, asked=asked_of(run))
     metrics, answers = tested.to_json() | {"interrupted": trained.outcome.interrupted}, _answers(run)
@@ -125,9 +127,9 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     return run
 
 
-def opened(folder: Path, calibration: Calibration) -> Predictor:
-    """The run's predictor, with sets where there are pictures enough for them."""
-    num = 0 if calibration.known is None else len(calibration.known["labels"])
+def opened(folder: Path, task: str, calibration: Calibration) -> Predictor:
+    """The run's predictor, with sets or intervals where there are pictures enough for them."""
+    num = 0 if calibration.known is None else num_for_sets(task, calibration.known)
     return Predictor.open(folder, sets=SETS_ERROR if can_promise(num, SETS_ERROR) else None)
 
 
@@ -148,7 +150,8 @@ def _common(
         notes.append(f"Training was ended after {outcome.num_steps:,} of {trained.num_steps:,} steps.")
     if outcome.stopped_by_patience:
         notes.append(f"Training stopped after {outcome.num_steps:,} steps: the selection loss no longer fell.")
-    if trained.what.recipe.balance not in ("none", "focal"):
+    is_undone = bool(trained.calibration.decision.get("biases"))  # by a bias for each class that has one
+    if trained.what.recipe.balance not in ("none", "focal") and not is_undone:
         notes.append(
             "Classes of different sizes were made up for in training: probabilities are those of a world in which all "
             "are equally frequent, so rare ones come out more probable than they are among these pictures."

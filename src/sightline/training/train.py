@@ -268,7 +268,7 @@ def _fit(
         if checkpoints.exist:
             return nan, work.settled["stages"]
         fitted = head.fit_head(engine, batches, objective, progress, table.records["hash"], cache)
-        cross_fitted = calibrate.calibrated(objective, (), lambda: fitted.held_out)
+        cross_fitted = calibrate.calibrated(objective, (), *fitted.held_out)
         if not options.makes_steps(recipe.epochs):
             unknown.keep_frozen(work.folder, table, fitted.last)
         work.settle(features=fitted.features, stages=fitted.stages, cross_fitted=asdict(cross_fitted))

@@ -8,13 +8,14 @@ import numpy as np
 from sightline.data.dataset import Dataset
 from sightline.data.tasks import Labels, counts
 from sightline.data.tasks import multi as task
-from sightline.decision import AnyDecision, MultiDecision
+from sightline.decision import AnyDecision, LabelSetDecision, MultiDecision
 from sightline.decision.multi import ONE_HALF
 from sightline.evaluate import Evaluation
-from sightline.metrics import Figure
+from sightline.measuring_sets import of_several
+from sightline.metrics import Figure, ece, log_loss
 from sightline.metrics.per_label import LabelScore
-from sightline.report import words
-from sightline.report.facts import Card, Common, LabelRow, MultiFacts
+from sightline.report import reliability, words
+from sightline.report.facts import Card, Common, LabelRow, LabelSureness, MultiFacts, Sureness
 from sightline.report.thumbnail import NUM_EXAMPLES, thumbnail
 from sightline.report.words import Caution
 
@@ -72,15 +73,16 @@ def predictions(tested: Evaluation, dataset: Dataset) -> tuple[tuple[str, ...], 
 def facts_of(
     common: Common, tested: Evaluation, dataset: Dataset, train_labels: Labels, decision: AnyDecision
 ) -> MultiFacts:
-    assert isinstance(decision, MultiDecision)
+    plain = decision.decision if isinstance(decision, LabelSetDecision) else decision
+    assert isinstance(plain, MultiDecision)
     scores = _scores(tested)
     rows = tuple(
         LabelRow(name, threshold, score)
-        for name, threshold, score in zip(dataset.classes, decision.thresholds, scores, strict=True)
+        for name, threshold, score in zip(dataset.classes, plain.thresholds, scores, strict=True)
     )
     carried = counts(tested.labels, len(dataset.classes))
     is_mixed = (carried > 0) & (carried < len(tested.rows))
-    missed, false = examples(tested, dataset, decision)
+    missed, false = examples(tested, dataset, plain)
     figures = {name: _figure(tested, name) for name in ("f1_macro", "f1_micro", "exact_match", "hamming_loss")}
     always = (counts(train_labels, len(dataset.classes)) > len(train_labels) / 2).astype(np.uint8)
     return MultiFacts(
@@ -90,9 +92,24 @@ def facts_of(
         exact_baseline=float((tested.labels == always).all(axis=1).mean()),
         label_rows=rows,
         figures=figures,
+        sureness=sureness(tested, common.what.get("Calibration", ""), plain, dataset.classes),
+        sets=of_several(tested, decision.sets, dataset.classes) if isinstance(decision, LabelSetDecision) else None,
         missed=missed,
         false=false,
     )
+
+
+def sureness(tested: Evaluation, calibration: str, decision: MultiDecision, names: tuple[str, ...]) -> Sureness:
+    bins, before = tested.figure("reliability"), ece.each_value(tested.sample_uncalibrated)
+    assert isinstance(bins, list)
+    hows = [""] * len(names)
+    if decision.temperatures:
+        numbers = zip(decision.temperatures, decision.biases, strict=True)
+        hows = [f"temperature {t:.3g}" + (f", bias {b:+.2f}" if b else ", that of all classes") for t, b in numbers]
+    after: list[float] = tested.figure("label_ece")  # type: ignore[assignment]
+    each = tuple(LabelSureness(*one) for one in zip(names, before, after, hows, strict=True))
+    errors = _figure(tested, "ece"), _figure(tested, "brier"), log_loss.measure(tested.sample), tested.uncalibrated
+    return Sureness(tuple(bins), *errors, calibration, bool(decision.temperatures), each)
 
 
 def _figure(tested: Evaluation, name: str) -> Figure:
@@ -175,7 +192,13 @@ def _is_point(interval: tuple[float, float] | None) -> bool:
 
 
 def page_values(facts: MultiFacts) -> dict[str, object]:
-    return {"rows": weakest_first(facts.label_rows)}
+    return {
+        "rows": weakest_first(facts.label_rows),
+        "sure": facts.sureness,
+        "sureness": words.sureness(facts.sureness),
+        "diagram": reliability.diagram(facts.sureness.bins, "classes that are there"),
+        "sets": None if facts.sets is None else words.sets_in_words(facts.sets),
+    }
 
 
 def weakest_first(rows: tuple[LabelRow, ...]) -> list[LabelRow]:
@@ -218,6 +241,5 @@ def card_mistakes(facts: MultiFacts) -> list[str]:
 def card_limits(facts: MultiFacts) -> list[str]:
     return [
         f"The network knows its {len(facts.classes):,} classes alone: of anything else in a picture it says nothing.",
-        "Its probabilities are not calibrated yet: compare them with the thresholds, and use them to order pictures, "
-        "not as odds.",
+        words.sureness(facts.sureness),
     ]

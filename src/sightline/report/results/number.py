@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from sightline.data.dataset import Dataset
 from sightline.data.tasks import Labels
-from sightline.decision import AnyDecision
+from sightline.decision import AnyDecision, IntervalDecision
 from sightline.evaluate import Evaluation
+from sightline.measuring_sets import of_numbers
 from sightline.metrics import Figure
 from sightline.report import scatter, words
 from sightline.report.facts import Card, Common, NumberFacts, ValueRow
@@ -16,6 +17,10 @@ from sightline.report.thumbnail import NUM_EXAMPLES, thumbnail
 from sightline.report.words import Caution
 
 CURVE = "R2"
+NO_INTERVALS = (
+    "An answer has no interval of its own, as too few pictures were there to calibrate by: the mean error holds over "
+    "many pictures, not for each."
+)
 
 
 def headline(tested: Evaluation) -> str:
@@ -70,13 +75,15 @@ def facts_of(
         )
         for t, (name, mae, rmse, r2, spearman) in enumerate(zip(dataset.classes, *each, strict=True))
     )
-    main = tested.main
+    main, sets = tested.main, decision.sets if isinstance(decision, IntervalDecision) else None
     return NumberFacts(
         **common.shared(),
         r2=Figure(main.value, main.interval),
         value_rows=rows,
         truth=truth,
         answers=answers,
+        intervals=() if sets is None else of_numbers(tested, sets, dataset.classes),
+        ends=() if sets is None else sets.bounds(answers),
         worst=worst(tested, dataset, train_labels.std(axis=0)),
     )
 
@@ -151,8 +158,14 @@ def cautions(facts: NumberFacts) -> list[Caution]:
 
 
 def page_values(facts: NumberFacts) -> dict[str, object]:
-    columns = zip(facts.classes, facts.truth.T, facts.answers.T, strict=True)
-    return {"scatters": [scatter.scatter(name, truth, answers) for name, truth, answers in columns]}
+    names = enumerate(facts.classes)
+    return {
+        "scatters": [
+            scatter.scatter(name, facts.truth[:, t], facts.answers[:, t], [end[:, t] for end in facts.ends])
+            for t, name in names
+        ],
+        "no_intervals": NO_INTERVALS,
+    }
 
 
 def card_answer(facts: NumberFacts) -> str:
@@ -190,5 +203,5 @@ def card_mistakes(facts: NumberFacts) -> list[str]:
 def card_limits(facts: NumberFacts) -> list[str]:
     return [
         "The network gives a number whatever it is shown, and knows only the range that it was trained on.",
-        "An answer has no interval of its own yet: the mean error holds over many pictures, not for each.",
+        *(map(words.interval_in_words, facts.intervals) if facts.intervals else (NO_INTERVALS,)),
     ]

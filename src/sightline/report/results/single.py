@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sightline.data.dataset import Dataset
 from sightline.data.tasks import Labels, counts
 from sightline.decision import AnyDecision, Decision, SetDecision
-from sightline.evaluate import Evaluation, SetsMeasured, measure_sets
+from sightline.evaluate import Evaluation
+from sightline.measuring_sets import SetsMeasured, of_one_class
 from sightline.metrics import Figure, log_loss
 from sightline.metrics.costs import Costs
 from sightline.metrics.hierarchy import Hierarchy
@@ -130,7 +131,7 @@ def risk_of(tested: Evaluation) -> RiskCoverage:
 
 
 def sets_of(tested: Evaluation, decision: AnyDecision, classes: tuple[str, ...]) -> SetsMeasured | None:
-    return measure_sets(tested, decision.sets, classes) if isinstance(decision, SetDecision) else None
+    return of_one_class(tested, decision.sets, classes) if isinstance(decision, SetDecision) else None
 
 
 def sureness(tested: Evaluation, calibration: str, decision: AnyDecision) -> Sureness:

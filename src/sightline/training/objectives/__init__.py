@@ -4,7 +4,6 @@ Comes in: the labels that train, and the recipe; goes out: an Objective, which t
 of augmentations ask. Must not know files, pictures or networks.
 """
 
-from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.tasks import Labels, task_of
-from sightline.decision import AnyDecision
+from sightline.decision import PlainDecision
 from sightline.registry import Registry
 from sightline.training.recipe import Recipe
 
@@ -63,8 +62,8 @@ class Objective(Protocol):
         """The kind of each answer of `judged` (M,), to be looked at by itself, and the share right by a blind guess."""
         ...
 
-    def decision(self, answers: Callable[[], tuple[Logits, Labels]]) -> AnyDecision:
-        """The run's decision. `answers`, to labelled pictures that did not train, are computed if it is called."""
+    def decision(self, logits: Logits, labels: Labels) -> PlainDecision:
+        """The run's decision, by answers to labelled pictures that did not train; there may be none."""
         ...
 
 

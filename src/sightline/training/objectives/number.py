@@ -4,7 +4,6 @@ Up to one standard deviation an error counts squared, beyond it in proportion: a
 ten must not rule the gradient. A head on frozen features is a ridge regression, which has a closed form.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -81,7 +80,7 @@ class Huber:
             kinds[:, t] = NUM_KINDS * t + np.searchsorted(edges, column)
         return kinds.ravel(), float((abs(labels - self.median) <= CLOSE * self.spread).mean())
 
-    def decision(self, answers: Callable[[], tuple[Logits, Labels]]) -> NumberDecision:
+    def decision(self, logits: Logits, labels: Labels) -> NumberDecision:
         return self._decision()
 
     def _decision(self) -> NumberDecision:

@@ -1,6 +1,5 @@
 """One class a picture: cross-entropy of the softmax, which may make up for classes of different sizes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
@@ -97,9 +96,8 @@ class CrossEntropy:
         """The classes; the commonest is the blind guess."""
         return labels.astype(np.int64), float(counts(labels, len(self.sizes)).max()) / len(labels)
 
-    def decision(self, answers: Callable[[], tuple[Logits, Labels]]) -> Decision:
+    def decision(self, logits: Logits, labels: Labels) -> Decision:
         """Calibrated, where there are enough pictures for it."""
-        logits, labels = answers()
         if len(labels) < temperature.NUM_NEEDED:
             return Decision()
         return Decision(temperature.fitted(logits, labels.astype(np.int64)))
