@@ -22,21 +22,16 @@ from .test_train import bars, bars_in
 
 pytestmark = pytest.mark.usefixtures("default_plan", "one_thread")
 FAST = {"model": "simple_cnn", "model.width": 4, "epochs": 1}
-FEW, MANY = np.repeat(["train", "val", "calibration"], (500, 50, 50)), np.repeat(["val", "calibration"], (50, 100))
 
 
-def test_pictures_that_select_help_out_where_the_others_are_few() -> None:
-    recipe = Recipe()
-    assert calibrate.parts_for(MANY, "single", recipe) == ("calibration",)
-    assert calibrate.parts_for(FEW, "single", recipe) == ("val", "calibration")
-    assert calibrate.parts_for(MANY, "number", recipe) == ("calibration",)
-    assert calibrate.parts_for(MANY, "multi", recipe) == ("val", "calibration")  # rare classes need all there are
+def test_pictures_that_select_help_out() -> None:
+    assert calibrate.parts_for(Recipe()) == ("val", "calibration")
 
 
 @pytest.mark.parametrize("changes", [{"keep": "best"}, {"patience": 3}])
 def test_not_where_they_chose_the_weights(changes: dict[str, object]) -> None:
     recipe = replace(Recipe(), **changes)  # type: ignore[arg-type]
-    assert calibrate.parts_for(FEW, "single", recipe) == calibrate.parts_for(MANY, "multi", recipe) == ("calibration",)
+    assert calibrate.parts_for(recipe) == ("calibration",)
 
 
 @pytest.mark.parametrize(("num", "words"), [(24, "none: there are 24 pictures"), (25, "by 25 pictures of calibration")])

@@ -1,7 +1,7 @@
 """By which answers a run's decision is fitted: temperatures, thresholds. Comes in: a Table; goes out: a Calibration.
 
-Pictures that were set aside for it do so: they neither train, nor select, nor test. Where they are too few, those that
-select help out; where a head alone was fitted and they trained it too, its cross-validated answers serve.
+Pictures that were set aside for it do so: they neither train, nor select, nor test. Those that select help out, unless
+they chose the weights; where a head alone was fitted and all of these trained it, its cross-validated answers serve.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,6 @@ from sightline.training import prepare
 from sightline.training.objectives import Logits, Objective
 from sightline.training.prepare import Table
 from sightline.training.recipe import Recipe
-
-ENOUGH = 100  # pictures; of fewer those that select help out
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Unseen:
 
     @staticmethod
     def of(engine: TorchEngine, table: Table, frame: Preprocessing, recipe: Recipe) -> "Unseen":
-        parts = parts_for(table.parts.names, table.dataset.task, recipe)
+        parts = parts_for(recipe)
         chosen = prepare.selection_of(table, frame, parts)
         is_any = len(chosen.labels) > 0
         answers = engine.all_answers(chosen.pictures) if is_any else Answers.none(len(table.dataset.classes))
@@ -62,14 +60,13 @@ def calibration_of(objective: Objective, unseen: Unseen, cross_fitted: Mapping[s
     return calibrated(objective, unseen.parts, unseen.answers.logits, unseen.labels)
 
 
-def parts_for(names: NDArray[np.str_], task: str, recipe: Recipe) -> tuple[str, ...]:
-    """The parts whose answers fit the decision, `names` (N,) being that of each picture.
+def parts_for(recipe: Recipe) -> tuple[str, ...]:
+    """The parts whose answers fit the decision: those that select help out, unless they chose the weights.
 
-    Rare classes need all there are, so of several labels those that select help out unless they chose the weights.
+    All that they choose otherwise is which augmentations are safe, and twice the pictures leave half of the variance.
     """
     chose_weights = recipe.keep == "best" or recipe.patience > 0
-    is_enough = task != "multi" and int((names == "calibration").sum()) >= ENOUGH
-    return ("calibration",) if is_enough or chose_weights else ("val", "calibration")
+    return ("calibration",) if chose_weights else ("val", "calibration")
 
 
 def calibrated(objective: Objective, parts: tuple[str, ...], logits: Logits, labels: Labels) -> Calibration:
