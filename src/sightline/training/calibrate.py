@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.tasks import Labels, task_of
