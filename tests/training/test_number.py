@@ -195,6 +195,6 @@ def test_a_table_is_trained_evaluated_and_predicted_by_the_same_commands(tmp_pat
     kept = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert {k: v for k, v in kept.items() if k not in ("interrupted", "unknown")} == found
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "0.png"), "--csv"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == "path,size,half,error"
+    assert capsys.readouterr().out.splitlines()[0] == "path,size,half,doubt,error"
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "0.png"), "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)["values"]) == {"size", "half"}

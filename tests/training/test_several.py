@@ -249,7 +249,8 @@ def test_a_table_is_trained_evaluated_and_predicted_by_the_same_commands(tmp_pat
     assert capsys.readouterr().out.splitlines()[0] == "path,labels,p_lying,p_standing,doubt,error"
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "0.png"), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert set(answer) == {"path", "labels", "probabilities"} and isinstance(answer["labels"], list)
+    assert set(answer) == {"path", "labels", "probabilities", "familiarity", "doubt"}
+    assert isinstance(answer["labels"], list)
     tested, names = evaluate_run(tmp_path / "run", tmp_path / "bars.csv", "train")
     assert names == ("lying", "standing") and tested.groups is not None
     assert isinstance(Predictor.open(tmp_path / "run").predict(pictures[0])[0], MultiPrediction)
