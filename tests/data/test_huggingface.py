@@ -46,7 +46,7 @@ def test_json_lines_with_one_file_a_split(tree: Tree) -> None:
     assert data.paths == ["test/a.png", "train/a.png", "train/sub/b.png"]
     assert data.splits == ["test", "train", "train"] and data.labels.tolist() == [0, 0, 1]
     assert data.notes == (
-        "left aside 1 column (text) of the table: only path, label, split, group are used",
+        "1 column (text) beside path, label, split, group: not learned from; `evaluate --by` measures by them",
         "left aside 1 picture (test/c.png): not in the metadata",
     )
     assert data.images.pixels(1)[0, 0, 0] == 0 and data.images.pixels(0)[0, 0, 0] == 2

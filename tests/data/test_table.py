@@ -59,7 +59,7 @@ def test_what_is_left_aside_is_said(tree: Tree) -> None:
     rows = [("c.png", "x", "7"), ("images/a.png", "y", "8")]
     data = open_dataset(tree(PICTURES, {"t.csv": text(rows, "path,label,age")}))
     assert data.notes == (
-        "left aside 1 column (age) of the table: only path, label, split, group are used",
+        "1 column (age) beside path, label, split, group: not learned from; `evaluate --by` measures by them",
         "left aside 1 picture (images/b.png): not in the table",
     )
 

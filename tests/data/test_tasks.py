@@ -115,7 +115,10 @@ def test_several_numbers_have_columns_of_their_own(tree: Tree) -> None:
     data = opened(tree, ["1,2,x", "3,4,y"], "path,value_Width,value_height,note")
     assert data.classes == ("Width", "height") and data.labels.tolist() == [[1, 2], [3, 4]]
     assert data.notes[0] == "numbers to be estimated, from the columns value_Width, value_height"
-    assert "left aside 1 column (note)" in data.notes[1]
+    assert data.notes[1].startswith("1 column (note) beside path, value_Width") and list(data.columns["note"]) == [
+        "x",
+        "y",
+    ]
 
 
 @pytest.mark.parametrize("cell", ["", "nan", "inf", "n/a", "1_000", "0x10", "1e999"])

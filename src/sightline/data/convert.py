@@ -1,8 +1,8 @@
 """One format -> another. Comes in: a data set in any format; goes out: a folder that reads back equal, or nothing.
 
 Encoded pictures are copied byte for byte. What is written is read back, by the same reader as any user's data, and
-compared before it gets its name: the classes, and for each picture its bytes, label, split and group. Must not know
-any one format.
+compared before it gets its name: the classes, and for each picture its bytes, label, split, group and further
+columns. Must not know any one format.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from sightline.data.dataset import Dataset
 from sightline.data.formats._common import check_classes, count, few
 from sightline.data.reading.scan import in_threads, reason_or
 from sightline.data.storage.names import as_text, natural_key
-from sightline.data.writers._samples import Sample, label_cells, samples
+from sightline.data.writers._samples import Sample, cells_beside, label_cells, samples
 from sightline.errors import DataError
 from sightline.registry import Registry
 
@@ -68,7 +68,7 @@ def convert(
         def noted() -> Iterator[Sample]:
             nonlocal num_arrays
             for sample in progress(samples(dataset), len(dataset), "writing"):
-                digests[sample.row] = _digest(sample.data, sample.cells, sample.split, sample.group)
+                digests[sample.row] = _digest(sample.data, sample.cells, sample.split, sample.group, sample.beside)
                 num_arrays += sample.from_array
                 yield sample
 
@@ -110,13 +110,16 @@ def _reduced(dataset: Dataset, writer: ModuleType) -> tuple[Dataset, list[str]]:
         classes=tuple(dataset.classes[k] for k in used),
         groups=None if "groups" in lost else dataset.groups,
         splits=None if "splits" in lost else dataset.splits,
+        columns={} if "columns" in lost else dataset.columns,
     ), notes
 
 
-def _digest(data: bytes, labels: tuple[str, ...], split: str | None, group: str | None) -> tuple[int, int]:
+def _digest(
+    data: bytes, labels: tuple[str, ...], split: str | None, group: str | None, beside: tuple[str, ...]
+) -> tuple[int, int]:
     """All that is known about one picture, wherever it lies and whatever its file is called."""
     digest = hashlib.blake2b(data, digest_size=16)
-    digest.update(repr((labels, split, group)).encode("utf-8", "surrogatepass"))
+    digest.update(repr((labels, split, group, beside)).encode("utf-8", "surrogatepass"))
     value = digest.digest()
     return int.from_bytes(value[:8], "little"), int.from_bytes(value[8:], "little")
 
@@ -139,6 +142,7 @@ def _check_equal(dataset: Dataset, digests: NDArray[np.void], part: Path, to: st
             label_cells(found, row),
             None if found.splits is None else found.splits[row],
             None if found.groups is None else found.groups[row],
+            cells_beside(found, row),
         )
 
     read = np.zeros(len(found), DIGEST)

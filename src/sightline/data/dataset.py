@@ -7,7 +7,7 @@ networks or torch.
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -144,6 +144,7 @@ class Dataset:
     splits   (N,) `train`, `val`, `calibration`, `test`, as the data set gives them, or None
     notes    what was left aside while reading, a sentence each, shown to the user
     source   what `open_dataset` opens it again by: an absolute path, or a name; "" for arrays
+    columns  what else a table says of the rows, (N,) texts a column, "" for nothing: not learned from, but measured by
     """
 
     location: str
@@ -156,10 +157,12 @@ class Dataset:
     splits: Sequence[str] | None = None
     notes: tuple[str, ...] = field(default=())
     source: str = ""
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         columns: dict[str, Sized] = {"images": self.images, "paths": self.paths, "labels": self.labels}
         columns |= {n: c for n, c in (("groups", self.groups), ("splits", self.splits)) if c is not None}
+        columns |= {f"column {name}": column for name, column in self.columns.items()}
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) != 1:
             raise DataError(f"{self.location}: columns of different lengths: {lengths}")
@@ -224,6 +227,7 @@ class Dataset:
             splits=None if self.splits is None else _taken(self.splits, keep),
             notes=(*self.notes, note),
             source=self.source,
+            columns={name: _taken(column, keep) for name, column in self.columns.items()},
         )
 
 

@@ -1,7 +1,8 @@
 """Tables as text: CSV, TSV, JSON Lines or Parquet. Comes in: a file in a store; goes out: columns of text, and
 where each row stands.
 
-Only the columns that are used are turned into text. Must not know what the columns mean beyond their names.
+Columns that mean nothing here are kept too where they hold one text or number a row. Must not know what the columns
+mean beyond their names.
 """
 
 import csv
@@ -26,12 +27,16 @@ FILLED = ("path", "label", "split", "group")  # an empty cell of `labels` says t
 NUM_PEEKED = 100  # rows of a Parquet file that tell whether it is a table of 0 and 1
 ALIASES = {"file_name": "path"}  # Hugging Face's metadata.csv
 SYNONYMS = {"path": ("file", "filename", "image", "picture"), "label": ("class", "category", "target")}
+SCALARS = ("string", "large_string", "int", "uint", "float", "double", "halffloat", "bool", "dictionary<values=string")
 HEAD_BYTES = 65536  # enough to hold any header
 
 
 @dataclass(frozen=True)
 class Table:
-    """`columns` by name, as text; `lines` says where each row stands, in words: `line 17`."""
+    """`columns` by name, as text; `lines` says where each row stands, in words: `line 17`.
+
+    Of a column that is not used and holds something else than texts and numbers there is the name, and no row.
+    """
 
     where: str
     columns: dict[str, Sequence[str]]
@@ -211,7 +216,7 @@ def _read_json_lines(text: str, where: str) -> Table:
     columns = [
         [_cell(row[name], f"{where}, {line}: {name}", name) for row, line in zip(rows, lines, strict=True)]
         if name in used
-        else ()
+        else _beside([row[name] for row in rows])
         for name in names
     ]
     return Table(where, _by_name(where, names, columns), lines)
@@ -239,6 +244,13 @@ def _cell(value: object, where: str, column: str) -> str:
     return str(value)
 
 
+def _beside(values: Sequence[object]) -> Sequence[str]:
+    """A column that is not used as text; none where it holds lists or other things."""
+    if not all(value is None or isinstance(value, str | int | float) for value in values):
+        return ()
+    return [_cell(as_text(value) if isinstance(value, str) else value, "", "") for value in values]
+
+
 def _read_parquet(store: Store, name: str, where: str) -> Table:
     try:
         opened = store.open(name)
@@ -249,7 +261,9 @@ def _read_parquet(store: Store, name: str, where: str) -> Table:
         with parquet_errors(where):
             names = [str(column) for column in parquet.schema_arrow.names]
             types = dict(zip(names, map(str, parquet.schema_arrow.types), strict=True))
-            wanted = [column for column in names if column in _used(names) and "binary" not in types[column]]
+            used = {column for column in _used(names) if "binary" not in types[column]}
+            plain = {column for column in names if types[column].startswith(SCALARS) and names.count(column) == 1}
+            wanted = [column for column in names if column in used | plain]
             found = parquet.read(columns=wanted).to_pydict()
             num_rows = parquet.metadata.num_rows
     if any(len(column) != num_rows for column in found.values()):
@@ -257,11 +271,11 @@ def _read_parquet(store: Store, name: str, where: str) -> Table:
     if not num_rows:
         raise DataError(f"{where}: the table has no rows")
     lines = [f"row {row}" for row in range(1, num_rows + 1)]
-    # Columns that are not used, pictures perhaps, are named but not read.
+    # Columns of anything else, pictures perhaps, are named but not read.
     columns: list[Sequence[str]] = [
         [_cell(value, f"{where}, {line}: {column}", column) for value, line in zip(found[column], lines, strict=True)]
-        if column in found
-        else ()
+        if column in found and column in used
+        else _beside(found.get(column, ()))
         for column in names
     ]
     return Table(where, _by_name(where, names, columns), lines)
@@ -269,10 +283,11 @@ def _read_parquet(store: Store, name: str, where: str) -> Table:
 
 def _by_name(where: str, names: Sequence[str], columns: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
     plain = [column_name(name) for name in names]
-    for name in COLUMNS if label_columns(plain) else dict.fromkeys(plain):
+    for name in dict.fromkeys((*COLUMNS, *label_columns(plain)) if label_columns(plain) else plain):
         if plain.count(name) > 1:
             raise DataError(f"{where}: the column {name} occurs {plain.count(name)} times")
-    return dict(zip(plain, columns, strict=True))
+    # Which of two that share a name is meant, nothing tells.
+    return {name: column if plain.count(name) == 1 else () for name, column in zip(plain, columns, strict=True)}
 
 
 def _check_columns(table: Table) -> None:

@@ -5,6 +5,7 @@ relative to the metadata file. As with Hugging Face, metadata come before class 
 https://huggingface.co/docs/datasets/image_dataset. Must not open a picture.
 """
 
+import dataclasses
 import posixpath
 from collections.abc import Sequence
 
@@ -12,7 +13,8 @@ from sightline.data.dataset import Dataset
 from sightline.data.formats._common import count, few, is_picture, of_files, split_of
 from sightline.data.formats._hugging_face import class_names_in_card, unless_only_train
 from sightline.data.formats._table import Table, check_unique, header, read_table, splits_of
-from sightline.data.formats.table import resolve_paths, unused_columns
+from sightline.data.formats.table import columns_beside, resolve_paths, unused_columns
+from sightline.data.storage.names import Repeated
 from sightline.data.storage.store import Store
 from sightline.errors import DataError
 
@@ -36,7 +38,8 @@ def read(store: Store, entry: str | None) -> Dataset:
     labels = _named(store, written)
     splits, split_notes = _splits(store.location, tables, files, paths)
     notes = (*split_notes, *_notes(tables, metadata, files, paths, names if entry is None else ()))
-    return of_files(store, "huggingface", paths, labels, splits, _groups(store.location, tables, files), notes)
+    found = of_files(store, "huggingface", paths, labels, splits, _groups(store.location, tables, files), notes)
+    return dataclasses.replace(found, columns=_columns(tables))
 
 
 def _metadata(names: Sequence[str]) -> list[str]:
@@ -96,6 +99,12 @@ def _groups(location: str, tables: Sequence[Table], files: Sequence[str]) -> Seq
     if len(lacking) < len(files):
         raise DataError(f"{location}: {few(lacking)} has no column group, but others have; add it, or remove theirs")
     return None
+
+
+def _columns(tables: Sequence[Table]) -> dict[str, Repeated]:
+    """The further columns that all tables have."""
+    shared = [name for name in columns_beside(tables[0]) if all(name in columns_beside(table) for table in tables)]
+    return {name: Repeated(cell for table in tables for cell in table.columns[name]) for name in shared}
 
 
 def _notes(

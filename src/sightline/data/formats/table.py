@@ -1,9 +1,9 @@
 """Tables of pictures: CSV, TSV, JSON Lines or Parquet with the columns `path,label[,split,group]`.
 
 Comes in: a store with a table at its root; goes out: a Dataset whose rows are the table's. Labels are text,
-exactly as written (`00` stays `00`); `_labels` tells of tables with several labels a row, or numbers. Paths are
-relative to the table, or absolute. Must not open a picture: a file that is not there is found when the pictures are
-checked, with all others that cannot be read.
+exactly as written (`00` stays `00`); `_labels` tells of tables with several labels a row, or numbers. Other columns
+are kept, to measure by. Paths are relative to the table, or absolute. Must not open a picture: a file that is not
+there is found when the pictures are checked, with all others that cannot be read.
 """
 
 import posixpath
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from sightline.data.dataset import Dataset, FileImages
 from sightline.data.formats._common import check_classes, count, few, is_picture
-from sightline.data.formats._labels import read_labels
+from sightline.data.formats._labels import RESERVED, label_columns, read_labels
 from sightline.data.formats._table import EXTENSIONS, Table, check_unique, is_of_pictures, read_table, splits_of
 from sightline.data.storage.names import Names, Repeated
 from sightline.data.storage.store import Store
@@ -58,6 +58,7 @@ def read(store: Store, entry: str | None) -> Dataset:
             *unused_columns(table, labelled.columns),
             *_unlisted(paths, store.names() if entry is None else ()),
         ),
+        columns={name: Repeated(table.columns[name]) for name in columns_beside(table, labelled.columns)},
     )
 
 
@@ -73,11 +74,27 @@ def resolve_paths(table: Table, folder: str) -> Names:
     return Names(_resolve(folder, path) for path in written)
 
 
+def columns_beside(table: Table, labels: Sequence[str] = ("label",)) -> list[str]:
+    """The columns that are neither learned from nor say what to do with a row, but say something of each in plain text.
+
+    Not those that would be read as labels were they written to a table of their own.
+    """
+    others = [name for name in table.columns if name and name not in (*RESERVED, *labels)]
+    return [name for name in others if len(table.columns[name]) == len(table.lines) and not label_columns([name])]
+
+
 def unused_columns(table: Table, labels: Sequence[str] = ("label",)) -> tuple[str, ...]:
-    """A sentence on the columns beside path, split, group and those of the labels, if there are any."""
-    used = ("path", *labels, "split", "group")
-    unused = [name for name in table.columns if name not in used]
-    return (f"left aside {count(unused, 'column')} of the table: only {few(used, 20)} are used",) if unused else ()
+    """Sentences on the columns beside path, split, group and those of the labels, if there are any."""
+    used, kept = ("path", *labels, "split", "group"), columns_beside(table, labels)
+    unused = [name for name in table.columns if name not in (*used, *kept)]
+    notes = []
+    if kept:
+        notes.append(
+            f"{count(kept, 'column')} beside {few(used, 20)}: not learned from; `evaluate --by` measures by them"
+        )
+    if unused:
+        notes.append(f"left aside {count(unused, 'column')} of the table: only {few(used, 20)} are used")
+    return tuple(notes)
 
 
 def _candidates(store: Store) -> list[str]:

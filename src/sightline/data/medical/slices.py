@@ -89,6 +89,7 @@ def with_slices(dataset: Dataset) -> Dataset:
         groups=Repeated(groups[r] for r in row.tolist()),
         splits=None if dataset.splits is None else Repeated(dataset.splits[r] for r in row.tolist()),
         notes=(*dataset.notes, *_notes(files.names, found)),
+        columns={name: Repeated(cells[r] for r in row.tolist()) for name, cells in dataset.columns.items()},
     )
 
 

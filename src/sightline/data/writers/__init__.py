@@ -1,6 +1,6 @@
 """One file, one format that a data set can be written in. See `sightline.data.convert` for who calls them.
 
-    lost(dataset)                 field (`splits`, `groups`) -> why the format cannot hold it; {} if it holds all
+    lost(dataset)                 field (`splits`, `groups`, `columns`) -> why the format cannot hold it; {} for none
     check(dataset)                raises DataError for names that the format cannot hold
     write(dataset, samples, out)  writes into the empty folder `out`; returns sentences for the user
 

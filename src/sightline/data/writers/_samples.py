@@ -14,6 +14,7 @@ from PIL import Image
 
 from sightline.data.dataset import Dataset
 from sightline.data.decode import EXTENSIONS, FORMATS, PictureError, Pixels, decode, read_header
+from sightline.data.formats._common import count
 from sightline.data.reading.scan import in_threads, reason_or
 from sightline.errors import BadPicturesError, DataError
 
@@ -28,6 +29,7 @@ class Sample:
     label       index of the class; None where a picture has several labels, or numbers
     cells       the labels as a table says them, see `label_columns`
     several     the same where they are several, or numbers: column -> names, or a number; else nothing
+    beside      what the data set's further columns say of it
     """
 
     row: int
@@ -41,6 +43,7 @@ class Sample:
     several: Mapping[str, list[str] | float]
     split: str | None
     group: str | None
+    beside: tuple[str, ...] = ()
 
 
 def label_columns(dataset: Dataset) -> tuple[str, ...]:
@@ -55,6 +58,20 @@ def label_cells(dataset: Dataset, row: int) -> tuple[str, ...]:
     if dataset.task == "number":
         return tuple(repr(float(value)) for value in dataset.labels[row])
     return (dataset.label_text(row),)
+
+
+def cells_beside(dataset: Dataset, row: int) -> tuple[str, ...]:
+    """What the further columns say of a row."""
+    return tuple(column[row] for column in dataset.columns.values())
+
+
+def columns_lost(dataset: Dataset) -> dict[str, str]:
+    """What `lost` says of further columns where only a table can hold them."""
+    return (
+        {"columns": f"only a table holds {count(list(dataset.columns), 'column')} like these"}
+        if dataset.columns
+        else {}
+    )
 
 
 def _several(dataset: Dataset, row: int) -> dict[str, list[str] | float]:
@@ -113,6 +130,7 @@ def _sample(dataset: Dataset, row: int) -> Sample:
         several=_several(dataset, row),
         split=None if dataset.splits is None else dataset.splits[row],
         group=None if dataset.groups is None else dataset.groups[row],
+        beside=cells_beside(dataset, row),
     )
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from sightline.data.dataset import SPLIT_NAMES, Dataset
 from sightline.data.writers._names import FileNames, check_folder_names, write_file
-from sightline.data.writers._samples import Sample, check_one_class
+from sightline.data.writers._samples import Sample, check_one_class, columns_lost
 from sightline.errors import DataError
 
 
 def lost(dataset: Dataset) -> dict[str, str]:
-    return {"groups": "folders cannot hold groups; a table, Parquet or WebDataset can"} if dataset.groups else {}
+    groups = {"groups": "folders cannot hold groups; a table, Parquet or WebDataset can"} if dataset.groups else {}
+    return groups | columns_lost(dataset)
 
 
 def check(dataset: Dataset) -> None:

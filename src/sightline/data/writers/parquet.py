@@ -13,7 +13,7 @@ from typing import IO, Any  # Any: pyarrow has no types
 
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import few
-from sightline.data.writers._samples import Sample, label_columns
+from sightline.data.writers._samples import Sample, columns_lost, label_columns
 from sightline.errors import DataError, MissingExtraError
 
 SHARD_BYTES = 500 << 20  # Hugging Face's own
@@ -24,8 +24,9 @@ SPLITS = {"val": "validation"}  # others have the same name there
 
 def lost(dataset: Dataset) -> dict[str, str]:
     if dataset.splits is not None and set(dataset.splits) == {"train"}:
-        return {"splits": "a single split, train, is Hugging Face's name for data without splits"}
-    return {}
+        splits = {"splits": "a single split, train, is Hugging Face's name for data without splits"}
+        return splits | columns_lost(dataset)
+    return columns_lost(dataset)
 
 
 def check(dataset: Dataset) -> None:

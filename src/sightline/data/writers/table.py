@@ -1,4 +1,4 @@
-"""A table and its pictures: `OUT/table.csv` with `path,label[,split][,group]`, and `OUT/pictures/`.
+"""A table and its pictures: `OUT/table.csv` with `path,label[,split][,group]` and further columns, and `OUT/pictures/`.
 
 Several labels a picture are in the column `labels`, numbers in `value` or `value_NAME`.
 """
@@ -27,6 +27,9 @@ def check(dataset: Dataset) -> None:
         bad = [repr(name) for name in names if not name.strip() or "\0" in name]
         if bad:
             raise DataError(f"{dataset.location}: a table cannot hold the {what} {few(bad)}; give it a name")
+    nul = [name for name, cells in dataset.columns.items() if any("\0" in cell for cell in (name, *cells))]
+    if nul:
+        raise DataError(f"{dataset.location}: a table cannot hold the NULs in the column {few(nul)}; remove them")
 
 
 def write(dataset: Dataset, samples: Iterable[Sample], out: Path) -> list[str]:
@@ -38,12 +41,14 @@ def write(dataset: Dataset, samples: Iterable[Sample], out: Path) -> list[str]:
                 *label_columns(dataset),
                 *(("split",) if dataset.splits else ()),
                 *(("group",) if dataset.groups else ()),
+                *dataset.columns,
             )
         )
         for sample in samples:
             name = names.name(_folder(sample), sample)
             write_file(out, name, sample.data)
-            table.writerow((name, *sample.cells, *(v for v in (sample.split, sample.group) if v is not None)))
+            given = (v for v in (sample.split, sample.group) if v is not None)
+            table.writerow((name, *sample.cells, *given, *sample.beside))
     return names.notes()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import few
-from sightline.data.writers._samples import Sample
+from sightline.data.writers._samples import Sample, columns_lost
 from sightline.errors import DataError
 
 SHARD_BYTES = 256 << 20  # large enough for sequential reading, small enough to shuffle and to fetch
@@ -22,7 +22,7 @@ CLASS_NAMES, INFO = "classnames.txt", "_info.json"
 
 
 def lost(dataset: Dataset) -> dict[str, str]:
-    return {}
+    return columns_lost(dataset)
 
 
 def check(dataset: Dataset) -> None:
