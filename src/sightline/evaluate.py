@@ -15,7 +15,9 @@ from sightline.asking import asked_of
 from sightline.data import names_shards, open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.preprocess import Pixels
+from sightline.data.reading.records import Record
 from sightline.data.reading.scan import in_threads, read_record, reason_or
+from sightline.data.reading.seen import measured, seen
 from sightline.data.tasks import TASKS, Labels, task_of
 from sightline.decision import Abstention, Decision, MultiDecision
 from sightline.errors import BadPicturesError, DataError, nearest
@@ -40,6 +42,8 @@ class Evaluation:
     strangeness  (n,) how strange they are, and which were called unknown, `is_unknown`; None where the run has
              nothing to tell them by
     asked    what the test is asked besides
+    seen     (n,) SEEN: what the pictures look like, where that was asked for
+    dataset  the data set, whose columns say more of them
     """
 
     split: str
@@ -56,6 +60,8 @@ class Evaluation:
     strangeness: NDArray[np.float64] | None = None
     is_unknown: NDArray[np.bool_] | None = None
     asked: Asked = field(default_factory=Asked)
+    seen: NDArray[np.void] | None = None
+    dataset: Dataset | None = field(default=None, repr=False, compare=False)
     _measured: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -159,21 +165,24 @@ def evaluate(
     rows: NDArray[np.intp],
     split: str,
     skip_bad: bool = False,
-    read: Callable[[int], tuple[str, Pixels]] | None = None,
+    read: Callable[[int], tuple[Record, Pixels]] | None = None,
     asked: Asked | None = None,
+    look: bool = False,
 ) -> Evaluation:
     """Answer `rows` of a data set whose classes are the predictor's.
 
-    `read`: row -> pixel hash and preprocessed picture, where they are known already; None: from the file.
-    `asked`: what the test is asked besides.
+    `read`: row -> its record and preprocessed picture, where they are known already; None: from the file.
+    `asked`: what the test is asked besides. `look`: also measure what the pictures look like to the network, some 2 s
+    for 10,000 of 224 pixels.
     Raises BadPicturesError with all that cannot be read, unless `skip_bad`.
     """
-    hashes, bad, good = list[str](), dict[str, str](), list[int]()
+    records, bad, good = list[Record](), dict[str, str](), list[int]()
+    measures = list[NDArray[np.void]]()
     side = predictor.preprocessing.decode_side()
 
-    def read_file(row: int) -> tuple[str, Pixels]:
+    def read_file(row: int) -> tuple[Record, Pixels]:
         record, image = read_record(dataset.images, row, side)
-        return record[0].hex(), predictor.preprocessing.apply(image)
+        return record, predictor.preprocessing.apply(image)
 
     def pictures() -> Iterator[Pixels]:
         for row, result in zip(rows, in_threads(reason_or(read or read_file), rows.tolist()), strict=True):
@@ -181,10 +190,11 @@ def evaluate(
                 bad[dataset.paths[row]] = result
             else:
                 good.append(row)
-                hashes.append(result[0])
+                records.append(result[0])
                 yield result[1]
 
-    answers = predictor.answers(pictures())
+    given = measured(pictures(), measures) if look else pictures()
+    answers = predictor.answers(given)
     if bad and (not skip_bad or not good):
         raise BadPicturesError(bad, BadPicturesError.SKIP)
     kept = np.array(good, np.intp)
@@ -197,10 +207,12 @@ def evaluate(
     if unknown is not None:
         strangeness = unknown.strangeness(answers)
         is_unknown = unknown.is_unknown(unknown.familiarity(strangeness))
-    return Evaluation(
+    hashes = [record[0].hex() for record in records]
+    found = Evaluation(
         split, kept, dataset.labels[kept], answers.logits, outputs, decided, hashes, groups, bad, plain=answers.plain,
-        strangeness=strangeness, is_unknown=is_unknown, asked=asked or Asked(predictor.classes),
+        strangeness=strangeness, is_unknown=is_unknown, asked=asked or Asked(predictor.classes), dataset=dataset,
     )  # fmt: skip
+    return dataclasses.replace(found, seen=seen(records, measures)) if look else found
 
 
 def evaluate_run(
@@ -210,10 +222,13 @@ def evaluate_run(
     skip_bad: bool = False,
     i_know: bool = False,
     asked: Asked | None = None,
+    look: bool = False,
+    check: Callable[[Dataset], object] = lambda dataset: None,
 ) -> tuple[Evaluation, tuple[str, ...]]:
     """Measure a run on its own split (the test, by default) or on other labelled pictures; with its classes.
 
-    `asked`: as `asked_of` has it; None: what a training's own test is asked.
+    `asked`: as `asked_of` has it; None: what a training's own test is asked. `look` as `evaluate` has it. `check` is
+    given the data set before a picture is read, to raise what ends it early.
     Raises DataError if its own pictures have changed since; or, unless `i_know`, if one of the others trained it.
     """
     run = Run.open(Path(path))
@@ -222,7 +237,8 @@ def evaluate_run(
         data = None  # its own pictures: those that trained must not count
     if data is None:
         dataset, rows, expected = _own_rows(run, split or "test")
-        tested = evaluate(Predictor.open(path), dataset, rows, split or "test", skip_bad, asked=asked)
+        check(dataset)
+        tested = evaluate(Predictor.open(path), dataset, rows, split or "test", skip_bad, asked=asked, look=look)
         changed = [dataset.paths[row] for row, h in zip(tested.rows, tested.hashes, strict=True) if h != expected[row]]
         if changed:
             raise DataError(
@@ -232,7 +248,8 @@ def evaluate_run(
         return tested, run.config.classes
     dataset = aligned(open_dataset(data), run.config.classes, run.config.task)
     rows, split = _foreign_rows(dataset, split)
-    tested = evaluate(Predictor.open(path), dataset, rows, split, skip_bad, asked=asked)
+    check(dataset)
+    tested = evaluate(Predictor.open(path), dataset, rows, split, skip_bad, asked=asked, look=look)
     trained_on = {line["pixels"] for line in run.split() if line["split"] == "train"}
     seen = [dataset.paths[row] for row, h in zip(tested.rows, tested.hashes, strict=True) if h in trained_on]
     if seen and not i_know:

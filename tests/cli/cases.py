@@ -90,6 +90,17 @@ def fruit(root: Path, counts: dict[str, int] | None = None) -> Path:
     return root
 
 
+def with_columns(root: Path, num_a_class: int) -> Path:
+    """A table whose rows say more of each picture: its camera and an id."""
+    lines = ["path,label,camera,id"]
+    for label in COLOURS:
+        for i in range(num_a_class):
+            write(root / f"{label}{i}.png", picture(label, 1000 + i))
+            lines.append(f"{label}{i}.png,{label},{('old', 'new', '')[i % 3]},{label}{i}")
+    write(root / "table.csv", "\n".join(lines).encode())
+    return root
+
+
 def bad_pictures() -> dict[str, bytes]:
     """Files that are pictures by name only: name -> bytes."""
     return {
@@ -569,6 +580,27 @@ def _(place: Path) -> list[str]:
     own_run(place)
     fruit(place / "new")
     return ["evaluate", "run", "new", "--split", "test"]
+
+
+@case("a column that other pictures do not have", "evaluate", 4, "unknown column 'camra'", "Did you mean camera")
+def _(place: Path) -> list[str]:
+    own_run(place)
+    with_columns(place / "new", 4)
+    return ["evaluate", "run", "new/table.csv", "--i-know", "--by", "camra"]
+
+
+@case("a column in which each picture has a value of its own", "evaluate", 4, "id has 120 values", "at most 100")
+def _(place: Path) -> list[str]:
+    own_run(place)
+    with_columns(place / "new", 40)
+    return ["evaluate", "run", "new/table.csv", "--i-know", "--by", "id"]
+
+
+@case("too few pictures for slices", "evaluate", 5, "12 pictures are too few", "at least 40")
+def _(place: Path) -> list[str]:
+    own_run(place)
+    with_columns(place / "new", 4)
+    return ["evaluate", "run", "new/table.csv", "--i-know", "--slices"]
 
 
 @case("other pictures that are not there", "evaluate", 5, "new/pictures", "no such file")

@@ -71,6 +71,27 @@ def test_pictures_that_were_trained_on_are_refused_or_counted_aloud(place: Path,
     assert "15 of these pictures were trained on" in result.err
 
 
+def test_slices_and_gaps_are_printed_and_in_the_object(place: Path, sightline: Sightline) -> None:
+    cases.own_run(place)
+    cases.with_columns(place / "new", 20)
+    words = ("evaluate", "run", "new/table.csv", "--i-know", "--slices", "--by", "camera", "truth")
+    before = cases.tree(place)
+    printed = sightline(*words)
+    assert printed.code == 0, printed.err
+    found = one_object(sightline(*words, "--json"))
+    assert cases.tree(place) == before
+    slices, (camera, truth) = found["slices"], found["by"]  # type: ignore[misc]
+    assert slices["num_samples"] == 60 and "camera" in slices["attributes"]  # type: ignore[index]
+    assert camera["values"] == ["(empty)", "new", "old"] and camera["counts"] == [18, 21, 21]
+    assert truth["values"] == ["apples", "pears", "plums"] and truth["of"][0]["figure"] == "accuracy"
+    assert sum(one["count"] for one in camera["of"][0]["each"]) == 60
+    lines = printed.out.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("slices: "))
+    assert "not looked at by id: 60 values, each of few pictures" in lines[start:]
+    assert any(line.endswith("  (empty)") for line in lines[start:])
+    assert sum(line.startswith("accuracy: largest gap ") for line in lines) == 2
+
+
 def test_skip_bad_leaves_out_and_says_so(place: Path, sightline: Sightline) -> None:
     cases.own_run(place)
     cases.with_bad_pictures(place / "new")

@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kept.add_argument("--sensitivity", metavar="S", type=float, help="which is to be reached, in place of that")
     parser.add_argument("--costs", metavar="FILE", help="a CSV of costs: rows truth, columns answer")
     parser.add_argument("--hierarchy", metavar="FILE", help="a CSV with the columns class and parent")
+    parser.add_argument(
+        "--slices", action="store_true", help="find where it fails: parts of the pictures that are worse"
+    )
+    parser.add_argument(
+        "--by", metavar="COLUMN", nargs="+", default=[], help="compare the values of columns, or attributes"
+    )
     parser.add_argument("--i-know", action="store_true", help="measure also on pictures that trained the run")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -42,18 +48,27 @@ def run(args: argparse.Namespace) -> int:
 
     from sightline import strangers
     from sightline.asking import asked_of
+    from sightline.data.dataset import Dataset
     from sightline.evaluate import evaluate_run, measure_abstention
     from sightline.measuring_sets import measure_sets
     from sightline.predictor import Predictor, open_abstention, open_sets
     from sightline.report.results import result_of
+    from sightline.report.where import gap_lines, lines
     from sightline.report.words import abstention_in_words, sets_in_words, strangers_in_words
     from sightline.run import Run
+    from sightline.slicing import check_name, find_slices, gaps_by
 
     opened = Run.open(Path(args.run))
     sets = None if args.sets is None else open_sets(opened, args.sets, args.sets_by, args.by_class)
     abstention = None if args.abstain is None else open_abstention(opened, args.abstain)
     asked = asked_of(opened, args.positive, args.specificity, args.sensitivity, args.costs, args.hierarchy)
-    tested, classes = evaluate_run(args.run, args.data, args.split, args.skip_bad, args.i_know, asked)
+    look = args.slices or bool(args.by)
+
+    def check(dataset: Dataset) -> None:
+        for column in args.by:
+            check_name(dataset, column)
+
+    tested, classes = evaluate_run(args.run, args.data, args.split, args.skip_bad, args.i_know, asked, look, check)
     for path, reason in tested.bad.items():
         print(f"left out: {path}: {reason}", file=sys.stderr)
     if tested.num_trained_on:
@@ -61,16 +76,18 @@ def run(args: argparse.Namespace) -> int:
     measured = None if sets is None else measure_sets(tested, sets, classes)
     given = None if abstention is None else measure_abstention(tested, abstention)
     others = [strangers.measure(Predictor.open(args.run), tested, path, args.skip_bad) for path in args.unknown or ()]
+    slices = find_slices(tested) if args.slices else None
+    gaps = [gaps_by(tested, column, classes) for column in args.by]
     if args.json:
-        found = tested.to_json()
-        if isinstance(measured, tuple):
-            found["intervals"] = [asdict(one) for one in measured]
-        elif measured is not None:
-            found["sets"] = asdict(measured)
-        if given is not None:
-            found["abstention"] = asdict(given)
-        if others:
-            found["strangers"] = [asdict(one) for one in others]
+        more = {
+            "intervals": [asdict(one) for one in measured] if isinstance(measured, tuple) else None,
+            "sets": asdict(measured) if measured is not None and not isinstance(measured, tuple) else None,
+            "abstention": given and asdict(given),
+            "slices": slices and slices.to_json(),
+            "by": [one.to_json() for one in gaps] or None,
+            "strangers": [asdict(one) for one in others] or None,
+        }
+        found = tested.to_json() | {name: one for name, one in more.items() if one is not None}
         print(json.dumps(found, ensure_ascii=False))
         return 0
     result = result_of(tested.task)
@@ -84,4 +101,8 @@ def run(args: argparse.Namespace) -> int:
         for path, reason in one.bad.items():
             print(f"left out: {path}: {reason}", file=sys.stderr)
         print(strangers_in_words(one))
+    if slices is not None:
+        print("\n".join(lines(slices)))
+    for gap in gaps:
+        print("\n".join(gap_lines(gap, tested.task != "number")))
     return 0

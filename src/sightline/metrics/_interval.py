@@ -12,13 +12,13 @@ from sightline.metrics._sample import Figure
 Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
 
-def wilson(hits: float, total: float) -> tuple[float, float]:
-    """95 % score interval of a rate (Wilson, 1927); (0, 1) where there is nothing to count."""
+def wilson(hits: float, total: float, z: float = Z95) -> tuple[float, float]:
+    """95 % score interval of a rate (Wilson, 1927), or of another quantile; (0, 1) where there is nothing to count."""
     if total == 0:
         return 0.0, 1.0
-    rate, z2 = hits / total, Z95**2
+    rate, z2 = hits / total, z**2
     centre = (rate + z2 / (2 * total)) / (1 + z2 / total)
-    half = Z95 * sqrt(rate * (1 - rate) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    half = z * sqrt(rate * (1 - rate) / total + z2 / (4 * total**2)) / (1 + z2 / total)
     # At none and at all it ends exactly there; rounding would leave the rate itself outside.
     low, high = max(0.0, centre - half), min(1.0, centre + half)
     return 0.0 if hits == 0 else low, 1.0 if hits == total else high

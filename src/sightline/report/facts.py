@@ -19,6 +19,7 @@ from sightline.metrics.operating_point import OperatingPoint
 from sightline.metrics.per_label import LabelScore
 from sightline.metrics.risk_coverage import RiskCoverage
 from sightline.metrics.roc import Roc
+from sightline.slicing import Slices
 
 MEDIA_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 # `accuracy` is computed by the metric and again here from the matrix; float32 rounding lies far below this.
@@ -109,6 +110,14 @@ class UnknownFacts:
     tried: dict[str, tuple[float, float]]
 
 
+@dataclass(frozen=True)
+class Where:
+    """The slices that are worst, and mistakes of the worst one, where it stands out."""
+
+    slices: Slices
+    mistakes: tuple[Card, ...]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)  # arrays have no single equality
 class Common:
     """What every training leaves to tell, whatever its task."""
@@ -133,6 +142,7 @@ class Common:
     licences: dict[str, str]
     unknown: UnknownFacts | None = None
     abstentions: tuple[AbstentionMeasured, ...] = ()  # of each share of wrong answers that can be promised
+    where: Where | None = None  # None where too few pictures were tested
 
     def shared(self) -> dict[str, Any]:  # Any: fields of many types
         """The fields that all tasks have."""

@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.report import chart, histogram, scatter, words
+from sightline.report import chart, histogram, scatter, where, words
 from sightline.report.check_facts import CheckFacts, Shown
 from sightline.report.facts import Card, Common, Example
 from sightline.report.labels_facts import LabelsFacts
@@ -43,6 +43,7 @@ def render_report(facts: Common) -> str:
             learning=words.learning(facts.history, result.CURVE),
             charts=chart.curves(facts.history, result.CURVE),
             marked=len(facts.history) <= chart.MAX_MARKED,
+            found=None if facts.where is None else where.sentence(facts.where.slices),
             **result.page_values(facts),
         )
     )
@@ -116,6 +117,7 @@ def _environment() -> "Environment":
         "duration": words.duration,
         "data_uri": _data_uri,
         "anchor": _anchor,
+        "highest": where.highest,
     }
     shared = {"chart": chart, "histogram": histogram, "scatter": scatter}
     environment.globals |= {**shared, "few": words.FEW_PICTURES, "longest": LONGEST_NAME}

@@ -28,7 +28,9 @@ from sightline.models import Network
 from sightline.predictor import Predictor, open_abstention
 from sightline.report import Common, UnknownFacts, render_card, render_report
 from sightline.report.results import result_of
+from sightline.report.where import where
 from sightline.run import CALIBRATION, UNKNOWN, Run, RunConfig, replacing, write_arrays, write_csv, write_json
+from sightline.slicing import MIN_PICTURES, find_slices
 from sightline.training import prepare, writer
 from sightline.training.calibrate import Calibration
 from sightline.training.loop import Outcome
@@ -101,9 +103,12 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     task = table.dataset.task
     predictor, result = opened(folder, task, trained.calibration), result_of(task)
     rows, read = table.parts.rows("test"), prepare.reader_of(table, trained.what.preprocessing)
-    tested = evaluate(predictor, table.dataset, rows, "test", read=read, asked=asked_of(run))
+    tested = evaluate(predictor, table.dataset, rows, "test", read=read, asked=asked_of(run), look=True)
+    slices = find_slices(tested) if len(rows) >= MIN_PICTURES else None
     metrics, answers = tested.to_json() | {"interrupted": trained.outcome.interrupted}, _answers(run)
     metrics |= trained.unknown.to_json()
+    if slices is not None:
+        metrics["slices"] = slices.to_json()
     if run.config.tta:
         assert tested.plain is not None  # of a test it is known
         outputs = predictor.decision.outputs(tested.plain)
@@ -115,6 +120,8 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     common = _common(trained, run, answers, table, tested, options, time.perf_counter() - started)
     if options.deterministic:
         common = replace(common, what=common.what | {"Deterministic": f"{SAME_BITS}; the seed was {options.seed}"})
+    if slices is not None:
+        common = replace(common, where=where(slices, tested, table.dataset))
     train_labels = table.dataset.labels[table.parts.rows("train")]
     facts = result.facts_of(common, tested, table.dataset, train_labels, predictor.decision)
     with replacing(folder / "README.md") as file:

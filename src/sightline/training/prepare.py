@@ -19,7 +19,7 @@ from sightline.data.exclude import without_listed
 from sightline.data.packs.cache import Cache
 from sightline.data.packs.canvases import Canvases
 from sightline.data.preprocess import Pixels, Preprocessing, centre_crop
-from sightline.data.reading.records import RECORD
+from sightline.data.reading.records import RECORD, Record
 from sightline.data.reading.scan import scan
 from sightline.data.split import Split, check_classes, split
 from sightline.data.tasks import TASKS, Labels
@@ -202,12 +202,12 @@ def pictures_of(table: Table, preprocessing: Preprocessing, rows: NDArray[np.int
     return pictures
 
 
-def reader_of(table: Table, preprocessing: Preprocessing) -> Callable[[int], tuple[str, Pixels]] | None:
-    """Row -> pixel hash and preprocessed picture, from what was read before the training; None where nothing was kept.
+def reader_of(table: Table, preprocessing: Preprocessing) -> Callable[[int], tuple[Record, Pixels]] | None:
+    """Row -> its record and preprocessed picture, from what was read before the training; None where nothing was kept.
 
     A canvas's middle is what `preprocessing.apply` makes of the picture, to the bit.
     """
     canvases, frame = table.canvases, (preprocessing.height, preprocessing.width)
     if canvases is None:
         return None
-    return lambda row: (table.records["hash"][row].tobytes().hex(), centre_crop(canvases[row], *frame))
+    return lambda row: (table.records[row].item(), centre_crop(canvases[row], *frame))
