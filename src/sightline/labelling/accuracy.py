@@ -33,7 +33,7 @@ class TestAccuracy:
         return (
             f"{name}: {self.num_suspects:,} of its {self.num:,} test pictures {verb} on the list. As labelled its "
             f"accuracy is {self.as_labelled:.2%}; if every suggestion is right {self.as_suggested:.2%}; at worst "
-            f"{self.lowest:.2%}, at best {self.highest:.2%}."
+            f"{self.lowest:.2%}, at best {self.highest:.2%}. The suggestions rest on its own features, and flatter it."
         )
 
 
