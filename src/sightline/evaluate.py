@@ -168,12 +168,13 @@ def evaluate(
     read: Callable[[int], tuple[Record, Pixels]] | None = None,
     asked: Asked | None = None,
     look: bool = False,
+    see: Callable[[Pixels], object] = lambda picture: None,
 ) -> Evaluation:
     """Answer `rows` of a data set whose classes are the predictor's.
 
     `read`: row -> its record and preprocessed picture, where they are known already; None: from the file.
     `asked`: what the test is asked besides. `look`: also measure what the pictures look like to the network, some 2 s
-    for 10,000 of 224 pixels.
+    for 10,000 of 224 pixels. `see` is given each preprocessed picture that could be read, in order.
     Raises BadPicturesError with all that cannot be read, unless `skip_bad`.
     """
     records, bad, good = list[Record](), dict[str, str](), list[int]()
@@ -191,6 +192,7 @@ def evaluate(
             else:
                 good.append(row)
                 records.append(result[0])
+                see(result[1])
                 yield result[1]
 
     given = measured(pictures(), measures) if look else pictures()
@@ -232,35 +234,60 @@ def evaluate_run(
     Raises DataError if its own pictures have changed since; or, unless `i_know`, if one of the others trained it.
     """
     run = Run.open(Path(path))
-    asked = asked or asked_of(run)
-    if data is not None and run.config.data in (str(data), str(Path(data).expanduser().resolve())):
-        data = None  # its own pictures: those that trained must not count
-    if data is None:
-        dataset, rows, expected = _own_rows(run, split or "test")
-        check(dataset)
-        tested = evaluate(Predictor.open(path), dataset, rows, split or "test", skip_bad, asked=asked, look=look)
-        changed = [dataset.paths[row] for row, h in zip(tested.rows, tested.hashes, strict=True) if h != expected[row]]
+    part = part_of(run, data, split)
+    check(part.dataset)
+    predictor, asked = Predictor.open(path), asked or asked_of(run)
+    tested = evaluate(predictor, part.dataset, part.rows, part.split, skip_bad, asked=asked, look=look)
+    return checked(run, part, tested, i_know), run.config.classes
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a run is to be measured on: `rows` (n,) of a data set in the run's order of classes.
+
+    expected   of the run's own pictures: row -> the hash that its pixels must have; None for others
+    """
+
+    dataset: Dataset
+    rows: NDArray[np.intp]
+    split: str
+    expected: Mapping[int, str] | None
+
+
+def part_of(run: Run, data: str | Path | None, split: str | None) -> Part:
+    """A run's own split (the test, by default), or other labelled pictures. Raises DataError where there are none."""
+    own = data is None or run.config.data in (str(data), str(Path(data).expanduser().resolve()))
+    if data is None or own:  # its own pictures: those that trained must not count
+        return _own_rows(run, split or "test")
+    dataset = aligned(open_dataset(data), run.config.classes, run.config.task)
+    return Part(dataset, *_foreign_rows(dataset, split), None)
+
+
+def checked(run: Run, part: Part, tested: Evaluation, i_know: bool = False) -> Evaluation:
+    """What was measured, with how many of the pictures trained the run.
+
+    Raises DataError if its own pictures have changed since; or, unless `i_know`, if one of the others trained it.
+    """
+    paths, hashed = part.dataset.paths, list(zip(tested.rows.tolist(), tested.hashes, strict=True))
+    if part.expected is not None:
+        changed = [paths[row] for row, pixels in hashed if pixels != part.expected[row]]
         if changed:
             raise DataError(
                 f"{len(changed)} pictures are not those of the training any more, such as {changed[0]}; "
                 "restore them, or name the pictures to evaluate on"
             )
-        return tested, run.config.classes
-    dataset = aligned(open_dataset(data), run.config.classes, run.config.task)
-    rows, split = _foreign_rows(dataset, split)
-    check(dataset)
-    tested = evaluate(Predictor.open(path), dataset, rows, split, skip_bad, asked=asked, look=look)
+        return tested
     trained_on = {line["pixels"] for line in run.split() if line["split"] == "train"}
-    seen = [dataset.paths[row] for row, h in zip(tested.rows, tested.hashes, strict=True) if h in trained_on]
+    seen = [paths[row] for row, pixels in hashed if pixels in trained_on]
     if seen and not i_know:
         raise DataError(
             f"{len(seen)} of {len(tested.rows)} pictures trained this run, such as {seen[0]}, so the figures would "
             "flatter; name others, or measure on these all the same with --i-know"
         )
-    return dataclasses.replace(tested, num_trained_on=len(seen)), run.config.classes
+    return dataclasses.replace(tested, num_trained_on=len(seen))
 
 
-def _own_rows(run: Run, split: str) -> tuple[Dataset, NDArray[np.intp], dict[int, str]]:
+def _own_rows(run: Run, split: str) -> Part:
     """The run's data set, the rows of one of its splits, and the pixel hash that each must have."""
     if not run.config.data:
         raise DataError(f"{run.path} was trained on arrays in memory; name the pictures to evaluate on")
@@ -281,7 +308,7 @@ def _own_rows(run: Run, split: str) -> tuple[Dataset, NDArray[np.intp], dict[int
     if not lines:
         raise DataError(f"{run.path}: its {split} split is empty")
     expected = {row_of[line["path"]]: line["pixels"] for line in lines}
-    return dataset, np.array(sorted(expected), np.intp), expected
+    return Part(dataset, np.array(sorted(expected), np.intp), split, expected)
 
 
 def _foreign_rows(dataset: Dataset, split: str | None) -> tuple[NDArray[np.intp], str]:
