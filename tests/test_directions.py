@@ -29,13 +29,14 @@ ALLOWED: dict[str, set[str]] = {
 for name in EVALUATION:
     ALLOWED[name] = {*ALLOWED["predictor"], "predictor", *EVALUATION}
 ALLOWED["comparing"] = ALLOWED["evaluate"]
+ALLOWED["robustness"] = {*ALLOWED["evaluate"], "__init__"}
 ALLOWED["checking"] = {*ALLOWED["evaluate"], "__init__"}
 ALLOWED["training"] = {*ALLOWED["checking"], "checking", "models"}
 ALLOWED["labelling"] = {*ALLOWED["training"], "training"}
 ALLOWED["classifier"] = {*ALLOWED["training"], "training"}
 ALLOWED["__init__"] = set()  # its names are texts, imported when asked for
 ALLOWED["__main__"] = {"cli"}
-ALLOWED["cli"] = {*ALLOWED["classifier"], "classifier", "comparing", "labelling"}
+ALLOWED["cli"] = {*ALLOWED["classifier"], "classifier", "comparing", "labelling", "robustness"}
 # Slow to import, or not always installed.
 INSIDE_FUNCTIONS = {
     "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",

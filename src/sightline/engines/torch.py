@@ -111,7 +111,7 @@ class TorchEngine:
         padded = np.zeros((self.batch_size, *images.shape[1:]), images.dtype)
         padded[: len(images)] = images
         self.network.eval()
-        with torch.inference_mode(), _exactly(self.config.num_threads, self.device), flushing_denormals():
+        with torch.inference_mode(), exactly(self.config.num_threads, self.device), flushing_denormals():
             pixels = torch.from_numpy(padded).to(self.device).permute(0, 3, 1, 2)
             yield normalised(pixels, self.config.preprocessing, self.config.channels_last)
 
@@ -146,7 +146,7 @@ def _each(
 
 
 @contextlib.contextmanager
-def _exactly(num_threads: int, device: torch.device) -> Iterator[None]:
+def exactly(num_threads: int, device: torch.device) -> Iterator[None]:
     """torch's number of threads, which changes the last bits, and float32 that means float32, for a while.
 
     Both are the whole process's. A GPU's tf32 would round the factors of convolutions to 10 bits.

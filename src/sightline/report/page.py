@@ -15,6 +15,7 @@ from sightline.report.check_facts import CheckFacts, Shown
 from sightline.report.facts import Card, Common, Example
 from sightline.report.labels_facts import LabelsFacts
 from sightline.report.results import result_of
+from sightline.report.robustness_facts import RobustnessFacts, Thumb
 from sightline.report.sweep import SweepFacts, drawn
 
 if TYPE_CHECKING:
@@ -71,6 +72,12 @@ def render_labels(facts: LabelsFacts) -> str:
     return template.render(facts=facts, brand="Sightline labels", title=facts.headline, **_script())
 
 
+def render_robustness(facts: RobustnessFacts) -> str:
+    """How a run stands up to corruptions, moves and attacks, as one self-contained page."""
+    template = _environment().get_template("robustness.html")
+    return template.render(facts=facts, brand="Sightline robustness", title=facts.headline, **_script())
+
+
 def _script() -> dict[str, str]:
     """The page's script, and the digest by which its policy lets that run and no other."""
     from markupsafe import Markup
@@ -80,7 +87,7 @@ def _script() -> dict[str, str]:
     return {"script": Markup(script), "script_digest": Markup(digest)}
 
 
-def _data_uri(example: Example | Card | Shown) -> str:
+def _data_uri(example: Example | Card | Shown | Thumb) -> str:
     assert example.image is not None
     return f"data:{example.media_type};base64,{base64.b64encode(example.image).decode()}"
 
