@@ -27,7 +27,8 @@ from sightline.data import Dataset, open_dataset
 from sightline.data.preprocess import Pixels
 from sightline.decision import Answers, sets
 from sightline.decision import unknown as methods
-from sightline.evaluate import evaluate, measure_abstention
+from sightline.evaluation.abstention import measure_abstention
+from sightline.evaluation.evaluate import evaluate
 from sightline.metrics._ranking import auroc
 from sightline.predictor import Predictor, open_abstention
 from sightline.run import Run

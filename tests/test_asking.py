@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tests.training.test_train import bars_in
 
-from sightline.asking import asked_of, read_costs, read_tree, tree_of_names
 from sightline.cli import main
 from sightline.errors import ConfigError, DataError, RunError
+from sightline.evaluation.asking import asked_of, read_costs, read_tree, tree_of_names
 from sightline.run import CALIBRATION, Run
 from sightline.training.options import Options
 from sightline.training.train import train

@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "sightline"
 BASE = {"errors", "config", "registry", "memory"}
-EVALUATION = {"metrics", "asking", "evaluate", "measuring_sets", "slicing", "strangers", "report"}
+EVALUATION = {"metrics", "evaluation", "slicing", "report"}
 # What a room may import besides itself and `errors`; `__init__` is the version and the lazy names.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
@@ -28,9 +28,9 @@ ALLOWED: dict[str, set[str]] = {
 }
 for name in EVALUATION:
     ALLOWED[name] = {*ALLOWED["predictor"], "predictor", *EVALUATION}
-ALLOWED["comparing"] = ALLOWED["evaluate"]
-ALLOWED["robustness"] = {*ALLOWED["evaluate"], "__init__"}
-ALLOWED["checking"] = {*ALLOWED["evaluate"], "__init__"}
+ALLOWED["comparing"] = ALLOWED["evaluation"]
+ALLOWED["robustness"] = {*ALLOWED["evaluation"], "__init__"}
+ALLOWED["checking"] = {*ALLOWED["evaluation"], "__init__"}
 ALLOWED["training"] = {*ALLOWED["checking"], "checking", "models"}
 ALLOWED["labelling"] = {*ALLOWED["training"], "training"}
 ALLOWED["classifier"] = {*ALLOWED["training"], "training"}
@@ -135,8 +135,7 @@ def test_torch_is_not_known_where_it_must_not_be() -> None:
         "decision",
         "predictor",
         "metrics",
-        "asking",
-        "evaluate",
+        "evaluation",
         "slicing",
         "report",
         "checking",
@@ -174,7 +173,7 @@ parts = split(dataset)
 assert survey(dataset, parts.rows("train")).grey is False
 assert not scan(dataset, frame).bad
 assert Decision().probabilities(np.zeros((1, 2), np.float32)).tolist() == [[0.5, 0.5]]
-import sightline.evaluate, sightline.metrics, sightline.report, sightline.run
+import sightline.evaluation.evaluate, sightline.metrics, sightline.report, sightline.run
 assert sightline.check(sys.argv[1]).findings
 print("done")
 """

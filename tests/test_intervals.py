@@ -23,8 +23,8 @@ from sightline.decision.intervals import (
     spread_of,
 )
 from sightline.errors import ConfigError, RunError
-from sightline.evaluate import Evaluation, evaluate
-from sightline.measuring_sets import measure_sets
+from sightline.evaluation.evaluate import Evaluation, evaluate
+from sightline.evaluation.sets import measure_sets
 from sightline.predictor import Predictor, open_sets
 from sightline.run import CALIBRATION, Run
 from sightline.training.options import Options

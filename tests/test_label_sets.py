@@ -13,8 +13,8 @@ from sightline.cli import main
 from sightline.decision import LabelSets, MultiDecision
 from sightline.decision.label_sets import LabelSetDecision, fitted, kept, num_in, opened
 from sightline.errors import ConfigError, RunError
-from sightline.evaluate import Evaluation, evaluate
-from sightline.measuring_sets import LabelSetsMeasured, measure_sets
+from sightline.evaluation.evaluate import Evaluation, evaluate
+from sightline.evaluation.sets import LabelSetsMeasured, measure_sets
 from sightline.predictor import Predictor, open_sets
 from sightline.run import CALIBRATION, Run
 from sightline.training.options import Options

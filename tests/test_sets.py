@@ -12,8 +12,8 @@ from sightline.cli import main
 from sightline.decision import Decision, sets
 from sightline.decision.sets import METHODS, fitted, opened, scores, true_scores
 from sightline.errors import ConfigError, RunError
-from sightline.evaluate import evaluate_run
-from sightline.measuring_sets import SetsMeasured, measure_sets
+from sightline.evaluation.evaluate import evaluate_run
+from sightline.evaluation.sets import SetsMeasured, measure_sets
 from sightline.predictor import Predictor, open_sets
 from sightline.run import CALIBRATION, Run
 from sightline.training.options import Options

@@ -22,7 +22,8 @@ from sightline.data.decoding.deep import deep_array
 from sightline.data.tasks import Labels, multi
 from sightline.decision import IntervalPrediction, NumberPrediction, Prediction
 from sightline.errors import DataError, RunError
-from sightline.evaluate import Evaluation, aligned, evaluate
+from sightline.evaluation.evaluate import Evaluation, evaluate
+from sightline.evaluation.runs import aligned
 from sightline.predictor import Input, Predictor
 from sightline.run import Run
 from sightline.training.options import Options

@@ -14,7 +14,7 @@ from sightline.data import open_dataset
 from sightline.data.convert import convert
 from sightline.data.dataset import ArrayImages, Dataset
 from sightline.errors import DataError
-from sightline.evaluate import aligned
+from sightline.evaluation.runs import aligned
 
 Tree = Callable[..., Path]
 PICTURES = ["a.png", "b.png", "c.png"]

@@ -12,7 +12,7 @@ from sightline.data import open_dataset
 from sightline.data.dataset import ArrayImages, Dataset
 from sightline.data.tasks import TASKS, multi
 from sightline.errors import DataError
-from sightline.evaluate import aligned
+from sightline.evaluation.runs import aligned
 
 Tree = Callable[..., Path]
 PICTURES = [f"{i}.png" for i in range(4)]

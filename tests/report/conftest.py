@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.evaluate import AbstentionMeasured
-from sightline.measuring_sets import SetsMeasured
+from sightline.evaluation.abstention import AbstentionMeasured
+from sightline.evaluation.sets import SetsMeasured
 from sightline.metrics import Bin, Figure
 from sightline.metrics.accuracy import Accuracy
 from sightline.metrics.risk_coverage import RiskCoverage

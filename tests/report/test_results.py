@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sightline.measuring_sets import IntervalsMeasured, LabelSetsMeasured, Quarter
+from sightline.evaluation.sets import IntervalsMeasured, LabelSetsMeasured, Quarter
 from sightline.metrics import Figure
 from sightline.metrics.accuracy import Accuracy
 from sightline.metrics.per_label import LabelScore

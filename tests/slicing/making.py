@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sightline.data.dataset import ArrayImages, Dataset
 from sightline.data.reading.seen import SEEN
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 
 
 def answered(

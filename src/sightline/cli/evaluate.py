@@ -46,11 +46,12 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import asdict
     from pathlib import Path
 
-    from sightline import strangers
-    from sightline.asking import asked_of
     from sightline.data.dataset import Dataset
-    from sightline.evaluate import evaluate_run, measure_abstention
-    from sightline.measuring_sets import measure_sets
+    from sightline.evaluation import strangers
+    from sightline.evaluation.abstention import measure_abstention
+    from sightline.evaluation.asking import asked_of
+    from sightline.evaluation.runs import evaluate_run
+    from sightline.evaluation.sets import measure_sets
     from sightline.predictor import Predictor, open_abstention, open_sets
     from sightline.report.results import result_of
     from sightline.report.where import gap_lines, lines

@@ -1,6 +1,6 @@
 """What a test is asked besides its answers: an operating point, costs, a tree of classes. Comes in checked.
 
-Must not know files or options: `sightline.asking` reads those.
+Must not know files or options: `sightline.evaluation.asking` reads those.
 """
 
 from dataclasses import dataclass

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluate import AbstentionMeasured
-from sightline.measuring_sets import IntervalsMeasured, LabelSetsMeasured, SetsMeasured
+from sightline.evaluation.abstention import AbstentionMeasured
+from sightline.evaluation.sets import IntervalsMeasured, LabelSetsMeasured, SetsMeasured
 from sightline.metrics import Bin, Figure
 from sightline.metrics.accuracy import Accuracy
 from sightline.metrics.hierarchy import Hierarchy

@@ -10,7 +10,7 @@ import numpy as np
 
 from sightline.data.dataset import Dataset
 from sightline.data.tasks import TASKS
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 from sightline.report.facts import Card, Where
 from sightline.report.thumbnail import thumbnail
 from sightline.report.words import number

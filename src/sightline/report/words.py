@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluate import AbstentionMeasured
-from sightline.measuring_sets import AnyMeasured, IntervalsMeasured, LabelSetsMeasured, SetsMeasured
+from sightline.evaluation.abstention import AbstentionMeasured
+from sightline.evaluation.sets import AnyMeasured, IntervalsMeasured, LabelSetsMeasured, SetsMeasured
+from sightline.evaluation.strangers import StrangersMeasured
 from sightline.report.facts import Epoch, Facts, Sureness, UnknownFacts
-from sightline.strangers import StrangersMeasured
 
 FEW_PICTURES = 10  # below this, one picture more or less moves a class's recall by over ten points
 SMALL_TEST = 100  # pictures; around here a 95 % interval spans 12 to 20 points

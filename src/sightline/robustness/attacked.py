@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sightline.data.preprocess import Pixels
 from sightline.data.warp import Floats
 from sightline.errors import ConfigError
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 from sightline.metrics.accuracy import rate
 from sightline.predictor import Predictor
 from sightline.robustness.attacks import EPSILONS, Gradient, fgsm, pgd, starts_for

@@ -19,7 +19,8 @@ from sightline.data.preprocess import Pixels
 from sightline.data.reading.scan import in_threads
 from sightline.data.tasks import Labels
 from sightline.errors import ConfigError, DataError
-from sightline.evaluate import Evaluation, checked, evaluate, part_of
+from sightline.evaluation.evaluate import Evaluation, evaluate
+from sightline.evaluation.runs import checked, part_of
 from sightline.metrics import Figure, of_means, of_rates
 from sightline.metrics.accuracy import rate
 from sightline.predictor import Predictor

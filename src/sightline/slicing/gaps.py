@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import ConfigError, DataError
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 from sightline.metrics._interval import student, wilson
 from sightline.slicing.chance import equal_by_chance
 from sightline.slicing.parts import Parts, parts_by

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sightline.data.dataset import Dataset
 from sightline.data.storage.names import Repeated, natural_key
 from sightline.errors import ConfigError, nearest
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 from sightline.slicing.attributes import ATTRIBUTES
 
 NUM_CUTS = 4  # parts that numbers are cut into, as nearly equal as their values allow

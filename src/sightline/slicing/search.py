@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import DataError
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 from sightline.slicing.chance import Chance, against_chance, deviation
 from sightline.slicing.parts import Parts, all_parts
 from sightline.slicing.score import Figures, Scores, scores_of

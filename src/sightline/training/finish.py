@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 
 from sightline import __version__
-from sightline.asking import asked_of
 from sightline.data.preprocess import Preprocessing
 from sightline.data.reading.scan import SMALL_SIDE
 from sightline.data.split import FRACTIONS
@@ -23,7 +22,9 @@ from sightline.decision.sets import can_promise
 from sightline.engines.torch import TorchEngine
 from sightline.engines.views import num_views
 from sightline.errors import ConfigError
-from sightline.evaluate import AbstentionMeasured, Evaluation, evaluate, measure_abstention
+from sightline.evaluation.abstention import AbstentionMeasured, measure_abstention
+from sightline.evaluation.asking import asked_of
+from sightline.evaluation.evaluate import Evaluation, evaluate
 from sightline.models import Network
 from sightline.predictor import Predictor, open_abstention
 from sightline.report import Common, UnknownFacts, render_card, render_report

@@ -10,8 +10,8 @@ from sightline.data.tasks import Labels, counts
 from sightline.data.tasks import multi as task
 from sightline.decision import AnyDecision, LabelSetDecision, MultiDecision
 from sightline.decision.multi import ONE_HALF
-from sightline.evaluate import Evaluation
-from sightline.measuring_sets import of_several
+from sightline.evaluation.evaluate import Evaluation
+from sightline.evaluation.sets import of_several
 from sightline.metrics import Figure, ece, log_loss
 from sightline.metrics.per_label import LabelScore
 from sightline.report import reliability, words

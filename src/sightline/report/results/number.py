@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sightline.data.dataset import Dataset
 from sightline.data.tasks import Labels
 from sightline.decision import AnyDecision, IntervalDecision
-from sightline.evaluate import Evaluation
-from sightline.measuring_sets import of_numbers
+from sightline.evaluation.evaluate import Evaluation
+from sightline.evaluation.sets import of_numbers
 from sightline.metrics import Figure
 from sightline.report import scatter, words
 from sightline.report.facts import Card, Common, NumberFacts, ValueRow

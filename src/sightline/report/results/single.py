@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sightline.data.dataset import Dataset
 from sightline.data.tasks import Labels, counts
 from sightline.decision import AnyDecision, Decision, SetDecision
-from sightline.evaluate import Evaluation
-from sightline.measuring_sets import SetsMeasured, of_one_class
+from sightline.evaluation.evaluate import Evaluation
+from sightline.evaluation.sets import SetsMeasured, of_one_class
 from sightline.metrics import Figure, log_loss
 from sightline.metrics.costs import Costs
 from sightline.metrics.hierarchy import Hierarchy

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 
 UNIT = ""
 

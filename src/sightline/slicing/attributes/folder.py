@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Sequence
 
 from sightline.data.dataset import SPLIT_NAMES
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 
 UNIT = ""
 

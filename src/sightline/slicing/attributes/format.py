@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 
 UNIT = ""
 

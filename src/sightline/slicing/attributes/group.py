@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 
 UNIT = ""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 
 UNIT = ""
 

@@ -16,7 +16,7 @@ from sightline.data.formats._common import is_picture
 from sightline.data.preprocess import Pixels
 from sightline.data.reading.scan import in_threads, reason_or
 from sightline.errors import BadPicturesError, ConfigError, DataError
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 from sightline.metrics import Figure, Sample, auroc
 from sightline.metrics.accuracy import Accuracy, rate
 from sightline.predictor import Predictor

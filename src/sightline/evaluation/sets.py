@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.decision import AnySets, Intervals, LabelSets, Sets
-from sightline.evaluate import Evaluation
+from sightline.evaluation.evaluate import Evaluation
 from sightline.metrics import Figure
 from sightline.metrics._interval import of_mean
 from sightline.metrics.accuracy import Accuracy, rate
