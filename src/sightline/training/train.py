@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from sightline.data.batches import Batches
     from sightline.models import Network
     from sightline.report import Epoch
-    from sightline.training.finish import Origin, Trained
     from sightline.training.prepare import Table
     from sightline.training.recipe import Recipe
     from sightline.training.resolve import Resolved
+    from sightline.training.trained import Origin, Trained
     from sightline.training.writer import MetricsLog
 
 
@@ -170,8 +170,8 @@ def network_for(
 
     from sightline import models
     from sightline.training import muon
-    from sightline.training.finish import Origin
     from sightline.training.resolve import resolve, without_head, without_top
+    from sightline.training.trained import Origin
     from sightline.training.transfer import kept
 
     wanted = settings.get("weights")
@@ -241,6 +241,7 @@ def _fit(
     from sightline.training.resuming.checkpoint import Checkpoints, NoCheckpoints
     from sightline.training.teacher import Teacher
     from sightline.training.together import synchronised
+    from sightline.training.trained import Trained
     from sightline.training.transfer import head, kept
 
     recipe, frame, device = what.recipe, what.preprocessing, default_device()
@@ -307,8 +308,8 @@ def _fit(
     strange = unknown.found(engine, table, frame, unseen, work.folder, options.seed) if is_first else unknown.NONE
     config = replace(engine.config, decision=calibration.decision, stages=network.read_channels)
     num_steps, computed = schedule.num_steps, settled.get("features", "")
-    trained = finish.Trained(replace(engine, config=config), what, chosen, outcome, num_steps, num_steps / len(batches))
-    return replace(trained, features=computed, calibration=calibration, unknown=strange)
+    answering, num_epochs = replace(engine, config=config), num_steps / len(batches)
+    return Trained(answering, what, chosen, outcome, num_steps, num_epochs, computed, calibration, strange)
 
 
 def _unlogged(record: Epoch) -> None:
