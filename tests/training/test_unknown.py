@@ -66,7 +66,7 @@ def test_a_method_is_chosen_by_what_it_finds() -> None:
     strange = known(labels)
     strange.features[:, 3:] += 8
     found = unknown.chosen(known(labels), labels, known(labels), labels, strange, "single", 0.01)
-    assert found.unknown is not None and found.unknown.method in ("knn_pixels", "knn", "vim")
+    assert found.unknown is not None and found.unknown.method in ("combined", "knn_pixels", "knn", "vim")
     assert found.tried["energy"][1] < 0.7 < 0.99 < found.tried[found.unknown.method][1]
     plain = replace(known(labels), features=np.zeros((300, 0), np.float32))  # of a network with several heads
     by_logits = unknown.chosen(plain, labels, plain, labels, plain, "single", 0.01)

@@ -5,7 +5,7 @@ a score, and its rank among the pictures that did not train. All that is promise
 unknown; how many unknown ones are found depends on what they are. numpy alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from sightline.decision.answers import Answers, Floats
 from sightline.errors import RunError
 
 # What a method keeps, by its name; the order of preference where two do the same.
-METHODS = ("knn_pixels", "knn", "vim", "energy", "msp")
+METHODS = ("combined", "knn_pixels", "knn", "vim", "energy", "msp")
 NEAREST = 5  # neighbours, of at most a few thousand
 SHRUNK = 1e-3  # the share of the mean variance that every direction has at least
 CHUNK = 64  # pictures; always so many at once, so that a score does not depend on what else is asked
@@ -58,10 +58,8 @@ class Unknown:
     @staticmethod
     def opened(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, str], where: str) -> "Unknown":
         """Of what was stored. Raises RunError where that is something else."""
-        method, kept = (
-            facts.get("method", ""),
-            {k: np.asarray(v, np.float32) for k, v in arrays.items() if k != "scores"},
-        )
+        method = facts.get("method", "")
+        kept = {name: np.asarray(values, np.float32) for name, values in arrays.items() if name != "scores"}
         if method not in METHODS or set(kept) != set(_KEEPS[method]) or "scores" not in arrays or "rate" not in facts:
             raise RunError(f"{where} does not hold what pictures of something else are told by; train again")
         return Unknown(method, kept, arrays["scores"], float(facts["rate"]))
@@ -76,9 +74,14 @@ def calibrated(method: str, kept: Mapping[str, Floats], known: NDArray[np.float6
     return Unknown(method, kept, np.sort(known), rate)
 
 
-def fitted(method: str, trained: Answers) -> dict[str, Floats]:
-    """What a method keeps of pictures that trained."""
-    return _FITS[method](trained) if method in _FITS else {}
+def fitted(method: str, trained: Answers, unseen: Answers) -> dict[str, Floats]:
+    """What a method keeps of pictures that trained; where it sums several scores, weighed by those of `unseen` ones."""
+    kept: dict[str, Floats] = {}
+    for fit in _FITS.get(method, ()):
+        kept |= fit(trained)
+    if method in _SUMS:
+        kept["spread"] = _spread([_SCORES[part](kept, unseen) for part in _SUMS[method]])
+    return kept
 
 
 def strangeness(method: str, kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
@@ -89,21 +92,44 @@ def strangeness(method: str, kept: Mapping[str, Floats], answers: Answers) -> ND
     knn     the distance to the 5th nearest of the pictures that trained, of features as directions (Sun et al., 2022)
     vim     the part of the features that those of training do not span, on the scale of logits, less the energy
             (Wang et al., 2022)
-    knn_pixels  knn, and besides how far the picture's brightness, contrast, edges and colours are from those of
-            training (Mahalanobis' distance), each by its own spread: what a network was never taught to see, it may
-            take for anything
+    pixels  how far the picture's brightness, contrast, edges and colours are from those of training (Mahalanobis'
+            distance): what a network was never taught to see it may take for anything
+    knn_pixels  knn and, where it is above its median, pixels, each in units of its spread
+    combined    the same with the mean of knn and msp
     """
-    found = [_SCORES[method](kept, _padded(answers, i)) for i in range(0, len(answers), CHUNK)]
+    found = [_score(method, kept, _padded(answers, i)) for i in range(0, len(answers), CHUNK)]
     scores = np.concatenate(found)[: len(answers)] if found else np.zeros(0)
     return np.where(np.isfinite(scores), scores, np.inf).astype(np.float64)
 
 
-def among_themselves(kept: Mapping[str, Floats], trained: Answers, groups: NDArray[np.intp]) -> NDArray[np.float64]:
-    """By knn_pixels, of the pictures that trained (n,): each by those of other groups (n,) alone.
+def fitted_to_themselves(trained: Answers, groups: NDArray[np.intp]) -> tuple[dict[str, Floats], NDArray[np.float64]]:
+    """What knn_pixels keeps of pictures that trained (n,), and how strange each is by those of other groups (n,) alone.
 
     Features of a frozen network know no labels, so that these are as strange as new ones are.
     """
-    return _both(kept, _distances_among(kept["bank"], groups), _off(kept, trained))
+    kept = _fit_knn(trained) | _fit_pixels(trained)
+    parts = [_distances_among(kept["bank"], groups), _pixels(kept, trained)]
+    kept["spread"] = _spread(parts)
+    return kept, _summed(kept, parts)
+
+
+def _score(method: str, kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
+    if method in _SUMS:
+        return _summed(kept, [_SCORES[part](kept, answers) for part in _SUMS[method]])
+    return _SCORES[method](kept, answers)
+
+
+def _spread(parts: Sequence[NDArray[np.float64]]) -> Floats:
+    """The median of each score, and how far above it the 95 % quantile is, (P, 2)."""
+    middle, high = np.quantile(np.stack(parts), (0.5, 0.95), axis=1)
+    return np.stack([middle, np.maximum(high - middle, 1e-9)], axis=1).astype(np.float32)
+
+
+def _summed(kept: Mapping[str, Floats], parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The mean of all scores but the last, and of the last what is above its median: each in units of its spread."""
+    spread = kept["spread"].astype(np.float64)
+    *others, last = ((part - middle) / width for part, (middle, width) in zip(parts, spread, strict=True))
+    return np.asarray(sum(others) / len(others) + np.maximum(last, 0))
 
 
 def _distances_among(bank: Floats, groups: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -152,18 +178,12 @@ def _distance(alike: Floats) -> NDArray[np.float64]:
     return np.asarray(1 - np.partition(alike, -place, axis=1)[:, -place].astype(np.float64))
 
 
-def _fit_knn_pixels(trained: Answers) -> dict[str, Floats]:
-    """`looks`: the mean (F,), and what makes distances of differences (F, F); `spread`: the median and the 95 %
-    quantile of each of the two distances, by which they are summed."""
-    kept, looks = _fit_knn(trained), trained.looks.astype(np.float64)
-    centre = looks.mean(axis=0)
-    covariance = np.atleast_2d(np.cov(looks.T))
-    covariance += SHRUNK * np.trace(covariance) / len(covariance) * np.eye(len(covariance)) + 1e-9 * np.eye(
-        len(covariance)
-    )
-    kept |= {"centre": centre.astype(np.float32), "sphere": _inverse_root(covariance).astype(np.float32)}
-    parts = _distances_among(kept["bank"], np.arange(len(looks))), _off(kept, trained)
-    return kept | {"spread": np.array([np.quantile(part, (0.5, 0.95)) for part in parts], np.float32)}
+def _fit_pixels(trained: Answers) -> dict[str, Floats]:
+    """The mean (F,) of how pictures look, and what makes distances of differences (F, F)."""
+    looks = trained.looks.astype(np.float64)
+    centre, covariance = looks.mean(axis=0), np.atleast_2d(np.cov(looks.T))
+    covariance += (SHRUNK * np.trace(covariance) / len(covariance) + 1e-9) * np.eye(len(covariance))
+    return {"centre": centre.astype(np.float32), "sphere": _inverse_root(covariance).astype(np.float32)}
 
 
 def _inverse_root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -171,18 +191,8 @@ def _inverse_root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(vectors / np.sqrt(values))
 
 
-def _off(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
+def _pixels(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm((answers.looks - kept["centre"]) @ kept["sphere"], axis=1), np.float64)
-
-
-def _both(kept: Mapping[str, Floats], *parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum of two distances, each from its median in units of what its 95 % quantile is above that."""
-    each = zip(parts, kept["spread"].astype(np.float64), strict=True)
-    return np.asarray(sum((part - middle) / max(high - middle, 1e-12) for part, (middle, high) in each))
-
-
-def _knn_pixels(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
-    return _both(kept, _knn(kept, answers), _off(kept, answers))
 
 
 def _fit_vim(trained: Answers) -> dict[str, Floats]:
@@ -202,12 +212,12 @@ def _vim(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
     return np.asarray(beside + _energy(kept, answers))
 
 
+_SCORES = {"pixels": _pixels, "knn": _knn, "vim": _vim, "energy": _energy, "msp": _msp}
+_SUMS = {"combined": ("msp", "knn", "pixels"), "knn_pixels": ("knn", "pixels")}
+_FITS: dict[str, tuple[Callable[[Answers], dict[str, Floats]], ...]] = {
+    "combined": (_fit_knn, _fit_pixels), "knn_pixels": (_fit_knn, _fit_pixels), "knn": (_fit_knn,), "vim": (_fit_vim,),
+}  # fmt: skip
 _KEEPS = {
-    "knn_pixels": ("bank", "centre", "sphere", "spread"),
-    "knn": ("bank",),
-    "vim": ("origin", "beside"),
-    "energy": (),
-    "msp": (),
-}
-_SCORES = {"knn_pixels": _knn_pixels, "knn": _knn, "vim": _vim, "energy": _energy, "msp": _msp}
-_FITS = {"knn_pixels": _fit_knn_pixels, "knn": _fit_knn, "vim": _fit_vim}
+    "combined": ("bank", "centre", "sphere", "spread"), "knn_pixels": ("bank", "centre", "sphere", "spread"),
+    "knn": ("bank",), "vim": ("origin", "beside"), "energy": (), "msp": (),
+}  # fmt: skip

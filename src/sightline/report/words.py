@@ -230,6 +230,8 @@ def abstention_in_words(found: AbstentionMeasured) -> str:
 
 
 METHODS = {
+    "combined": "how sure its answer is, and how far its features, and its brightness, contrast, edges and colours, "
+    "are from those of pictures that trained",
     "knn_pixels": "how far its features, and its brightness, contrast, edges and colours, are from those of pictures "
     "that trained",
     "knn": "how far its features are from those of the pictures that trained (k nearest neighbours)",

@@ -114,8 +114,8 @@ def of_frozen(features: Floats, looks: Floats, groups: NDArray[np.intp]) -> Foun
     if rate is None:
         return _too_few(len(features))
     trained = Answers(features[:, :0], features[:, :0], features, looks)
-    kept = methods.fitted("knn_pixels", trained)
-    unknown = methods.calibrated("knn_pixels", kept, methods.among_themselves(kept, trained, groups), rate)
+    kept, scores = methods.fitted_to_themselves(trained, groups)
+    unknown = methods.calibrated("knn_pixels", kept, scores, rate)
     return Found(unknown, _sentence(unknown, None))
 
 
@@ -137,7 +137,7 @@ def chosen(
     if not tried:
         return Found(None, "none: the network has no one head whose features could be compared")
     best = max(names, key=lambda name: np.nanmean(tried[name]))
-    kept = methods.fitted(best, trained)
+    kept = methods.fitted(best, trained, unseen)
     unknown = methods.calibrated(best, kept, methods.strangeness(best, kept, unseen), rate)
     return Found(unknown, _sentence(unknown, tried[best]), tried)
 
@@ -149,7 +149,7 @@ def _applies(name: str, task: str, has_features: bool) -> bool:
 
 def _told(name: str, trained: Answers, known: Answers, strange: Answers) -> float:
     """The chance that a strange picture is found stranger than a known one."""
-    kept = methods.fitted(name, trained)
+    kept = methods.fitted(name, trained, known)
     scores = np.concatenate([methods.strangeness(name, kept, part) for part in (known, strange)])
     labels = np.repeat(np.array([0, 1], np.uint8), (len(known), len(strange)))
     return float(auroc(scores, labels, np.ones((1, len(scores))))[0])
