@@ -34,7 +34,9 @@ from sightline.data.preprocess import Preprocessing
 from sightline.data.storage import durable
 from sightline.errors import ConfigError, RunError, nearest
 
-FORMAT = 4  # each run has the least whose readers answer as it does: 4 averages views, 3 reads stages, 2: other tasks
+# Each run has the least whose readers answer as it does: 5 is calibrated by more than a temperature, 4 averages views,
+# 3 reads stages, 2: other tasks.
+FORMAT = 5
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CALIBRATION = "calibration.json"
@@ -115,6 +117,8 @@ class RunConfig:
 
     @property
     def _format(self) -> int:
+        if "curve" in self.decision or "temperatures" in self.decision:
+            return 5
         if self.tta:
             return 4
         return 3 if self.stages else 1 if self.task == "single" else 2

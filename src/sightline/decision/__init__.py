@@ -57,6 +57,8 @@ def open_decision(task: str, values: Mapping[str, Any], num_names: int, where: s
         found = config.build(Decision, dict(values), where)
         if not 0 < found.temperature < np.inf:
             raise ConfigError(f"{where}: temperature = {found.temperature}; it must be more than 0")
+        if len(found.curve) not in (0, 3) or not np.isfinite(found.curve).all() or min(found.curve[:2], default=1) < 0:
+            raise ConfigError(f"{where}: curve = {list(found.curve)}; three numbers are needed, two not below 0")
         return found
     if task not in _STORED:
         raise ConfigError(f"{where}: task {task!r} is not known; known: single, {', '.join(_STORED)}")

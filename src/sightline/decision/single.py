@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.decision import answer_curve, temperature
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -29,13 +31,27 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Decision:
-    """One class. `temperature` divides the logits; 1 leaves them as they are."""
+    """One class. `temperature` divides the logits, 1 leaves them as they are; `curve`: how often answers of some
+    probability are right, where that is known better than by a temperature."""
 
     temperature: float = 1.0
+    curve: tuple[float, ...] = ()
+
+    @staticmethod
+    def fitted(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> "Decision":
+        """Calibrated by labelled pictures (N,) that did not train; as they are where these are too few."""
+        if len(labels) < temperature.NUM_NEEDED:
+            return Decision()
+        plain = Decision(temperature.fitted(logits, labels))
+        outputs = plain.outputs(logits)
+        curve = answer_curve.fitted(outputs.max(axis=1), outputs.argmax(axis=1) == labels)
+        return plain if curve == answer_curve.STRAIGHT else Decision(plain.temperature, curve)
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Softmax in double precision, (N, K) -> (N, K); a row sums to 1."""
+        """In double precision, (N, K) -> (N, K); a row sums to 1, and its order is that of the logits."""
         scaled = logits.astype(np.float64) / self.temperature
+        if self.curve:
+            return answer_curve.applied(scaled, self.curve)
         scaled -= scaled.max(axis=1, keepdims=True)
         exponentials = np.exp(scaled)
         return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))

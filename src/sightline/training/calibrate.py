@@ -73,7 +73,8 @@ def calibrated(objective: Objective, parts: tuple[str, ...], logits: Logits, lab
     decision, num = objective.decision(logits, labels), len(labels)
     known = kept_for_sets(task_of(labels), decision.outputs(logits), labels) if num else None
     is_none = num < (1 if isinstance(decision, NumberDecision) else NUM_NEEDED)
-    return Calibration(asdict(decision), _sentence(decision, labels, parts), is_none, known)
+    stored = {name: value for name, value in asdict(decision).items() if value != ()}
+    return Calibration(stored, _sentence(decision, labels, parts), is_none, known)
 
 
 def _sentence(decision: PlainDecision, labels: Labels, parts: tuple[str, ...]) -> str:
@@ -84,7 +85,8 @@ def _sentence(decision: PlainDecision, labels: Labels, parts: tuple[str, ...]) -
         return f"how far off answers may be, by {by}" if num else "none: there are no pictures for it"
     too_few = f"none: there are {num:,} pictures for it, and at least {NUM_NEEDED} are needed"
     if isinstance(decision, Decision):
-        return too_few if num < NUM_NEEDED else f"temperature {decision.temperature:.3g}, by {by}"
+        curve = ", and a curve of how often answers are right" if decision.curve else ""
+        return too_few if num < NUM_NEEDED else f"temperature {decision.temperature:.3g}{curve}, by {by}"
     if not num:
         return f"{too_few}; thresholds of one half"
     how = too_few if num < NUM_NEEDED else _by_class(decision, labels)

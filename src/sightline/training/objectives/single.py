@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline.data.tasks import Labels, counts
-from sightline.decision import Decision, temperature
+from sightline.decision import Decision
 from sightline.metrics import Sample, accuracy, log_loss
 from sightline.training.objectives import FOCUS, Logits, Mixed, _lbfgs
 from sightline.training.recipe import Recipe
@@ -98,9 +98,7 @@ class CrossEntropy:
 
     def decision(self, logits: Logits, labels: Labels) -> Decision:
         """Calibrated, where there are enough pictures for it."""
-        if len(labels) < temperature.NUM_NEEDED:
-            return Decision()
-        return Decision(temperature.fitted(logits, labels.astype(np.int64)))
+        return Decision.fitted(logits, labels.astype(np.int64))
 
     @cached_property
     def _weights(self) -> Tensor:
