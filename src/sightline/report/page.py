@@ -16,6 +16,7 @@ from sightline.report.facts import Card, Common, Example
 from sightline.report.labels_facts import LabelsFacts
 from sightline.report.results import result_of
 from sightline.report.robustness_facts import RobustnessFacts, Thumb
+from sightline.report.short import short
 from sightline.report.sweep import SweepFacts, drawn
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def render_report(facts: Common) -> str:
             title=result.title(facts),
             meaning=result.meaning(facts),
             cautions=result.cautions(facts),
+            short=short(facts),
             curve=result.CURVE,
             unknown=None if facts.unknown is None else words.unknown_in_words(facts.unknown),
             learning=words.learning(facts.history, result.CURVE),
