@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from sightline.evaluation.abstention import AbstentionMeasured
+from sightline.metrics import Figure
 from sightline.metrics.accuracy import Accuracy
-from sightline.report import Facts
+from sightline.report import Facts, words
 from sightline.report.short import short
 
 MakeFacts = Callable[..., Facts]
@@ -38,3 +39,13 @@ def test_where_it_fails_and_what_next(make_facts: MakeFacts) -> None:
     assert "ook for wrong labels (`sightline labels`)" in found["What next?"]
     few = make_facts(("glass", "metal", "paper"), np.diag([100, 100, 5]))
     assert "ather more of paper" in short(few)["What next?"] and "labels" not in short(few)["What next?"]
+
+
+def test_calibration_that_does_not_hold_is_a_caution(make_facts: MakeFacts) -> None:
+    """Off by 5 points beyond chance, where it was 2 before."""
+    facts = make_facts(confusion=CONFUSION)
+    assert not words.shifted(facts.sureness)
+    worse = replace(facts.sureness, ece=Figure(0.05, (0.02, 0.09)), before=facts.sureness.before | {"ece": 0.02})
+    assert "5.0 points off, 2.0 without it" in words.shifted(worse)[0].text
+    assert not words.shifted(replace(worse, ece=Figure(0.05, (0.0, 0.09))))
+    assert not words.shifted(replace(worse, is_calibrated=False))

@@ -114,7 +114,23 @@ class Caution:
 def cautions(facts: Facts) -> list[Caution]:
     """What a reader must know before believing the figures; empty for a large, clear test."""
     found = [*small_test(facts.num_samples, facts.interval), *_near_baseline(facts)]
-    return found + few_or_none([(row.name, row.count) for row in facts.class_rows], facts.split)
+    found += few_or_none([(row.name, row.count) for row in facts.class_rows], facts.split)
+    return found + shifted(facts.sureness)
+
+
+def shifted(sure: Sureness) -> list[Caution]:
+    """Whether calibration has made the probabilities worse on the test, beyond chance."""
+    ece, before = sure.ece, sure.before["ece"]
+    if not sure.is_calibrated or ece.value is None or ece.interval is None or before is None:
+        return []
+    if ece.interval[0] <= 0 or before >= ece.value:
+        return []
+    return [
+        Caution(
+            f"Calibration does not hold on the test: a probability is {100 * ece.value:.1f} points off, "
+            f"{100 * before:.1f} without it. Its pictures are not like those that calibrated."
+        )
+    ]
 
 
 def few_or_none(counts: Sequence[tuple[str, int]], split: str) -> list[Caution]:
@@ -245,7 +261,7 @@ def unknown_in_words(unknown: UnknownFacts) -> str:
     """What is promised of known pictures, and what came of it on the test."""
     return (
         f"A picture is called unknown by {METHODS[unknown.method]}. Of pictures of the known kind at most "
-        f"{percent(unknown.rate, 0)} may be called so, by {pictures(unknown.num)} that did not train; of the test "
+        f"{percent(unknown.rate, 0)} may be called so, by {pictures(unknown.num)} of that kind; of the test "
         f"pictures {percent(unknown.called.value)} were (95 % interval {span(unknown.called.interval)})."
     )
 
