@@ -12,7 +12,7 @@ from sightline.cli import main
 from sightline.decision import Decision, sets
 from sightline.decision.sets import METHODS, fitted, opened, scores, true_scores
 from sightline.errors import ConfigError, RunError
-from sightline.evaluation.evaluate import evaluate_run
+from sightline.evaluation.runs import evaluate_run
 from sightline.evaluation.sets import SetsMeasured, measure_sets
 from sightline.predictor import Predictor, open_sets
 from sightline.run import CALIBRATION, Run

@@ -9,7 +9,7 @@ import pytest
 
 from sightline.data.preprocess import Pixels
 from sightline.errors import BadPicturesError, ConfigError, DataError
-from sightline.evaluation.evaluate import evaluate_run
+from sightline.evaluation.runs import evaluate_run
 from sightline.robustness import Robustness, measure
 from sightline.robustness.page import page
 from sightline.robustness.variants import moves

@@ -14,7 +14,7 @@ from sightline import Classifier, Predictor, load
 from sightline.classifier import from_arrays
 from sightline.decision import MultiDecision, MultiPrediction
 from sightline.errors import DataError, RunError
-from sightline.evaluation.evaluate import evaluate_run
+from sightline.evaluation.runs import evaluate_run
 from sightline.run import Run
 from sightline.training.objectives import build
 from sightline.training.options import Options

@@ -76,6 +76,7 @@ def test_the_run_folder_is_complete_and_free_of_pickles(run_path: Path) -> None:
     assert names == {
         "model.safetensors", "config.json", "recipe.toml", "split.csv", "metrics.jsonl", "metrics.json",
         "predictions.csv", "report.html", "README.md", "environment.json", "calibration.json",
+        "unknown.safetensors",
     }  # fmt: skip
     for path in run_path.iterdir():
         assert not path.read_bytes().startswith((b"\x80\x02", b"\x80\x04", b"PK"))

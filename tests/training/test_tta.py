@@ -10,7 +10,7 @@ import pytest
 from sightline import Predictor
 from sightline.classifier import from_arrays
 from sightline.errors import ConfigError, RunError
-from sightline.evaluation.evaluate import evaluate_run
+from sightline.evaluation.runs import evaluate_run
 from sightline.run import Run
 from sightline.training.options import Options
 from sightline.training.recipe import Recipe

@@ -196,20 +196,33 @@ def _pixels(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]
 
 
 def _fit_vim(trained: Answers) -> dict[str, Floats]:
-    """Of all directions the half with the least variance, (D, R); by the others classes are told apart."""
+    """The directions (D, P) with the most variance, half of all; `scale`: what a length beside them is among logits.
+
+    Of more features than pictures they are found by the pictures' own products.
+    """
     features = trained.features.astype(np.float64)
     origin = features.mean(axis=0)
     off = features - origin
-    directions = np.linalg.eigh(off.T @ off)[1][:, : off.shape[1] // 2]
-    beside = np.linalg.norm(off @ directions, axis=1).mean()
-    scale = trained.logits.max(axis=1).mean() / max(beside, 1e-12)
-    kept = {"origin": origin, "beside": directions * scale}
-    return {name: np.asarray(values, np.float32) for name, values in kept.items()}
+    if off.shape[1] <= len(off):
+        directions = np.linalg.eigh(off.T @ off)[1][:, off.shape[1] // 2 :]
+    else:
+        values, vectors = np.linalg.eigh(off @ off.T)
+        half = len(off) // 2
+        directions = off.T @ (vectors[:, half:] / np.sqrt(np.maximum(values[half:], 1e-12)))
+    kept = {"origin": origin.astype(np.float32), "most": directions.astype(np.float32)}
+    scale = trained.logits.max(axis=1).mean() / max(float(_beside(kept, trained).mean()), 1e-12)
+    return kept | {"scale": np.array([scale], np.float32)}
+
+
+def _beside(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
+    """The length of what the directions with the most variance leave of the features."""
+    off = answers.features - kept["origin"]
+    squares = (off.astype(np.float64) ** 2).sum(axis=1) - ((off @ kept["most"]).astype(np.float64) ** 2).sum(axis=1)
+    return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
 def _vim(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
-    beside = np.linalg.norm((answers.features - kept["origin"]) @ kept["beside"], axis=1)
-    return np.asarray(beside + _energy(kept, answers))
+    return np.asarray(kept["scale"].astype(np.float64) * _beside(kept, answers) + _energy(kept, answers))
 
 
 _SCORES = {"pixels": _pixels, "knn": _knn, "vim": _vim, "energy": _energy, "msp": _msp}
@@ -219,5 +232,5 @@ _FITS: dict[str, tuple[Callable[[Answers], dict[str, Floats]], ...]] = {
 }  # fmt: skip
 _KEEPS = {
     "combined": ("bank", "centre", "sphere", "spread"), "knn_pixels": ("bank", "centre", "sphere", "spread"),
-    "knn": ("bank",), "vim": ("origin", "beside"), "energy": (), "msp": (),
+    "knn": ("bank",), "vim": ("origin", "most", "scale"), "energy": (), "msp": (),
 }  # fmt: skip

@@ -30,6 +30,7 @@ from sightline.training.made_up import made_up
 from sightline.training.prepare import Table
 
 MAX_TRAINED = 1_000  # pictures that a run's are compared with
+MAX_NUMBERS = 2_000_000  # of all their features: 4 MB
 RATES = (0.01, 0.05)  # of known pictures called unknown: the first that the pictures suffice to promise
 MAX_LEFT_OUT = 5  # classes
 FROZEN = "frozen.npy"
@@ -65,12 +66,14 @@ class Found:
 NONE = Found(None, "")
 
 
-def trained_rows(table: Table) -> NDArray[np.intp]:
-    """Rows of the pictures that a new one is compared with: of those that train, an even sample by their labels."""
+def trained_rows(table: Table, width: int) -> NDArray[np.intp]:
+    """Rows of the pictures that a new one is compared with: of those that train, an even sample by their labels; fewer
+    where a picture has many features (`width`)."""
     rows = table.parts.rows("train")
     if table.dataset.task == "single":
         rows = rows[np.argsort(table.dataset.labels[rows], kind="stable")]
-    places = np.linspace(0, len(rows) - 1, min(MAX_TRAINED, len(rows))).astype(int)
+    most = min(MAX_TRAINED, max(1, MAX_NUMBERS // max(1, width)))
+    places = np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)
     return np.asarray(rows[places], np.intp)
 
 
@@ -79,19 +82,20 @@ def keep_frozen(folder: Path, table: Table, features: Floats) -> None:
     that was broken off finds them again."""
     rows = table.parts.rows("train")
     with durable.replacing(folder / FROZEN) as file:
-        np.save(file, features[np.isin(rows, trained_rows(table))])
+        np.save(file, features[np.isin(rows, trained_rows(table, features.shape[1]))])
 
 
 def found(engine: TorchEngine, table: Table, frame: Preprocessing, unseen: Unseen, folder: Path, seed: int) -> Found:
     """Of a trained network, by the answers to pictures that did not train; of a frozen one by what was kept."""
     if (folder / FROZEN).exists():
-        rows = np.sort(trained_rows(table))
+        features = np.load(folder / FROZEN)
+        rows = np.sort(trained_rows(table, features.shape[1]))
         looks = appearance(prepare.pictures_of(table, frame, rows))
-        return of_frozen(np.load(folder / FROZEN), looks, _groups(table, rows))
+        return of_frozen(features, looks, _groups(table, rows))
     rate = next((rate for rate in RATES if can_promise(len(unseen.answers), rate)), None)
     if rate is None:
         return _too_few(len(unseen.answers))
-    rows = trained_rows(table)
+    rows = trained_rows(table, unseen.answers.features.shape[1])
     trained = engine.all_answers(prepare.pictures_of(table, frame, rows))
     strange = engine.all_answers(made_up(unseen.pictures, seed))
     return chosen(trained, table.dataset.labels[rows], unseen.answers, unseen.labels, strange, table.dataset.task, rate)
@@ -144,7 +148,7 @@ def chosen(
 
 def _applies(name: str, task: str, has_features: bool) -> bool:
     """Logits say how sure a network is only where they are of one class a picture."""
-    return has_features if name.startswith("knn") else task == "single" and (has_features or name != "vim")
+    return has_features if name.startswith("knn") else task == "single" and (has_features or name in ("energy", "msp"))
 
 
 def _told(name: str, trained: Answers, known: Answers, strange: Answers) -> float:

@@ -263,7 +263,7 @@ def test_a_run_from_a_server_is_the_run_from_a_local_copy(
 ) -> None:
     """Pictures streamed anew each epoch, not kept: the same weights, and the run is measured again by its address."""
     from sightline.data.reading import scan as scanning
-    from sightline.evaluation.evaluate import evaluate_run
+    from sightline.evaluation.runs import evaluate_run
     from sightline.training.options import Options
     from sightline.training.train import train
 
