@@ -33,10 +33,11 @@ ALLOWED["robustness"] = {*ALLOWED["evaluation"], "__init__"}
 ALLOWED["checking"] = {*ALLOWED["evaluation"], "__init__"}
 ALLOWED["training"] = {*ALLOWED["checking"], "checking", "models"}
 ALLOWED["labelling"] = {*ALLOWED["training"], "training"}
+ALLOWED["growth"] = {*ALLOWED["training"], "training", "__init__"}
 ALLOWED["classifier"] = {*ALLOWED["training"], "training"}
 ALLOWED["__init__"] = set()  # its names are texts, imported when asked for
 ALLOWED["__main__"] = {"cli"}
-ALLOWED["cli"] = {*ALLOWED["classifier"], "classifier", "comparing", "labelling", "robustness"}
+ALLOWED["cli"] = {*ALLOWED["classifier"], "classifier", "comparing", "growth", "labelling", "robustness"}
 # Slow to import, or not always installed.
 INSIDE_FUNCTIONS = {
     "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",
@@ -141,6 +142,7 @@ def test_torch_is_not_known_where_it_must_not_be() -> None:
         "checking",
     }
     files = {f"sightline.data.{n}" for n in ("decode", "preprocess", "dataset", "split", "scan", "store", "archive")}
+    files |= {f"sightline.growth.{n}" for n in ("power_law", "forecast", "figures", "words", "page")}
     files |= {f"sightline.labelling.{n}" for n in ("confident", "accuracy", "suspects")}
     wrong = [
         str(i)

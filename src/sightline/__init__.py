@@ -14,6 +14,7 @@ _HOMES = {
     "Regressor": "classifier",
     "find_rates": "training.rates",
     "find_wrong_labels": "labelling.find",
+    "learning_curve": "growth.measure",
     "open_dataset": "data",
     "resume": "training.train",
     "resume_tune": "training.tuning.tune",

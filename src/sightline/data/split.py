@@ -76,7 +76,7 @@ def check_classes(dataset: Dataset) -> None:
 
 def _draw_all(dataset: Dataset, seed: int) -> Split:
     rows = np.arange(len(dataset))
-    names = _divide(dataset, rows, FRACTIONS, seed)
+    names = divide(dataset, rows, FRACTIONS, seed)
     shares = ", ".join(f"{name} {share:.1%}".replace(".0%", "%") for name, share in FRACTIONS.items())
     how = "by group" if dataset.groups is not None else f"stratified by {STRATIFIED_BY[dataset.task]}"
     return Split(names, f"Drawn {how} with seed {seed}: {shares}.")
@@ -103,7 +103,7 @@ def _complete(dataset: Dataset, given: set[str], seed: int) -> Split:
         rows = np.flatnonzero(names == "train")
         share = min(0.1, MAX_HELD_OUT / len(rows))
         fractions = {"train": 1 - share * len(missing), **dict.fromkeys(missing, share)}
-        names[rows] = _divide(dataset, rows, fractions, seed)
+        names[rows] = divide(dataset, rows, fractions, seed)
         rule += f"; {' and '.join(missing)} ({share:.1%} each) come out of train, seed {seed}"
     return Split(names, rule + ".")
 
@@ -116,7 +116,7 @@ def _fold(dataset: Dataset, seed: int, index: int, num_folds: int) -> Split:
         raise ConfigError(f"fold {index}/{num_folds}: no class has more than {most} pictures; write K <= {most}")
     names = np.where(folds(dataset, num_folds, seed) == index, "test", "train").astype("<U11")
     rest = np.flatnonzero(names == "train")
-    names[rest] = _divide(dataset, rest, {"train": 0.85, "val": 0.075, "calibration": 0.075}, seed)
+    names[rest] = divide(dataset, rest, {"train": 0.85, "val": 0.075, "calibration": 0.075}, seed)
     return Split(names, f"Fold {index} of {num_folds}, seed {seed}.")
 
 
@@ -126,11 +126,14 @@ def folds(dataset: Dataset, num_folds: int, seed: int = SEED) -> NDArray[np.intp
     Raises DataError where all pictures of a class belong to one group.
     """
     names = [str(i) for i in range(1, num_folds + 1)]
-    return _divide(dataset, np.arange(len(dataset)), dict.fromkeys(names, 1 / num_folds), seed).astype(np.intp)
+    return divide(dataset, np.arange(len(dataset)), dict.fromkeys(names, 1 / num_folds), seed).astype(np.intp)
 
 
-def _divide(dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, float], seed: int) -> NDArray[np.str_]:
-    """A part name for each of `rows`, in the given fractions of every class, whole groups together."""
+def divide(dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, float], seed: int) -> NDArray[np.str_]:
+    """A part name for each of `rows`, in the given fractions of every class, whole groups together.
+
+    A part `train` has a picture of every class before the others do, and then one `test`.
+    """
     names = np.array(list(fractions), dtype="<U11")
     if dataset.labels.ndim == 2:
         strata = TASKS.get(dataset.task).strata(dataset.labels[rows])

@@ -1,4 +1,4 @@
-"""The pages of a training, a check, rates, labels. Comes in: facts; goes out: one HTML file's text, all it needs.
+"""The pages of the commands. Comes in: facts; goes out: one HTML file's text, with all it needs.
 
 Must not know torch, files or networks. Names of classes and paths are hostile: the template escapes all of
 them, and a content security policy lets no script run but the page's own and nothing be loaded.
@@ -10,8 +10,9 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.report import chart, histogram, scatter, where, words
+from sightline.report import chart, curve_facts, histogram, scatter, where, words
 from sightline.report.check_facts import CheckFacts, Shown
+from sightline.report.curve_facts import CurveFacts
 from sightline.report.facts import Card, Common, Example
 from sightline.report.labels_facts import LabelsFacts
 from sightline.report.results import result_of
@@ -78,6 +79,12 @@ def render_robustness(facts: RobustnessFacts) -> str:
     """How a run stands up to corruptions, moves and attacks, as one self-contained page."""
     template = _environment().get_template("robustness.html")
     return template.render(facts=facts, brand="Sightline robustness", title=facts.headline, **_script())
+
+
+def render_curve(facts: CurveFacts) -> str:
+    """A learning curve, and how it goes on, as one self-contained page."""
+    template, drawing = _environment().get_template("curve.html"), curve_facts.drawn(facts)
+    return template.render(facts=facts, brand="Sightline curve", title=facts.headline, drawing=drawing, **_script())
 
 
 def _script() -> dict[str, str]:

@@ -106,7 +106,7 @@ def find_rates(
     progress, options, settings = progress or Silent(), options or Options(), dict(settings or {})
     if settings.get("weights") not in (None, "none"):
         settings["unfreeze"] = "all"
-    network, what, table, batches, objective, cache = untrained(data, settings, options, progress, _check_rate)
+    network, what, table, batches, objective, cache, _ = untrained(data, settings, options, progress, _check_rate)
     recipe = what.recipe
     plan = settle.plan_for(network, batches, recipe, objective, options)
     torch.set_num_threads(plan.num_threads)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple  # Any: recipe fields of sever
 
 from sightline.data.dataset import Dataset
 from sightline.data.packs.cache import Cache
-from sightline.data.reading.scan import survey
+from sightline.data.reading.scan import Survey, survey
 from sightline.errors import ConfigError
 from sightline.training import prepare, train
 from sightline.training.options import Options
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Untrained(NamedTuple):
-    """All that a training begins with but its plan."""
+    """All that a training begins with but its plan. `look`: what the recipe was chosen by."""
 
     network: Network
     what: Resolved
@@ -36,6 +36,7 @@ class Untrained(NamedTuple):
     batches: Batches
     objective: Objective
     cache: Cache | None
+    look: Survey
 
 
 def untrained(
@@ -59,7 +60,7 @@ def untrained(
     batches = train.batches_of(what, table, options)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, what.recipe)
     train.begin(network, batches, what.recipe)
-    return Untrained(network, what, table, batches, objective, cache)
+    return Untrained(network, what, table, batches, objective, cache, look)
 
 
 def show_plan(

@@ -54,8 +54,8 @@ def fit_head(
     network = engine.network
     x, widths, sentence = of_all_stages(engine, batches, progress, hashes, cache)
     y = torch.from_numpy(batches.dataset.labels[batches.rows])
-    last, *rest = [_Choice.of(x, read, y, objective) for read in readings(widths)]
-    best = min([last, *rest], key=lambda choice: choice.loss)
+    last, *rest = _choices(x, widths, y, objective)
+    best = _best(last, rest)
     if best is last:
         network.read_stages({})
     loss = best.fit(network, y, objective)
@@ -64,6 +64,24 @@ def fit_head(
         + _told(last, rest, best, len(widths) - 1)
     )
     return Fitted(loss, network.read_channels, sentence, best.held_out, x[:, : widths[0]].numpy())
+
+
+def solved(x: Tensor, widths: Sequence[int], y: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+    """The head that `fit_head` would fit on features (N, D), in no network: weights (K, D), bias (K,).
+
+    Weights are 0 for the stages that it does not read.
+    """
+    last, *rest = _choices(x, widths, y, objective)
+    w, b, _ = _best(last, rest).solved(y, objective)
+    return torch.nn.functional.pad(w, (0, x.shape[1] - w.shape[1])), b
+
+
+def _choices(x: Tensor, widths: Sequence[int], y: Tensor, objective: Objective) -> list["_Choice"]:
+    return [_Choice.of(x, read, y, objective) for read in readings(widths)]
+
+
+def _best(last: "_Choice", rest: list["_Choice"]) -> "_Choice":
+    return min([last, *rest], key=lambda choice: choice.loss)
 
 
 def of_all_stages(
@@ -108,19 +126,24 @@ class _Choice:
         scaled, rotation = spanned((x - mean) * scale)
         return _Choice(scaled, mean, scale, rotation, *_choose_penalty(scaled, y, objective))
 
-    def fit(self, network: Network, y: Tensor, objective: Objective) -> float:
-        """Put the solution into the network's head; the loss."""
+    def solved(self, y: Tensor, objective: Objective) -> tuple[Tensor, Tensor, float]:
+        """Weights (K, D) and bias (K,) on features as they are; the loss."""
         w, b = objective.solve(self.scaled, y, (self.penalty,))[0]
         loss = float(objective.loss(self.scaled @ w.T + b, y))
         if self.rotation is not None:
             w = w @ self.rotation.T
         w = w * self.scale
+        return w, b - w @ self.mean, loss
+
+    def fit(self, network: Network, y: Tensor, objective: Objective) -> float:
+        """Put the solution into the network's head; the loss."""
+        w, b, loss = self.solved(y, objective)
         head = network.head
         with torch.no_grad():
             num_own = head.weight.shape[1]
             head.weight.copy_(w[:, :num_own])
             assert head.bias is not None
-            head.bias.copy_(b - w @ self.mean)
+            head.bias.copy_(b)
             if network.stage_head is not None:
                 network.stage_head.weight.copy_(w[:, num_own:])
         return loss

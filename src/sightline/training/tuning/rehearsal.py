@@ -6,7 +6,6 @@ does it, less test and report. Must not know how settings are proposed, or Optun
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,19 +19,15 @@ from sightline.metrics import MAIN
 from sightline.training import prepare, train
 from sightline.training.options import Options
 from sightline.training.progress import Progress, Silent
-from sightline.training.repeatable import threads_restored
 from sightline.training.tuning.search import Search
 from sightline.training.tuning.space import Space, space_of
 
 if TYPE_CHECKING:
-    from sightline.data.batches import Batches
-    from sightline.models import Network
     from sightline.report import Epoch
     from sightline.training.loop import Outcome
-    from sightline.training.objectives import Objective
-    from sightline.training.planning.plan import Plan
     from sightline.training.prepare import Selection, Table
     from sightline.training.resolve import Resolved
+    from sightline.training.unsaved import Begun
 
 
 @dataclass
@@ -53,35 +48,13 @@ class Rehearsal:
         """What the task's is called."""
         return MAIN[self.table.dataset.task]
 
-    @threads_restored()
     def train(self, settings: Mapping[str, Any], log: Callable[[Epoch], None], progress: Progress) -> Outcome:
         """As `train` does it, up to the trained network: only what came of it is kept."""
-        import torch
+        from sightline.training import unsaved
 
-        from sightline.engines.torch import TorchEngine, default_device
-        from sightline.training import finish, loop
-        from sightline.training.resuming.checkpoint import NoCheckpoints
-        from sightline.training.schedule import Schedule
-        from sightline.training.teacher import Teacher
-        from sightline.training.transfer import head, kept
-
-        network, what, batches, objective, plan = self._begun(settings)
-        torch.set_num_threads(plan.num_threads)
-        answering = finish.run_config(network, self.table, what.preprocessing, plan)
-        engine, recipe = TorchEngine.build(network, answering, default_device()), what.recipe
-        with_head, head_loss = recipe.weights is not None and network.has_linear_head, math.nan
-        if with_head:
-            hashes = self.table.records["hash"]
-            fitted = head.fit_head(engine, batches, objective, Silent(), hashes, self.cache)
-            head_loss = fitted.loss
-        teacher, schedule = Teacher.for_recipe(recipe, self.table.dataset), Schedule(recipe.num_steps(len(batches)))
-        upper = None
-        if recipe.unfreeze == "top":
-            batches, upper = kept.last_stages(engine, batches, recipe.augment_if_safe, None, Silent())
-        return loop.fit(
-            engine, batches, self.selection, recipe, objective, plan, schedule, progress, log,
-            NoCheckpoints(), with_head, head_loss, upper=upper, teacher=teacher,
-        )  # fmt: skip
+        begun = self._begun(settings)
+        num_steps = begun.what.recipe.num_steps(len(begun.batches))
+        return unsaved.trained(begun, self.table, self.selection, num_steps, self.cache, log, progress)[1]
 
     def estimated_s(self) -> float:
         """What a whole trial of the default settings will take, by the steps that the plan has timed."""
@@ -90,10 +63,11 @@ class Rehearsal:
         epoch_s = len(batches) * (plan.step_s + plan.batch_s) + answers_s
         return what.recipe.epochs * what.recipe.passes * epoch_s
 
-    def _begun(self, settings: Mapping[str, Any]) -> tuple[Network, Resolved, Batches, Objective, Plan]:
+    def _begun(self, settings: Mapping[str, Any]) -> Begun:
         """Ready for the first step. The plan is measured once for each size of a batch, and kept, so that trials
         differ by their settings and nothing else."""
         from sightline.training import objectives, settle
+        from sightline.training.unsaved import Begun
 
         asked = self.begun.wanted.request
         wanted = {**asked.settings, **settings}
@@ -107,7 +81,7 @@ class Rehearsal:
         if plan is None:
             plan = settle.plan_for(network, batches, recipe, objective, asked.options)
             self.begun.keep_plan(recipe.batch_size, plan)
-        return network, what, batches, objective, plan
+        return Begun(network, what, batches, objective, plan)
 
 
 def rehearsal_of(begun: Search, data: str | Path | Dataset, progress: Progress) -> Rehearsal:

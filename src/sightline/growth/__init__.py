@@ -1,0 +1,1 @@
+"""How much more pictures would bring: a learning curve, and how it goes on."""
