@@ -59,7 +59,7 @@ def test_it_learns_and_says_so(run_path: Path) -> None:
 
 def test_the_run_holds_its_task_its_thresholds_and_a_format_that_older_versions_refuse(run_path: Path) -> None:
     own = json.loads((run_path / "config.json").read_text())["sightline"]
-    assert own["task"] == "multi" and own["format"] == 2
+    assert own["task"] == "multi" and own["format"] == 5  # calibrated class by class
     assert all(0 < t < 1 for t in own["decision"]["thresholds"])
     decision = Predictor.open(run_path).decision
     assert decision == MultiDecision(**{name: tuple(values) for name, values in own["decision"].items()})
