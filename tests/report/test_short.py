@@ -23,7 +23,7 @@ def test_what_may_be_wrong_and_what_leaving_the_less_sure_brings(make_facts: Mak
     high = AbstentionMeasured(0.1, 0.7, Accuracy(0.95, (0.9, 1.0)), Accuracy(0.1, (0.0, 0.2)))
     facts = make_facts(confusion=CONFUSION, abstentions=(*measured, high))
     text = short(facts)["Can I use it?"]
-    assert "15.0\u00a0% of answers may be wrong" in text and "`--abstain 0.05`" in text and "80.0\u00a0%" in text
+    assert "up to 19.0\u00a0% of answers may be wrong" in text and "`--abstain 0.05`" in text and "80.0\u00a0%" in text
     assert "--abstain" not in short(replace(facts, abstentions=(high,)))["Can I use it?"]
 
 

@@ -27,7 +27,7 @@ def _use(facts: Facts) -> str:
     """How many answers are right; and if only the surer ones are given, with half of the mistakes."""
     if facts.interval[0] <= facts.baseline:
         return "Not yet: the test cannot tell it from always answering the commonest class."
-    text = f"For pictures like those tested, where {percent(1 - facts.accuracy)} of answers may be wrong."
+    text = f"For pictures like those tested, where up to {percent(1 - facts.interval[0])} of answers may be wrong."
     half = [one for one in facts.abstentions if one.error <= (1 - facts.accuracy) / 2]
     if half:
         best = half[-1]
@@ -41,7 +41,8 @@ def _use(facts: Facts) -> str:
 def _sure(sure: Sureness) -> str:
     if not sure.is_calibrated:
         return "Take its probabilities for an order, not for odds: there were too few pictures to calibrate them."
-    return f"A probability is {100 * (sure.ece.value or 0.0):.1f} points off, on average."
+    most = "" if sure.ece.interval is None else f"; by this test it may be {100 * sure.ece.interval[1]:.1f}"
+    return f"A probability is {100 * (sure.ece.value or 0.0):.1f} points off, on average{most}."
 
 
 def _fails(facts: Common) -> str:
@@ -52,6 +53,8 @@ def _fails(facts: Common) -> str:
         if slices.num_mistakes is None:
             return f"Most with {worst.name}: {worst.inside.value:.3g} off, the rest {worst.rest:.3g}."
         return f"Most with {worst.name}: {percent(worst.inside.value)} right, the rest {percent(worst.rest)}."
+    if slices is not None and slices.num_mistakes == 0:
+        return "Nowhere on this test: it made no mistake."
     nothing = "" if slices is None else "No part of the test is worse than the rest beyond chance."
     pair = (
         next(iter(words.most_confused(facts.confusion, facts.classes, 1)), None) if isinstance(facts, Facts) else None
