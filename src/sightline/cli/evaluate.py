@@ -76,7 +76,10 @@ def run(args: argparse.Namespace) -> int:
         print(f"{tested.num_trained_on} of these pictures were trained on; the figures flatter", file=sys.stderr)
     measured = None if sets is None else measure_sets(tested, sets, classes)
     given = None if abstention is None else measure_abstention(tested, abstention)
-    others = [strangers.measure(Predictor.open(args.run), tested, path, args.skip_bad) for path in args.unknown or ()]
+    others = list[strangers.StrangersMeasured]()
+    if args.unknown:
+        predictor = Predictor.open(args.run)
+        others = [strangers.measure(predictor, tested, path, args.skip_bad) for path in args.unknown]
     slices = find_slices(tested) if args.slices else None
     gaps = [gaps_by(tested, column, classes) for column in args.by]
     if args.json:

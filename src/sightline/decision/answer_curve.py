@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.decision.platt import sigmoid
+
 NUM_NEEDED = 500  # pictures, of which as many as FEWEST are right, and wrong: of fewer the curve would be luck
 FEWEST = 25
 STRAIGHT = (1.0, 1.0, 0.0)  # answers are right as often as they say
@@ -40,7 +42,7 @@ def _solved(
     """The factors of the terms (N, P) with the most likely answers, by Newton's steps on a convex function."""
     found = expected
     for _ in range(NUM_STEPS):
-        share = _sigmoid(terms @ found)
+        share = sigmoid(terms @ found)
         bend = (terms * (share * (1 - share))[:, None]).T @ terms + np.eye(len(found))
         step = np.linalg.solve(bend, terms.T @ (share - is_right) + (found - expected))
         found = found - step
@@ -55,7 +57,7 @@ def applied(logits: NDArray[np.float64], curve: Sequence[float]) -> NDArray[np.f
     So the order of its classes stays, and an answer is never less probable than chance.
     """
     scores = logits - logits.max(axis=1, keepdims=True)
-    wanted = _sigmoid(_terms(_answers(scores, np.ones(len(scores)))) @ np.array(curve))
+    wanted = sigmoid(_terms(_answers(scores, np.ones(len(scores)))) @ np.array(curve))
     low, high = np.full(len(scores), -7.0), np.full(len(scores), 7.0)  # of the factor's logarithm
     for _ in range(NUM_HALVINGS):
         middle = (low + high) / 2
@@ -73,7 +75,3 @@ def _answers(scores: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArr
 def _terms(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     kept = probabilities.clip(LEAST, 1 - LEAST)
     return np.stack([np.log(kept), -np.log1p(-kept), np.ones(len(kept))], axis=1)
-
-
-def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * values)))  # overflows nowhere

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 from sightline import __version__
 from sightline.data.split import FRACTIONS
+from sightline.decision import abstention
 from sightline.engines.views import num_views
 from sightline.errors import ConfigError
 from sightline.evaluation.abstention import AbstentionMeasured, measure_abstention
 from sightline.evaluation.evaluate import Evaluation
-from sightline.predictor import open_abstention
 from sightline.report import Common, UnknownFacts
 from sightline.report.results import result_of
 from sightline.run import CALIBRATION, Run
@@ -67,16 +67,17 @@ def told(
         split_rule=parts.rule,
         licences=_licences(trained),
         unknown=_unknown(trained.unknown, tested),
-        abstentions=tuple(_abstentions(run, tested)),
+        abstentions=tuple(_abstentions(trained, run, tested)),
     )
 
 
-def _abstentions(run: Run, tested: Evaluation) -> Iterator[AbstentionMeasured]:
-    """For each share of wrong answers that the run's calibration pictures suffice for."""
-    if (run.path / CALIBRATION).is_file():
+def _abstentions(trained: Trained, run: Run, tested: Evaluation) -> Iterator[AbstentionMeasured]:
+    """For each share of wrong answers that the run's calibration pictures suffice for, of one class a picture."""
+    known = trained.calibration.known
+    if run.config.task == "single" and known is not None:
         for error in ABSTENTION_ERRORS:
             with contextlib.suppress(ConfigError):
-                yield measure_abstention(tested, open_abstention(run, error))
+                yield measure_abstention(tested, abstention.fitted(known, error, str(run.path / CALIBRATION)))
 
 
 def _unknown(found: Found, tested: Evaluation) -> UnknownFacts | None:
