@@ -77,8 +77,8 @@ def calibrated(method: str, kept: Mapping[str, Floats], known: NDArray[np.float6
 def fitted(method: str, trained: Answers, unseen: Answers) -> dict[str, Floats]:
     """What a method keeps of pictures that trained; where it sums several scores, weighed by those of `unseen` ones."""
     kept: dict[str, Floats] = {}
-    for fit in _FITS.get(method, ()):
-        kept |= fit(trained)
+    for part in _SUMS.get(method, (method,)):
+        kept |= _FITS[part](trained) if part in _FITS else {}
     if method in _SUMS:
         kept["spread"] = _spread([_SCORES[part](kept, unseen) for part in _SUMS[method]])
     return kept
@@ -100,6 +100,21 @@ def strangeness(method: str, kept: Mapping[str, Floats], answers: Answers) -> ND
     found = [_score(method, kept, _padded(answers, i)) for i in range(0, len(answers), CHUNK)]
     scores = np.concatenate(found)[: len(answers)] if found else np.zeros(0)
     return np.where(np.isfinite(scores), scores, np.inf).astype(np.float64)
+
+
+def compared(
+    names: Sequence[str], trained: Answers, known: Answers, strange: Answers
+) -> dict[str, tuple[NDArray[np.float64], ...]]:
+    """How strange each method finds known pictures and strange ones; what several sum is computed once."""
+    parts, found = dict.fromkeys(part for name in names for part in _SUMS.get(name, (name,))), {}
+    for part in parts:
+        kept = _FITS[part](trained) if part in _FITS else {}
+        found[part] = tuple(strangeness(part, kept, answers) for answers in (known, strange))
+    for name in set(names) & set(_SUMS):
+        summed = [found[part] for part in _SUMS[name]]
+        kept = {"spread": _spread([of_known for of_known, _ in summed])}
+        found[name] = tuple(_summed(kept, each) for each in zip(*summed, strict=True))
+    return {name: found[name] for name in names}
 
 
 def fitted_to_themselves(trained: Answers, groups: NDArray[np.intp]) -> tuple[dict[str, Floats], NDArray[np.float64]]:
@@ -227,9 +242,7 @@ def _vim(kept: Mapping[str, Floats], answers: Answers) -> NDArray[np.float64]:
 
 _SCORES = {"pixels": _pixels, "knn": _knn, "vim": _vim, "energy": _energy, "msp": _msp}
 _SUMS = {"combined": ("msp", "knn", "pixels"), "knn_pixels": ("knn", "pixels")}
-_FITS: dict[str, tuple[Callable[[Answers], dict[str, Floats]], ...]] = {
-    "combined": (_fit_knn, _fit_pixels), "knn_pixels": (_fit_knn, _fit_pixels), "knn": (_fit_knn,), "vim": (_fit_vim,),
-}  # fmt: skip
+_FITS: dict[str, Callable[[Answers], dict[str, Floats]]] = {"pixels": _fit_pixels, "knn": _fit_knn, "vim": _fit_vim}
 _KEEPS = {
     "combined": ("bank", "centre", "sphere", "spread"), "knn_pixels": ("bank", "centre", "sphere", "spread"),
     "knn": ("bank",), "vim": ("origin", "most", "scale"), "energy": (), "msp": (),

@@ -133,13 +133,11 @@ def chosen(
     """The method that tells best, over all that was tried."""
     has_features = trained.features.shape[1] > 0
     names = [name for name in methods.METHODS if _applies(name, task, has_features)]
-    tried = dict[str, tuple[float, float]]()
-    for name in names:
-        near = [_told(name, *parts) for parts in _classes_away(trained, trained_labels, unseen, labels, task)]
-        far = _told(name, trained, unseen, strange)
-        tried[name] = (float(np.mean(near)) if near else float("nan"), far)
-    if not tried:
+    if not names:
         return Found(None, "none: the network has no one head whose features could be compared")
+    away = _classes_away(trained, trained_labels, unseen, labels, task)
+    near, far = [_told(names, *parts) for parts in away], _told(names, trained, unseen, strange)
+    tried = {name: (float(np.mean([one[name] for one in near])) if near else float("nan"), far[name]) for name in names}
     best = max(names, key=lambda name: np.nanmean(tried[name]))
     kept = methods.fitted(best, trained, unseen)
     unknown = methods.calibrated(best, kept, methods.strangeness(best, kept, unseen), rate)
@@ -151,12 +149,11 @@ def _applies(name: str, task: str, has_features: bool) -> bool:
     return has_features if name.startswith("knn") else task == "single" and (has_features or name in ("energy", "msp"))
 
 
-def _told(name: str, trained: Answers, known: Answers, strange: Answers) -> float:
-    """The chance that a strange picture is found stranger than a known one."""
-    kept = methods.fitted(name, trained, known)
-    scores = np.concatenate([methods.strangeness(name, kept, part) for part in (known, strange)])
+def _told(names: list[str], trained: Answers, known: Answers, strange: Answers) -> dict[str, float]:
+    """By each method the chance that a strange picture is found stranger than a known one."""
     labels = np.repeat(np.array([0, 1], np.uint8), (len(known), len(strange)))
-    return float(auroc(scores, labels, np.ones((1, len(scores))))[0])
+    scores = {name: np.concatenate(both) for name, both in methods.compared(names, trained, known, strange).items()}
+    return {name: float(auroc(found, labels, np.ones((1, len(found))))[0]) for name, found in scores.items()}
 
 
 def _classes_away(
