@@ -6,8 +6,11 @@ import pytest
 from sightline.decision import Abstention
 from sightline.decision.abstention import fitted
 from sightline.errors import ConfigError, RunError
+from sightline.evaluation.abstention import measure_abstention
+from sightline.evaluation.evaluate import Evaluation
 from sightline.metrics import Sample
 from sightline.metrics.risk_coverage import measure
+from sightline.report.words import abstention_in_words
 
 
 def known(probabilities: list[float], wrong: list[int]) -> dict[str, list[object]]:
@@ -52,6 +55,17 @@ def test_what_cannot_be_promised_is_said() -> None:
         fitted(known([0.9], [0]), 1, "it")
     with pytest.raises(RunError, match="it has no probabilities of answers"):
         fitted({"labels": [0]}, 0.1, "it")
+
+
+def test_where_no_answer_is_sure_enough_none_is_wrong() -> None:
+    outputs = np.array([[0.6, 0.4], [0.3, 0.7], [0.5, 0.5]])
+    rows, decided = np.arange(3), outputs.argmax(axis=1)
+    tested = Evaluation("test", rows, rows % 2, outputs.astype(np.float32), outputs, decided, ["a", "b", "c"])
+    found = measure_abstention(tested, Abstention(0.01, 0.9, 100))
+    assert found.answered.value == 0 and found.wrong is None
+    assert abstention_in_words(found).endswith("0.0\u00a0% of pictures are answered (95 % interval 0.0 to 56.1\u00a0%)")
+    sure = measure_abstention(tested, Abstention(0.01, 0.65, 100))
+    assert sure.answered.value == pytest.approx(1 / 3) and sure.wrong is not None and sure.wrong.value == 0
 
 
 def test_the_curve_by_hand() -> None:

@@ -70,13 +70,3 @@ def test_no_mistake_has_no_distance_and_alike_ones_an_interval() -> None:
     assert METRICS.get("hierarchy").measure(answered("01", "01")).mistake_distance.value is None
     found = METRICS.get("hierarchy").measure(answered("0123" * 5, "1032" * 5)).mistake_distance
     assert found.value == 1 and found.interval[1] > 1.05
-
-
-def test_a_rate_in_groups_is_worth_as_many_pictures_as_there_are_groups() -> None:
-    hits = np.random.default_rng(0).random(100) < 0.8
-    groups = np.repeat(np.arange(100), 5)
-    together = rate(np.repeat(hits, 5), groups)
-    assert together.value == hits.mean()
-    assert np.ptp(together.interval) == pytest.approx(np.ptp(rate(hits, None).interval), rel=0.03)
-    assert rate(np.ones(500, bool), groups).interval == wilson(100, 100)
-    assert rate(np.zeros(0, bool), None).value is None

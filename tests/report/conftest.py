@@ -11,8 +11,7 @@ from PIL import Image
 
 from sightline.evaluation.abstention import AbstentionMeasured
 from sightline.evaluation.sets import SetsMeasured
-from sightline.metrics import Bin, Figure
-from sightline.metrics.accuracy import Accuracy
+from sightline.metrics import Bin, Figure, Rate
 from sightline.metrics.risk_coverage import RiskCoverage
 from sightline.report import ClassRow, Epoch, Example, Facts
 from sightline.report.facts import Sureness, UnknownFacts
@@ -56,6 +55,7 @@ def _facts(names: tuple[str, ...], confusion: NDArray[np.int64]) -> Facts:
         version="0.1.0",
         split="test",
         num_samples=total,
+        num_groups=None,
         accuracy=right / total,
         interval=(max(0.0, right / total - 0.04), min(1.0, right / total + 0.03)),
         top5=None,
@@ -71,13 +71,11 @@ def _facts(names: tuple[str, ...], confusion: NDArray[np.int64]) -> Facts:
             Epoch(2, 20, 1.0, None, None, 5e-4, 3.0),
             Epoch(3, 30, 0.5, 1.0, 0.75, 1e-4, 3.0),
         ),
-        sets=SetsMeasured(
-            0.1, "raps", 120, Accuracy(0.92, (0.88, 0.95)), 1.23, 0.8, (names[0], Accuracy(0.7, (0.6, 0.8)))
-        ),
+        sets=SetsMeasured(0.1, "raps", 120, Rate(0.92, (0.88, 0.95)), 1.23, 0.8, (names[0], Rate(0.7, (0.6, 0.8)))),
         risk=RiskCoverage(0.12, ((0.5, 0.05), (1.0, 0.25))),
-        abstentions=(AbstentionMeasured(0.1, 0.87, Accuracy(0.6, (0.5, 0.7)), Accuracy(0.08, (0.04, 0.16))),),
+        abstentions=(AbstentionMeasured(0.1, 0.87, Rate(0.6, (0.5, 0.7)), Rate(0.08, (0.04, 0.16))),),
         unknown=UnknownFacts(
-            "knn", 0.05, 40, Accuracy(0.04, (0.02, 0.09)), {"knn": (0.81, 0.98), "energy": (float("nan"), 0.6)}
+            "knn", 0.05, 40, Rate(0.04, (0.02, 0.09)), {"knn": (0.81, 0.98), "energy": (float("nan"), 0.6)}
         ),
         sureness=Sureness(
             (Bin(40, 0.5, 0.45, (0.31, 0.6)), Bin(40, 0.9, 0.95, (0.84, 0.99))),

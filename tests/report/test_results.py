@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from sightline.evaluation.sets import IntervalsMeasured, LabelSetsMeasured, Quarter
-from sightline.metrics import Figure
-from sightline.metrics.accuracy import Accuracy
+from sightline.metrics import Figure, Rate
 from sightline.metrics.per_label import LabelScore
 from sightline.report import Common, render_card, render_report
 from sightline.report import words as words_of
@@ -42,9 +41,7 @@ def several(make_facts: MakeFacts) -> MultiFacts:
         label_rows=rows,
         figures=dict.fromkeys(("f1_macro", "f1_micro", "exact_match", "hamming_loss"), half),
         sureness=dataclasses.replace(make_facts().sureness, labels=(LabelSureness(HOSTILE, 0.08, 0.01, "bias +1.00"),)),
-        sets=LabelSetsMeasured(
-            0.1, False, 55, Figure(0.08, (0.05, 0.11)), 1.9, 1.2, (HOSTILE, Accuracy(0.7, (0.6, 0.8)))
-        ),
+        sets=LabelSetsMeasured(0.1, False, 55, Figure(0.08, (0.05, 0.11)), 1.9, 1.2, (HOSTILE, Rate(0.7, (0.6, 0.8)))),
         missed=(card,),
         false=(),
     )
@@ -53,7 +50,7 @@ def several(make_facts: MakeFacts) -> MultiFacts:
 @pytest.fixture
 def numbers(make_facts: MakeFacts) -> NumberFacts:
     truth = np.linspace(0, 10, 200)[:, None]
-    rate = Accuracy(0.912, (0.86, 0.95))
+    rate = Rate(0.912, (0.86, 0.95))
     row = ValueRow(
         HOSTILE, Figure(2921.3, (2500, 3300)), Figure(4.0, (3, 5)), Figure(0.7, (0.6, 0.8)), NOTHING, 5000.0, 9
     )

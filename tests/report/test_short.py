@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from sightline.evaluation.abstention import AbstentionMeasured
-from sightline.metrics import Figure
-from sightline.metrics.accuracy import Accuracy
+from sightline.metrics import Figure, Rate
 from sightline.report import Facts, words
 from sightline.report.short import short
 
@@ -18,9 +17,9 @@ CONFUSION = np.array([[60, 20, 0], [0, 70, 10], [0, 0, 40]])
 def test_what_may_be_wrong_and_what_leaving_the_less_sure_brings(make_facts: MakeFacts) -> None:
     """30 of 200 wrong: of the shares asked for, the largest up to half of that."""
     measured = [
-        AbstentionMeasured(error, 0.9, Accuracy(0.8, (0.7, 0.9)), Accuracy(error, (0.0, 0.2))) for error in (0.02, 0.05)
+        AbstentionMeasured(error, 0.9, Rate(0.8, (0.7, 0.9)), Rate(error, (0.0, 0.2))) for error in (0.02, 0.05)
     ]
-    high = AbstentionMeasured(0.1, 0.7, Accuracy(0.95, (0.9, 1.0)), Accuracy(0.1, (0.0, 0.2)))
+    high = AbstentionMeasured(0.1, 0.7, Rate(0.95, (0.9, 1.0)), Rate(0.1, (0.0, 0.2)))
     facts = make_facts(confusion=CONFUSION, abstentions=(*measured, high))
     text = short(facts)["Can I use it?"]
     assert "up to 19.0\u00a0% of answers may be wrong" in text and "`--abstain 0.05`" in text and "80.0\u00a0%" in text

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from sightline.predictor import Predictor, open_abstention, open_sets
     from sightline.report.results import result_of
     from sightline.report.where import gap_lines, lines
-    from sightline.report.words import abstention_in_words, sets_in_words, strangers_in_words
+    from sightline.report.words import abstention_in_words, pictures, sets_in_words, strangers_in_words
     from sightline.run import Run
     from sightline.slicing import check_name, find_slices, gaps_by
 
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found, ensure_ascii=False))
         return 0
     result = result_of(tested.task)
-    print(f"{result.headline(tested)}  {len(tested.rows):,} pictures")
+    print(f"{result.headline(tested)}  {pictures(len(tested.rows), groups=tested.num_groups)}")
     print("\n".join(result.table(tested, classes)))
     if measured is not None:
         print(sets_in_words(measured))

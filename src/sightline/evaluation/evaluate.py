@@ -18,8 +18,7 @@ from sightline.data.reading.seen import measured, seen
 from sightline.data.tasks import Labels, task_of
 from sightline.decision import Decision, MultiDecision
 from sightline.errors import BadPicturesError
-from sightline.metrics import MAIN, METRICS, Asked, Figure, Sample, brier, ece, log_loss, names_of
-from sightline.metrics.accuracy import Accuracy, rate
+from sightline.metrics import MAIN, METRICS, Asked, Figure, Rate, Sample, brier, ece, log_loss, names_of, rate
 from sightline.metrics.per_class import ClassScore
 from sightline.predictor import Predictor
 
@@ -81,10 +80,16 @@ class Evaluation:
         return Sample(self.outputs, self.labels, self.decided, self.groups, self.asked)
 
     @property
-    def main(self) -> Accuracy | Figure:
+    def num_groups(self) -> int | None:
+        """Of how many groups the pictures are; None where each stands for itself."""
+        num = None if self.groups is None else len(np.unique(self.groups))
+        return None if num == len(self.rows) else num
+
+    @property
+    def main(self) -> Figure:
         """The one figure of the task: accuracy, mean average precision, R2."""
         figure = self.figure(MAIN[self.task])
-        assert isinstance(figure, Accuracy | Figure)
+        assert isinstance(figure, Figure)
         return figure
 
     @property
@@ -100,9 +105,9 @@ class Evaluation:
         return dataclasses.replace(self.sample, outputs=plain.outputs(self.logits))
 
     @property
-    def accuracy(self) -> Accuracy:
+    def accuracy(self) -> Rate:
         measured = self.figure("accuracy")
-        assert isinstance(measured, Accuracy)
+        assert isinstance(measured, Rate)
         return measured
 
     @property
@@ -110,9 +115,9 @@ class Evaluation:
         return self.figure("per_class")  # type: ignore[return-value]
 
     @property
-    def called_unknown(self) -> Accuracy | None:
+    def called_unknown(self) -> Rate | None:
         """The share of pictures that were called unknown."""
-        return None if self.is_unknown is None else rate(self.is_unknown)
+        return None if self.is_unknown is None else rate(self.is_unknown, self.groups)
 
     def to_json(self) -> dict[str, object]:
         """All metrics as plain values; what says nothing here is left out."""
@@ -123,6 +128,8 @@ class Evaluation:
             MAIN[self.task]: self.main.value,
             "interval": None if interval is None else list(interval),
         }
+        if self.num_groups is not None:
+            document["num_groups"] = self.num_groups
         if self.bad:
             document["bad"] = dict(self.bad)
         if self.num_trained_on:

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from sightline.decision import AnySets, Intervals, LabelSets, Sets
 from sightline.evaluation.evaluate import Evaluation
-from sightline.metrics import Figure
+from sightline.metrics import Figure, Rate, rate
 from sightline.metrics._interval import of_mean
-from sightline.metrics.accuracy import Accuracy, rate
 
 NUM_QUARTERS = 4
 
@@ -31,10 +30,10 @@ class SetsMeasured:
     error: float
     method: str
     num: int
-    coverage: Accuracy
+    coverage: Rate
     mean_size: float
     share_single: float
-    worst: tuple[str, Accuracy]
+    worst: tuple[str, Rate]
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class LabelSetsMeasured:
     missed: Figure
     mean_size: float
     mean_carried: float
-    worst: tuple[str, Accuracy] | None
+    worst: tuple[str, Rate] | None
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Quarter:
 
     low: float
     high: float
-    coverage: Accuracy
+    coverage: Rate
     mean_width: float
 
 
@@ -82,7 +81,7 @@ class IntervalsMeasured:
     error: float
     num: int
     is_scaled: bool
-    coverage: Accuracy
+    coverage: Rate
     mean_width: float
     quarters: tuple[Quarter, ...]
 
@@ -98,26 +97,31 @@ def measure_sets(tested: Evaluation, made: AnySets, names: tuple[str, ...]) -> A
 
 
 def of_one_class(tested: Evaluation, sets: Sets, classes: tuple[str, ...]) -> SetsMeasured:
-    members, labels = sets.members(tested.outputs), tested.labels.astype(np.int64)
+    members, labels, sample = sets.members(tested.outputs), tested.labels.astype(np.int64), tested.sample
     held, sizes = members[np.arange(len(labels)), labels], members.sum(axis=1)
-    each = {classes[k]: rate(held[labels == k]) for k in np.unique(labels).tolist()}
-    worst = min(each.items(), key=lambda one: one[1].value)
-    return SetsMeasured(
-        sets.error, sets.method, sets.num, rate(held), float(sizes.mean()), float((sizes == 1).mean()), worst
-    )
+    of_class = {name: labels == k for k, name in enumerate(classes) if (labels == k).any()}
+    worst = _worst({name: rate(held[own], sample.groups_of(own)) for name, own in of_class.items()})
+    assert worst is not None
+    coverage, share_single = rate(held, sample.groups), float((sizes == 1).mean())
+    return SetsMeasured(sets.error, sets.method, sets.num, coverage, float(sizes.mean()), share_single, worst)
 
 
 def of_several(tested: Evaluation, sets: LabelSets, classes: tuple[str, ...]) -> LabelSetsMeasured:
-    members, carried = sets.members(tested.outputs), tested.labels > 0
+    members, carried, sample = sets.members(tested.outputs), tested.labels > 0, tested.sample
     missed, counts = (carried & ~members).sum(axis=1), carried.sum(axis=1)
     any_one = counts > 0
     share = missed[any_one] / counts[any_one]
-    groups = None if tested.groups is None else tested.groups[any_one]
-    figure = Figure(float(share.mean()), of_mean(share, groups)) if len(share) else Figure(None, None)
-    each = {name: rate(members[carried[:, k], k]) for k, name in enumerate(classes) if carried[:, k].any()}
-    worst = min(each.items(), key=lambda one: one[1].value, default=None)
+    figure = Figure(None, None)
+    if len(share):
+        figure = Figure(float(share.mean()), of_mean(share, sample.groups_of(any_one)))
+    columns = zip(classes, members.T, carried.T, strict=True)
+    worst = _worst({name: rate(held[own], sample.groups_of(own)) for name, held, own in columns if own.any()})
     size = float(members.sum(axis=1).mean())
     return LabelSetsMeasured(sets.error, sets.by_class, sets.num, figure, size, float(counts.mean()), worst)
+
+
+def _worst(each: dict[str, Rate]) -> tuple[str, Rate] | None:
+    return min(each.items(), key=lambda one: one[1].value, default=None)
 
 
 def of_numbers(tested: Evaluation, intervals: Intervals, names: tuple[str, ...]) -> tuple[IntervalsMeasured, ...]:
@@ -129,20 +133,24 @@ def of_numbers(tested: Evaluation, intervals: Intervals, names: tuple[str, ...])
             intervals.error,
             intervals.num[t],
             intervals.spreads[t] is not None,
-            rate(held[:, t]),
+            rate(held[:, t], tested.groups),
             float(widths[:, t].mean()),
-            _quarters(tested.outputs[:, t], held[:, t], widths[:, t]),
+            _quarters(tested.outputs[:, t], held[:, t], widths[:, t], tested.groups),
         )
         for t, name in enumerate(names)
     )
 
 
 def _quarters(
-    answers: NDArray[np.float64], held: NDArray[np.bool_], widths: NDArray[np.float64]
+    answers: NDArray[np.float64],
+    held: NDArray[np.bool_],
+    widths: NDArray[np.float64],
+    groups: NDArray[np.intp] | None,
 ) -> tuple[Quarter, ...]:
     """By the answers (N,), the smallest first; of fewer than four pictures a part for each."""
     parts = np.array_split(np.argsort(answers, kind="stable"), min(NUM_QUARTERS, len(answers)))
-    return tuple(
-        Quarter(float(answers[part[0]]), float(answers[part[-1]]), rate(held[part]), float(widths[part].mean()))
-        for part in parts
-    )
+    found = []
+    for part in parts:
+        coverage = rate(held[part], None if groups is None else groups[part])
+        found.append(Quarter(float(answers[part[0]]), float(answers[part[-1]]), coverage, float(widths[part].mean())))
+    return tuple(found)

@@ -17,8 +17,7 @@ from sightline.data.preprocess import Pixels
 from sightline.data.reading.scan import in_threads, reason_or
 from sightline.errors import BadPicturesError, ConfigError, DataError
 from sightline.evaluation.evaluate import Evaluation
-from sightline.metrics import Figure, Sample, auroc
-from sightline.metrics.accuracy import Accuracy, rate
+from sightline.metrics import Figure, Rate, Sample, auroc, rate
 from sightline.predictor import Predictor
 
 
@@ -29,7 +28,7 @@ class StrangersMeasured:
 
     path: str
     num: int
-    called: Accuracy
+    called: Rate
     auroc: Figure
     bad: Mapping[str, str]
 

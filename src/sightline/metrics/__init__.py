@@ -5,14 +5,15 @@ A metric that says nothing for the case at hand (top-5 of three classes) returns
 
 from sightline.metrics._asked import Asked
 from sightline.metrics._bins import Bin
+from sightline.metrics._interval import rate
 from sightline.metrics._paired import Difference, of_average_precision, of_means, of_rates
 from sightline.metrics._redrawn import Redrawn, redrawn
-from sightline.metrics._sample import Figure, Sample
+from sightline.metrics._sample import Figure, Rate, Sample
 from sightline.registry import Registry
 
 __all__ = [
-    "MAIN", "METRICS", "Asked", "Bin", "Difference", "Figure", "Redrawn", "Sample", "names_of", "of_average_precision",
-    "of_means", "of_rates", "redrawn",
+    "MAIN", "METRICS", "Asked", "Bin", "Difference", "Figure", "Rate", "Redrawn", "Sample", "names_of",
+    "of_average_precision", "of_means", "of_rates", "rate", "redrawn",
 ]  # fmt: skip
 
 METRICS = Registry("sightline.metrics", "metric", ("TASK", "measure"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.metrics._interval import wilson
+from sightline.metrics._interval import rate
 from sightline.metrics._sample import Sample
 
 NUM_BINS = 15  # usual since Guo et al., 2017
@@ -24,36 +24,25 @@ class Bin:
 
 
 def bins(sample: Sample) -> list[Bin]:
-    """Of the probabilities of what was answered, the least first; answers of one probability stay together."""
-    given, right = answered(sample)
-    return _filled(given, right, places(given))
-
-
-def even_bins(given: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Bin]:
-    """Of probabilities of any shape, by tenths, of which those of few are joined with what comes next.
-
-    Most classes are not in most pictures: equally many answers a bin would put all bins near 0.
-    """
-    given, right = given.ravel(), right.ravel()
-    tenth = np.minimum((given * NUM_EVEN).astype(np.intp), NUM_EVEN - 1)
-    number_of, number, inside = np.zeros(NUM_EVEN, np.intp), 0, 0
-    for k, count in enumerate(np.bincount(tenth, minlength=NUM_EVEN).tolist()):
-        number_of[k], inside = number, inside + count
-        if inside >= MIN_COUNT:
-            number, inside = number + 1, 0
-    if inside and number:
-        number_of[number_of == number] -= 1  # the last ones are too few to stand alone
-    return _filled(given, right, number_of[tenth])
-
-
-def _filled(given: NDArray[np.float64], right: NDArray[np.bool_], place: NDArray[np.intp]) -> list[Bin]:
-    """(N,) each; `place`: the number of the bin."""
+    """The least probable first; answers of one probability stay together."""
+    given, right, groups = all_given(sample)
+    place = places(given) if sample.labels.ndim == 1 else _tenths(given)
     found = []
     for number in np.unique(place):
         inside = place == number
-        count, hits = int(inside.sum()), int(right[inside].sum())
-        found.append(Bin(count, float(given[inside].mean()), hits / count, wilson(hits, count)))
+        share = rate(right[inside], None if groups is None else groups[inside])
+        found.append(Bin(int(inside.sum()), float(given[inside].mean()), share.value, share.interval))
     return found
+
+
+def all_given(sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.intp] | None]:
+    """Probabilities (N,), whether it was so, and what belongs together: of the answers; of several classes a picture
+    all of it, (N * K,), where those of one picture belong together."""
+    if sample.labels.ndim == 1:
+        return *answered(sample), sample.groups
+    num, num_classes = sample.outputs.shape
+    groups = np.arange(num) if sample.groups is None else sample.groups
+    return sample.outputs.ravel(), (sample.labels > 0).ravel(), np.repeat(groups, num_classes)
 
 
 def answered(sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -67,3 +56,17 @@ def places(given: NDArray[np.float64]) -> NDArray[np.intp]:
     num_bins = int(np.clip(len(given) // MIN_COUNT, 1, NUM_BINS))
     edges = np.unique(np.quantile(given, np.arange(1, num_bins) / num_bins, method="higher"))
     return np.searchsorted(edges, given, side="right")
+
+
+def _tenths(given: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Likewise, by tenths, of which those of few are joined with the next. Most classes are not in most pictures:
+    equally many probabilities a bin would put all bins near 0."""
+    tenth = np.minimum((given * NUM_EVEN).astype(np.intp), NUM_EVEN - 1)
+    number_of, number, inside = np.zeros(NUM_EVEN, np.intp), 0, 0
+    for k, count in enumerate(np.bincount(tenth, minlength=NUM_EVEN).tolist()):
+        number_of[k], inside = number, inside + count
+        if inside >= MIN_COUNT:
+            number, inside = number + 1, 0
+    if inside and number:
+        number_of[number_of == number] -= 1  # the last ones are too few to stand alone
+    return np.asarray(number_of[tenth])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.metrics import confusion
-from sightline.metrics._interval import rate, wilson
+from sightline.metrics._interval import wilson, worth
 from sightline.metrics._sample import Figure, Sample
 
 Matrix = NDArray[np.float64]  # (K, K), rows the truth
@@ -83,12 +83,7 @@ def _with_one_more(matrix: Matrix) -> Matrix:
 
 def _design_effect(sample: Sample) -> float:
     """How much more the share of right answers varies by groups than by pictures."""
-    if sample.groups is None:
-        return 1.0
-    right = np.asarray(sample.decided == sample.labels)
-    alone, together = rate(right, None).interval, rate(right, sample.groups).interval
-    assert alone is not None and together is not None
-    return max(float(np.ptp(together) / np.ptp(alone)), 1.0) ** 2
+    return len(sample.labels) / worth(np.asarray(sample.decided == sample.labels), sample.groups)
 
 
 def recalls(of: Counts) -> tuple[float, Matrix]:

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.metrics._sample import Figure
+from sightline.metrics._sample import Rate
 
 Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
@@ -24,21 +24,32 @@ def wilson(hits: float, total: float, z: float = Z95) -> tuple[float, float]:
     return 0.0 if hits == 0 else low, 1.0 if hits == total else high
 
 
-def rate(hits: NDArray[np.bool_], groups: NDArray[np.intp] | None) -> Figure:
-    """The share of (N,) that is true; Wilson's interval, by as many pictures as those of groups are worth.
+def rate(hits: NDArray[np.bool_], groups: NDArray[np.intp] | None = None) -> Rate:
+    """The share of (N,) that is true, N at least 1; Wilson's interval, by as many pictures as they are worth."""
+    share, num = float(hits.mean()), worth(hits, groups)
+    return Rate(share, wilson(int(hits.sum()) if groups is None else share * num, num))
 
-    That is their number over the design effect: how much larger their variance is than that of pictures that stand for
-    themselves (Kish, 1965). Where all are alike none is seen, and groups count as one picture each.
+
+def worth(hits: NDArray[np.bool_], groups: NDArray[np.intp] | None) -> float:
+    """How many pictures that stand for themselves would tell the share of (N,) as well as those of groups (N,) do.
+
+    Their number over the design effect, how much larger the share's variance is than theirs (Kish, 1965; never below
+    1), and as much less as Student's t asks for (Korn and Graubard, 1998). Its freedom is twice Satterthwaite's (1946):
+    where a few groups make all of the variance, these are what it is known by. Once would allow for groups that differ
+    as normal numbers do, which have a third of the freedom that groups all alike have (docs/experiments.md, "A rate by
+    groups"). Where all hits are alike no variance is seen, and a group counts as one picture.
     """
-    num, count = len(hits), int(hits.sum())
-    if not num:
-        return Figure(None, None)
+    num = len(hits)
     if groups is None:
-        return Figure(count / num, wilson(count, num))
-    share = count / num
-    num_groups, variance = spread_of_mean(hits.astype(np.float64), groups)
-    worth = float(num_groups) if variance == 0 else min(num * share * (1 - share) / variance, float(num))
-    return Figure(share, wilson(share * worth, worth))
+        return num
+    share, off = hits.mean(), _sums(hits.astype(np.float64), groups)
+    if share in (0, 1) or len(off) == 1:
+        return len(off)
+    squares = off**2
+    variance = len(off) / (len(off) - 1) * squares.sum() / num  # a picture
+    freedom = round(2 * squares.sum() ** 2 / max((squares**2).sum(), 1e-300))
+    beyond_normal = student(min(max(freedom, 1), len(off) - 1), 0.05) / Z95
+    return float(num * min(share * (1 - share) / max(variance, 1e-300), 1.0) / beyond_normal**2)
 
 
 def of_mean(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> tuple[float, float] | None:
@@ -55,9 +66,14 @@ def of_mean(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> tup
 
 def spread_of_mean(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> tuple[int, float]:
     """How many pictures or groups stand for themselves, and the variance a picture that their mean has by it."""
+    off = _sums(values, groups)
+    return len(off), len(off) / max(len(off) - 1, 1) * float((off**2).sum()) / len(values)
+
+
+def _sums(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> NDArray[np.float64]:
+    """How far the values (N,) of each group are from their mean, in sum."""
     off = values - values.mean()
-    sums = off if groups is None else np.bincount(np.unique(groups, return_inverse=True)[1], off)
-    return len(sums), len(sums) / max(len(sums) - 1, 1) * float((sums**2).sum()) / len(values)
+    return np.asarray(off if groups is None else np.bincount(np.unique(groups, return_inverse=True)[1], off))
 
 
 @functools.lru_cache(maxsize=512)

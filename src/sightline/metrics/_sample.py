@@ -26,6 +26,10 @@ class Sample:
     groups: NDArray[np.intp] | None = None
     asked: Asked = field(default_factory=Asked)
 
+    def groups_of(self, members: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+        """Of some of the pictures (N,)."""
+        return None if self.groups is None else self.groups[members]
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -33,3 +37,11 @@ class Figure:
 
     value: float | None
     interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Rate(Figure):
+    """A share of pictures, which is always defined."""
+
+    value: float
+    interval: tuple[float, float]

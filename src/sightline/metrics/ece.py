@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.metrics import _bins, _bootstrap
-from sightline.metrics._interval import wilson
+from sightline.metrics._interval import rate
 from sightline.metrics._sample import Figure, Sample
 
 TASK = ("single", "multi")
@@ -33,8 +33,8 @@ def measure(sample: Sample) -> Figure:
     drawn = _bootstrap.figure(sample, lambda weights: _mean(each, weights, 2.0), _bootstrap.FEWER_DRAWS)
     assert drawn.interval is not None
     low, high = drawn.interval
-    given, right = (np.concatenate(values) for values in zip(*_answers(sample), strict=True))
-    together = max(abs(end - float(given.mean())) for end in wilson(int(right.sum()), len(right)))
+    given, right, groups = _bins.all_given(sample)
+    together = max(abs(end - float(given.mean())) for end in rate(right, groups).interval)
     return Figure(error, (min(error, low), max(error, high, together)))
 
 

@@ -49,7 +49,7 @@ def measure(sample: Sample) -> Hierarchy | None:
     depth = np.concatenate([np.ones((len(labels), 1), np.bool_), is_same], axis=1).sum(axis=1) - 1  # in common
     height = int(heights[0, 0])
     far = heights[labels, depth][is_wrong].astype(np.float64)
-    return Hierarchy(levels, _mean(far, None if sample.groups is None else sample.groups[is_wrong]), height)
+    return Hierarchy(levels, _mean(far, sample.groups_of(is_wrong)), height)
 
 
 def _nodes(tree: tuple[Path, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

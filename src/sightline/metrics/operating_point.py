@@ -100,7 +100,7 @@ def _rates(sample: Sample, named: NDArray[np.bool_], threshold: float, num: int)
     """Both rates of a rule that was fixed beforehand, `named` (N,)."""
 
     def share(of: NDArray[np.bool_], hits: NDArray[np.bool_]) -> Figure:
-        return rate(hits[of], None if sample.groups is None else sample.groups[of])
+        return rate(hits[of], sample.groups_of(of)) if of.any() else Figure(None, None)
 
     is_positive = np.asarray(sample.labels == sample.asked.positive)
     return Point(threshold, share(is_positive, named), share(~is_positive, ~named), num)

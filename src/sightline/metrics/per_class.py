@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from sightline.metrics import _areas, confusion
-from sightline.metrics._interval import wilson
+from sightline.metrics._interval import rate
 from sightline.metrics._sample import Figure, Sample
 
 TASK = "single"
@@ -27,18 +29,22 @@ class ClassScore:
 
 def measure(sample: Sample) -> list[ClassScore]:
     table = confusion.measure(sample)
-    hits, counts, answered = (each.tolist() for each in (table.diagonal(), table.sum(axis=1), table.sum(axis=0)))
+    right = np.asarray(sample.decided == sample.labels)
     orders = _areas.of_each(sample, "auroc"), _areas.of_each(sample, "average_precision")
-    return [_score(*one) for one in zip(hits, counts, answered, *orders, strict=True)]
-
-
-def _score(hits: int, count: int, answered: int, auroc: Figure, average_precision: Figure) -> ClassScore:
-    return ClassScore(
-        count=count,
-        precision=hits / answered if answered else None,
-        recall=hits / count if count else None,
-        recall_interval=wilson(hits, count) if count else None,
-        f1=2 * hits / (count + answered) if count + answered else None,
-        auroc=auroc,
-        average_precision=average_precision,
-    )
+    found = []
+    for k, (auroc, average_precision) in enumerate(zip(*orders, strict=True)):
+        hits, count, answered = int(table[k, k]), int(table[k].sum()), int(table[:, k].sum())
+        carried = np.asarray(sample.labels == k)
+        recall = rate(right[carried], sample.groups_of(carried)) if count else None
+        found.append(
+            ClassScore(
+                count=count,
+                precision=hits / answered if answered else None,
+                recall=recall.value if recall else None,
+                recall_interval=recall.interval if recall else None,
+                f1=2 * hits / (count + answered) if count + answered else None,
+                auroc=auroc,
+                average_precision=average_precision,
+            )
+        )
+    return found

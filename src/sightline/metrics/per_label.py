@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sightline.metrics._bootstrap import figures
 from sightline.metrics._counts import f1_of_each
-from sightline.metrics._interval import wilson
+from sightline.metrics._interval import rate
 from sightline.metrics._ranking import auroc
 from sightline.metrics._sample import Figure, Sample
 from sightline.metrics.mean_average_precision import of_each
@@ -43,16 +43,17 @@ def measure(sample: Sample) -> list[LabelScore]:
     found = figures(sample, all_figures)  # the average precisions, then the areas, then F1
     scores = []
     for k in range(num_classes):
-        hits = int((labels[:, k] & decided[:, k]).sum())
-        count, answered = int(labels[:, k].sum()), int(decided[:, k].sum())
+        carried = labels[:, k] > 0
+        hits, count, answered = int(decided[carried, k].sum()), int(carried.sum()), int(decided[:, k].sum())
+        recall = rate(decided[carried, k] > 0, sample.groups_of(carried)) if count else None
         scores.append(
             LabelScore(
                 count=count,
                 average_precision=found[k],
                 auroc=found[num_classes + k],
                 precision=hits / answered if answered else None,
-                recall=hits / count if count else None,
-                recall_interval=wilson(hits, count) if count else None,
+                recall=recall.value if recall else None,
+                recall_interval=recall.interval if recall else None,
                 f1=found[2 * num_classes + k],
             )
         )

@@ -10,4 +10,4 @@ TASK = ("single", "multi")
 
 
 def measure(sample: Sample) -> list[_bins.Bin]:
-    return _bins.bins(sample) if sample.labels.ndim == 1 else _bins.even_bins(sample.outputs, sample.labels > 0)
+    return _bins.bins(sample)

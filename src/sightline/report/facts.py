@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from sightline.evaluation.abstention import AbstentionMeasured
 from sightline.evaluation.sets import IntervalsMeasured, LabelSetsMeasured, SetsMeasured
-from sightline.metrics import Bin, Figure
-from sightline.metrics.accuracy import Accuracy
+from sightline.metrics import Bin, Figure, Rate
 from sightline.metrics.hierarchy import Hierarchy
 from sightline.metrics.operating_point import OperatingPoint
 from sightline.metrics.per_label import LabelScore
@@ -106,7 +105,7 @@ class UnknownFacts:
     method: str
     rate: float
     num: int
-    called: Accuracy
+    called: Rate
     tried: dict[str, tuple[float, float]]
 
 
@@ -130,6 +129,7 @@ class Common:
     version: str
     split: str  # the one that the figures were measured on
     num_samples: int
+    num_groups: int | None  # that these are of; None where each picture stands for itself
     classes: tuple[str, ...]
     splits: dict[str, NDArray[np.int64]]  # name -> pictures a class, (K,)
     totals: dict[str, int]  # name -> pictures

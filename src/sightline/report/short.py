@@ -28,13 +28,12 @@ def _use(facts: Facts) -> str:
     if facts.interval[0] <= facts.baseline:
         return "Not yet: the test cannot tell it from always answering the commonest class."
     text = f"For pictures like those tested, where up to {percent(1 - facts.interval[0])} of answers may be wrong."
-    half = [one for one in facts.abstentions if one.error <= (1 - facts.accuracy) / 2]
-    if half:
-        best = half[-1]
-        text += (
-            f" If the less sure ones are left to a person (`--abstain {best.error:g}`), it answers "
-            f"{percent(best.answered.value)} of pictures, {percent(best.wrong.value)} of them wrongly."
-        )
+    for one in reversed(facts.abstentions):
+        if one.wrong is not None and one.error <= (1 - facts.accuracy) / 2:
+            return text + (
+                f" If the less sure ones are left to a person (`--abstain {one.error:g}`), it answers "
+                f"{percent(one.answered.value)} of pictures, {percent(one.wrong.value)} of them wrongly."
+            )
     return text
 
 
@@ -76,7 +75,7 @@ def _next(facts: Common) -> str:
     """What would help most, the first things first."""
     found = list[str]()
     if isinstance(facts, Facts):
-        if words.small_test(facts.num_samples, facts.interval):
+        if words.small_test(facts, facts.interval):
             found.append("test it on more pictures")
         few = [row.name for row in facts.class_rows if row.count < FEW]
         if few:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sightline.evaluation.abstention import AbstentionMeasured
 from sightline.evaluation.sets import AnyMeasured, IntervalsMeasured, LabelSetsMeasured, SetsMeasured
 from sightline.evaluation.strangers import StrangersMeasured
-from sightline.report.facts import Epoch, Facts, Sureness, UnknownFacts
+from sightline.report.facts import Common, Epoch, Facts, Sureness, UnknownFacts
 
 FEW_PICTURES = 10  # below this, one picture more or less moves a class's recall by over ten points
 SMALL_TEST = 100  # pictures; around here a 95 % interval spans 12 to 20 points
@@ -76,9 +76,15 @@ def span(interval: tuple[float, float]) -> str:
     return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}{PERCENT}"
 
 
-def pictures(count: int, kind: str = "") -> str:
-    """`1 picture`, `1,037 test pictures`."""
-    return f"{count:,} {kind + ' ' if kind else ''}picture{'' if count == 1 else 's'}"
+def pictures(count: int, kind: str = "", groups: int | None = None) -> str:
+    """`1 picture`, `1,037 test pictures`, `1,037 pictures in 24 groups`."""
+    text = f"{count:,} {kind + ' ' if kind else ''}picture{'' if count == 1 else 's'}"
+    return text if groups is None else f"{text} in {groups:,} group{'' if groups == 1 else 's'}"
+
+
+def pictures_of(facts: Common, kind: str = "") -> str:
+    """How many pictures were tested, and of how many groups."""
+    return pictures(facts.num_samples, kind, facts.num_groups)
 
 
 def duration(seconds: float) -> str:
@@ -96,7 +102,7 @@ def meaning(facts: Facts) -> str:
     """What the accuracy and its interval say, in two sentences."""
     low, high = (f"{100 * end:.1f}" for end in facts.interval)
     return (
-        f"Of {pictures(facts.num_samples, facts.split)} the network named the right class for "
+        f"Of {pictures_of(facts, facts.split)} the network named the right class for "
         f"{facts.num_right:,}. On new pictures of the same kind, expect between {low} and {high} of every "
         f"100 to be right; the test cannot tell more exactly than that."
     )
@@ -113,7 +119,7 @@ class Caution:
 
 def cautions(facts: Facts) -> list[Caution]:
     """What a reader must know before believing the figures; empty for a large, clear test."""
-    found = [*small_test(facts.num_samples, facts.interval), *_near_baseline(facts)]
+    found = [*small_test(facts, facts.interval), *_near_baseline(facts)]
     found += few_or_none([(row.name, row.count) for row in facts.class_rows], facts.split)
     return found + shifted(facts.sureness)
 
@@ -154,17 +160,17 @@ def about(text: str, names: Sequence[str]) -> Caution:
     return Caution(text, shown, len(names) - len(shown))
 
 
-def small_test(num_samples: int, interval: tuple[float, float] | None) -> list[Caution]:
+def small_test(facts: Common, interval: tuple[float, float] | None) -> list[Caution]:
     """Whether a share, with its interval, was measured on too few pictures."""
     if interval is None:
         return [Caution("The test pictures do not suffice to measure anything.")]
     width = interval[1] - interval[0]
-    if num_samples >= SMALL_TEST and width <= WIDE_INTERVAL:
+    if facts.num_samples >= SMALL_TEST and width <= WIDE_INTERVAL:
         return []
     return [
         Caution(
-            f"The test is small: {pictures(num_samples)} leave an interval {100 * width:.1f} points "
-            f"wide. About four times as many would halve it."
+            f"The test is small: {pictures_of(facts)} leave an interval {100 * width:.1f} points wide. About four "
+            f"times as many {'' if facts.num_groups is None else 'groups '}would halve it."
         )
     ]
 
@@ -238,11 +244,13 @@ def interval_in_words(one: IntervalsMeasured) -> str:
 
 def abstention_in_words(found: AbstentionMeasured) -> str:
     """What giving only the surer answers promises, and what came of it on the test."""
-    return (
+    text = (
         f"Only answers of {percent(found.threshold)} and more, for {percent(found.error)} wrong ones among them: "
-        f"{percent(found.answered.value)} of pictures are answered (95 % interval {span(found.answered.interval)}), "
-        f"{percent(found.wrong.value)} of these wrongly ({span(found.wrong.interval)})"
+        f"{percent(found.answered.value)} of pictures are answered (95 % interval {span(found.answered.interval)})"
     )
+    if found.wrong is None:
+        return text
+    return f"{text}, {percent(found.wrong.value)} of these wrongly ({span(found.wrong.interval)})"
 
 
 METHODS = {

@@ -15,7 +15,7 @@ from sightline.data.preprocess import Pixels
 from sightline.data.warp import Floats
 from sightline.errors import ConfigError
 from sightline.evaluation.evaluate import Evaluation
-from sightline.metrics.accuracy import rate
+from sightline.metrics import rate
 from sightline.predictor import Predictor
 from sightline.robustness.attacks import EPSILONS, Gradient, fgsm, pgd, starts_for
 from sightline.robustness.figures import Attacked
@@ -75,7 +75,11 @@ def attacked(
         found[PGD].append(survivors(found[PGD][-1], steps(eps, first, "PGD")))
         standing = found[ALL][-1] & found[FGSM][-1] & found[PGD][-1]
         found[ALL].append(survivors(standing, steps(eps, second, "PGD of the lead")))
-    return tuple(Attacked(name, len(chosen), (0, *EPSILONS), tuple(map(rate, hits))) for name, hits in found.items())
+    groups = None if tested.groups is None else tested.groups[chosen]
+    return tuple(
+        Attacked(name, len(chosen), (0, *EPSILONS), tuple(rate(one, groups) for one in hits))
+        for name, hits in found.items()
+    )
 
 
 def _gradients_of(predictor: Predictor) -> tuple[Gradient, Gradient]:

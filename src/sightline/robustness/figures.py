@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from sightline.data.preprocess import Pixels
-from sightline.metrics import Difference, Figure
-from sightline.metrics.accuracy import Accuracy
+from sightline.metrics import Difference, Figure, Rate
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Corrupted:
 
     name: str
     family: str
-    rates: tuple[Accuracy, ...]
+    rates: tuple[Rate, ...]
     differences: tuple[Difference, ...]
 
     @property
@@ -31,8 +30,8 @@ class Point:
     """How many answers stay what they were, and how many are right, at one level."""
 
     level: float
-    stays: Accuracy
-    right: Accuracy
+    stays: Rate
+    right: Rate
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Attacked:
     name: str
     num: int
     epsilons: tuple[int, ...]
-    rates: tuple[Accuracy, ...]
+    rates: tuple[Rate, ...]
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Robustness:
     num: int
     num_in_split: int
     seed: int
-    clean: Accuracy
+    clean: Rate
     mean_error: Figure
     mean_drop: Difference
     corruptions: tuple[Corrupted, ...]

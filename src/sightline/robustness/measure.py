@@ -21,8 +21,7 @@ from sightline.data.tasks import Labels
 from sightline.errors import ConfigError, DataError
 from sightline.evaluation.evaluate import Evaluation, evaluate
 from sightline.evaluation.runs import checked, part_of
-from sightline.metrics import Figure, of_means, of_rates
-from sightline.metrics.accuracy import rate
+from sightline.metrics import Figure, of_means, of_rates, rate
 from sightline.predictor import Predictor
 from sightline.robustness.attacked import attacked, drawn_for
 from sightline.robustness.figures import Corrupted, Example, Moved, Point, Robustness
@@ -125,7 +124,7 @@ def measure(
         num=len(images),
         num_in_split=len(part.rows),
         seed=seed,
-        clean=rate(clean),
+        clean=rate(clean, tested.groups),
         mean_error=Figure(error.value, error.interval),
         mean_drop=of_means(clean.astype(np.float64), each, tested.groups),
         corruptions=tuple(_corrupted(name, found, clean, tested) for name, found in hits.items()),
@@ -156,12 +155,14 @@ def _check(run: Run, num: int, num_attacked: int, seed: int) -> None:
 
 def _corrupted(name: str, hits: Sequence[Hits], clean: Hits, tested: Evaluation) -> Corrupted:
     differences = tuple(of_rates(clean, one, tested.groups) for one in hits)
-    return Corrupted(name, CORRUPTIONS.get(name).FAMILY, tuple(rate(one) for one in hits), differences)
+    return Corrupted(name, CORRUPTIONS.get(name).FAMILY, tuple(rate(one, tested.groups) for one in hits), differences)
 
 
 def _moved(pictures: Pictures, way: Sequence[Variant], progress: Track) -> Moved:
     found = zip(way, pictures.decided(way, progress), strict=True)
-    points = [Point(one.level, rate(pictures.stays(decided)), rate(pictures.right(decided))) for one, decided in found]
+    points, groups = list[Point](), pictures.tested.groups
+    for one, decided in found:
+        points.append(Point(one.level, rate(pictures.stays(decided), groups), rate(pictures.right(decided), groups)))
     return Moved(way[0].kind, tuple(points))
 
 

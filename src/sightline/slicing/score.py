@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.evaluation.evaluate import Evaluation
-from sightline.metrics._interval import of_mean, wilson
+from sightline.metrics import rate
+from sightline.metrics._interval import of_mean
 
 
 @dataclass(frozen=True)
@@ -47,31 +48,14 @@ class Scores:
         return Scores(self.name, self.bad[members], self.is_rate, groups)
 
     def figures(self, members: NDArray[np.bool_]) -> Figures:
-        """Of the pictures (n,) that are members: Wilson's interval, or by the groups."""
-        groups = None if self.groups is None else self.groups[members]
-        if self.is_rate:
-            return share(self.bad[members] == 0, groups)
-        bad = self.bad[members]
-        interval = of_mean(bad, groups)
-        return Figures(len(bad), float(bad.mean()), None if interval is None else (max(0.0, interval[0]), interval[1]))
-
-
-def share(right: NDArray[np.bool_], groups: NDArray[np.intp] | None) -> Figures:
-    """The share of (m,) that is true. By groups where there are several: pictures of one move together.
-
-    Where all groups agree, their spread says nothing: then as if each group were one picture.
-    """
-    num, total = int(right.sum()), len(right)
-    if groups is None:
-        return Figures(total, num / total, wilson(num, total))
-    num_groups = len(np.unique(groups))
-    if num_groups < 2:
-        return Figures(total, num / total, None)
-    if num in (0, total):
-        return Figures(total, num / total, wilson(num_groups if num else 0, num_groups))
-    interval = of_mean(right.astype(np.float64), groups)
-    assert interval is not None  # of several groups
-    return Figures(total, num / total, (max(0.0, interval[0]), min(1.0, interval[1])))
+        """Of the pictures (n,) that are members."""
+        some = self.of(members)
+        if some.is_rate:
+            share, is_one = rate(some.bad == 0, some.groups), some.groups is not None and np.ptp(some.groups) == 0
+            return Figures(len(some), share.value, None if is_one else share.interval)
+        interval = of_mean(some.bad, some.groups)
+        low_high = None if interval is None else (max(0.0, interval[0]), interval[1])
+        return Figures(len(some), float(some.bad.mean()), low_high)
 
 
 def scores_of(tested: Evaluation) -> Scores:

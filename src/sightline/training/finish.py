@@ -18,7 +18,7 @@ from sightline.evaluation.asking import asked_of
 from sightline.evaluation.evaluate import Evaluation, evaluate
 from sightline.models import Network
 from sightline.predictor import Predictor
-from sightline.report import render_card, render_report
+from sightline.report import render_card, render_report, words
 from sightline.report.results import result_of
 from sightline.report.where import where
 from sightline.run import CALIBRATION, UNKNOWN, Run, RunConfig, replacing, write_arrays, write_csv, write_json
@@ -76,7 +76,7 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
         with replacing(folder / name) as file:
             file.write(text)
     figure, _, interval = result.headline(tested).partition("  ")
-    progress.say(f"Test {figure} ({interval}, {len(tested.rows):,} pictures), {common.duration_s:.1f} s in all")
+    progress.say(f"Test {figure} ({interval}, {words.pictures_of(common)}), {common.duration_s:.1f} s in all")
     progress.say(f"Report: {folder / 'report.html'}")
     return run
 

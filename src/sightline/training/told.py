@@ -56,6 +56,7 @@ def told(
         version=__version__,
         split="test",
         num_samples=len(tested.rows),
+        num_groups=tested.num_groups,
         classes=dataset.classes,
         splits=parts.counts(dataset.labels, len(dataset.classes)),
         totals={name: len(parts.rows(name)) for name in FRACTIONS},

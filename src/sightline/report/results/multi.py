@@ -159,7 +159,7 @@ def meaning(facts: MultiFacts) -> str:
     return (
         f"Average precision says how well the probabilities put the pictures that carry a class before those that do "
         f"not; the mean over {len(facts.classes)} classes is shown, and an order by chance would give "
-        f"{words.percent(facts.baseline)}. Of {words.pictures(facts.num_samples, facts.split)}, "
+        f"{words.percent(facts.baseline)}. Of {words.pictures_of(facts, facts.split)}, "
         f"{round(exact * facts.num_samples):,} got exactly their classes; always answering what most training pictures "
         f"carry would be right for {words.percent(facts.exact_baseline)}."
     )
@@ -167,7 +167,7 @@ def meaning(facts: MultiFacts) -> str:
 
 def cautions(facts: MultiFacts) -> list[Caution]:
     interval = facts.average_precision.interval
-    found = [] if _is_point(interval) else words.small_test(facts.num_samples, interval)
+    found = [] if _is_point(interval) else words.small_test(facts, interval)
     if _is_point(interval):
         found.append(
             Caution(
@@ -211,7 +211,7 @@ def card_answer(facts: MultiFacts) -> str:
     span = "" if figure.interval is None else f"95 % interval {words.span(figure.interval)}, "
     return (
         f"**Mean average precision {words.share(figure.value)} on {facts.split} pictures** "
-        f"({span}{words.pictures(facts.num_samples)}). An order by chance would give {words.percent(facts.baseline)}."
+        f"({span}{words.pictures_of(facts)}). An order by chance would give {words.percent(facts.baseline)}."
     )
 
 

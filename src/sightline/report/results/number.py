@@ -119,7 +119,7 @@ def title(facts: NumberFacts) -> str:
 
 
 def meaning(facts: NumberFacts) -> str:
-    tested = f"On {words.pictures(facts.num_samples, facts.split)}"
+    tested = f"On {words.pictures_of(facts, facts.split)}"
     if len(facts.value_rows) == 1:
         row = facts.value_rows[0]
         text = f"{tested}, the answers are off by {words.number(row.mae.value, 3)} on average"
@@ -142,12 +142,11 @@ def meaning(facts: NumberFacts) -> str:
 def cautions(facts: NumberFacts) -> list[Caution]:
     interval, found = facts.r2.interval, []
     if interval is None:
-        return words.small_test(facts.num_samples, None)
+        return words.small_test(facts, None)
     if facts.num_samples < words.SMALL_TEST:
         found.append(
             Caution(
-                f"The test is small: {words.pictures(facts.num_samples)}. About four times as many would halve the "
-                "intervals."
+                f"The test is small: {words.pictures_of(facts)}. About four times as many would halve the intervals."
             )
         )
     if interval[1] < 0:
@@ -174,11 +173,11 @@ def card_answer(facts: NumberFacts) -> str:
         low, high = (words.number(end, 3) for end in row.mae.interval or (np.nan, np.nan))
         return (
             f"**Off by {words.number(row.mae.value, 3)} on average on {facts.split} pictures** (95 % interval {low} to "
-            f"{high}, {words.pictures(facts.num_samples)}). Always answering the median of the training pictures "
+            f"{high}, {words.pictures_of(facts)}). Always answering the median of the training pictures "
             f"would be off by {words.number(row.blind_mae, 3)}."
         )
     r2 = "undefined" if facts.r2.value is None else f"{facts.r2.value:.2f}"
-    return f"**R2 {r2} on {facts.split} pictures** ({words.pictures(facts.num_samples)}), the mean over the numbers."
+    return f"**R2 {r2} on {facts.split} pictures** ({words.pictures_of(facts)}), the mean over the numbers."
 
 
 def card_metrics(facts: NumberFacts) -> list[tuple[str, str, float]]:

@@ -249,7 +249,7 @@ def _shares(confusion: NDArray[np.int64]) -> list[list[float]]:
 def card_answer(facts: Facts) -> str:
     return (
         f"**{words.percent(facts.accuracy)} of {facts.split} pictures right** (95 % interval "
-        f"{words.span(facts.interval)}, {words.pictures(facts.num_samples)}). Always answering the commonest "
+        f"{words.span(facts.interval)}, {words.pictures_of(facts)}). Always answering the commonest "
         f"class would be right for {words.percent(facts.baseline)}."
     )
 
