@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from sightline.decision import Decision, MultiDecision, NumberDecision, open_decision, platt, temperature
+from sightline.decision.logistic import sigmoid
 from sightline.decision.multi import MIN_POSITIVES, ONE_HALF, best_threshold
 from sightline.errors import ConfigError
 
@@ -51,7 +52,7 @@ def of_labels(num: int, seed: int, inverse: np.ndarray, bias: np.ndarray) -> tup
     """Logits (num, K) that sigmoid(inverse * z + bias) makes right, and labels."""
     generator = np.random.default_rng(seed)
     right = generator.normal(-1, 2, (num, len(inverse)))
-    return ((right - bias) / inverse).astype(np.float32), (generator.random(right.shape) < platt.sigmoid(right)).astype(
+    return ((right - bias) / inverse).astype(np.float32), (generator.random(right.shape) < sigmoid(right)).astype(
         np.uint8
     )
 
@@ -109,7 +110,7 @@ def test_few_pictures_calibrate_nothing_and_a_run_of_before_answers_as_it_did() 
     assert MultiDecision.fitted(logits, labels).temperatures
     few = MultiDecision.fitted(logits[1:], labels[1:])
     assert (few.temperatures, few.biases) == ((), ())
-    assert (few.outputs(logits) == platt.sigmoid(logits.astype(np.float64))).all()
+    assert (few.outputs(logits) == sigmoid(logits.astype(np.float64))).all()
     with pytest.raises(ValueError, match="no finite numbers"):
         platt.fitted(np.full((30, 2), np.nan, np.float32), np.zeros((30, 2), np.uint8))
 

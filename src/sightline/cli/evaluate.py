@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from sightline.evaluation.asking import asked_of
     from sightline.evaluation.runs import evaluate_run
     from sightline.evaluation.sets import measure_sets
-    from sightline.predictor import Predictor, open_abstention, open_sets
+    from sightline.predictor import open_abstention, open_sets
     from sightline.report.results import result_of
     from sightline.report.where import gap_lines, lines
     from sightline.report.words import abstention_in_words, pictures, sets_in_words, strangers_in_words
@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     sets = None if args.sets is None else open_sets(opened, args.sets, args.sets_by, args.by_class)
     abstention = None if args.abstain is None else open_abstention(opened, args.abstain)
     asked = asked_of(opened, args.positive, args.specificity, args.sensitivity, args.costs, args.hierarchy)
+    teller = strangers.predictor_of(args.run) if args.unknown else None
     look = args.slices or bool(args.by)
 
     def check(dataset: Dataset) -> None:
@@ -76,10 +77,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{tested.num_trained_on} of these pictures were trained on; the figures flatter", file=sys.stderr)
     measured = None if sets is None else measure_sets(tested, sets, classes)
     given = None if abstention is None else measure_abstention(tested, abstention)
-    others = list[strangers.StrangersMeasured]()
-    if args.unknown:
-        predictor = Predictor.open(args.run)
-        others = [strangers.measure(predictor, tested, path, args.skip_bad) for path in args.unknown]
+    others = [strangers.measure(teller, tested, path, args.skip_bad) for path in args.unknown or () if teller]
     slices = find_slices(tested) if args.slices else None
     gaps = [gaps_by(tested, column, classes) for column in args.by]
     if args.json:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.decision.platt import sigmoid
+from sightline.decision.logistic import most_likely, sigmoid
 
 NUM_NEEDED = 500  # pictures, of which as many as FEWEST are right, and wrong: of fewer the curve would be luck
 FEWEST = 25
 STRAIGHT = (1.0, 1.0, 0.0)  # answers are right as often as they say
-NUM_STEPS, NUM_HALVINGS = 50, 45
+NUM_HALVINGS = 45
 LEAST = 1e-9  # of a probability and its opposite
 
 Curve = tuple[float, float, float]
@@ -30,25 +30,10 @@ def fitted(probabilities: NDArray[np.float64], is_right: NDArray[np.bool_]) -> C
     terms = _terms(probabilities)
     for used in ([0, 1, 2], [1, 2], [0, 2]):
         found = np.zeros(3)
-        found[used] = _solved(terms[:, used], is_right, np.array(STRAIGHT)[used])
+        found[used] = most_likely(terms[:, used], is_right, np.array(STRAIGHT)[used], 1.0)
         if np.isfinite(found).all() and found[:2].min() >= 0 and found[:2].max() > 0:
             return float(found[0]), float(found[1]), float(found[2])
     return STRAIGHT
-
-
-def _solved(
-    terms: NDArray[np.float64], is_right: NDArray[np.bool_], expected: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The factors of the terms (N, P) with the most likely answers, by Newton's steps on a convex function."""
-    found = expected
-    for _ in range(NUM_STEPS):
-        share = sigmoid(terms @ found)
-        bend = (terms * (share * (1 - share))[:, None]).T @ terms + np.eye(len(found))
-        step = np.linalg.solve(bend, terms.T @ (share - is_right) + (found - expected))
-        found = found - step
-        if abs(step).max() < 1e-10:
-            break
-    return np.asarray(found)
 
 
 def applied(logits: NDArray[np.float64], curve: Sequence[float]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sightline.data.tasks import multi
 from sightline.decision import platt
+from sightline.decision.logistic import sigmoid
 from sightline.decision.temperature import NUM_NEEDED
 
 # A threshold chosen on fewer pictures that carry the class than this would be luck; it stays at one half.
@@ -65,7 +66,7 @@ class MultiDecision:
         scaled = logits.astype(np.float64)
         if self.temperatures:
             scaled = scaled / np.array(self.temperatures) + np.array(self.biases)
-        return platt.sigmoid(scaled)
+        return sigmoid(scaled)
 
     def decided(self, outputs: NDArray[np.float64]) -> NDArray[np.uint8]:
         """1 where a class's threshold is reached, (N, K)."""

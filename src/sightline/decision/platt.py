@@ -7,6 +7,7 @@ class. One that too few of them carry, or lack, has the temperature of all class
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.decision.logistic import most_likely, sigmoid
 from sightline.decision.temperature import LEAST, MOST, NUM_HALVINGS
 
 # Pictures that carry a class, and that lack it. By 6 already a class does better by itself than with all together: its
@@ -16,13 +17,6 @@ MIN_POSITIVES = 5
 # and its bias, which weights for rare classes make large. A quarter of both costs a third more where classes differ.
 SPREAD_OF_SLOPES, SPREAD_OF_BIASES = 2.0, 5.0
 LEAST_SLOPE = 0.01  # of theirs: a class that its logits say nothing of keeps its order all the same
-NUM_STEPS = 100
-CLOSE = 1e-10  # of the loss that a step may still save
-
-
-def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / (1 + exp(-z)), which overflows nowhere."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)))
 
 
 def fitted(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -67,38 +61,8 @@ def _shared_slope(scores: NDArray[np.float64], truths: NDArray[np.float64]) -> f
 def _own(scores: NDArray[np.float64], truths: NDArray[np.float64]) -> tuple[float, float]:
     """Slope and bias of one class, (N,), (N,); the slope is positive, so that the order of pictures stays."""
     ones, spreads = np.ones(len(scores)), np.array([SPREAD_OF_SLOPES, SPREAD_OF_BIASES])
-    slope, bias = _least(np.stack([scores, ones], axis=1), 0 * scores, truths, np.array([1.0, 0.0]), spreads)
+    slope, bias = most_likely(np.stack([scores, ones], axis=1), truths, np.array([1.0, 0.0]), spreads)
     if slope < LEAST_SLOPE:
         slope = LEAST_SLOPE
-        (bias,) = _least(ones[:, None], slope * scores, truths, np.zeros(1), spreads[1:])
+        (bias,) = most_likely(ones[:, None], truths, np.zeros(1), spreads[1:], slope * scores)
     return float(slope), float(bias)
-
-
-def _least(
-    x: NDArray[np.float64],
-    beside: NDArray[np.float64],
-    truths: NDArray[np.float64],
-    expected: NDArray[np.float64],
-    spreads: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Weights (D,) of x (N, D), beside other logits (N,), with the least log loss, by Newton's steps.
-
-    It is convex; a step that would overshoot is halved. Weights are normal about those expected.
-    """
-
-    def loss(weights: NDArray[np.float64]) -> float:
-        z = x @ weights + beside
-        return float((np.logaddexp(0, z) - truths * z).sum() + 0.5 * (((weights - expected) / spreads) ** 2).sum())
-
-    best, least = expected, loss(expected)
-    for _ in range(NUM_STEPS):
-        p = sigmoid(x @ best + beside)
-        falls = x.T @ (p - truths) + (best - expected) / spreads**2
-        curve = (x.T * (p * (1 - p))) @ x + np.diag(1 / spreads**2)
-        step = np.linalg.solve(curve, falls)
-        if falls @ step < CLOSE * max(least, 1.0):
-            break
-        while (found := loss(best - step)) > least:
-            step /= 2
-        best, least = best - step, found
-    return best

@@ -33,17 +33,24 @@ class StrangersMeasured:
     bad: Mapping[str, str]
 
 
+def predictor_of(run: str | Path) -> Predictor:
+    """Raises ConfigError where the run has nothing to tell pictures of something else by."""
+    predictor = Predictor.open(run)
+    if predictor.unknown is None:
+        raise ConfigError(
+            f"unknown: {run} has nothing to tell pictures of something else by; its README.md says why, or it was "
+            "trained by an earlier version: train again"
+        )
+    return predictor
+
+
 def measure(predictor: Predictor, known: Evaluation, path: str, skip_bad: bool = False) -> StrangersMeasured:
     """Of pictures in a folder, of whatever depth, or in anything that `train` reads, whose labels do not count.
 
-    Raises ConfigError where the run has nothing to tell them by, DataError where there are none, BadPicturesError with
+    `predictor`, `known`: of `predictor_of`, and its test. Raises DataError where there are none, BadPicturesError with
     all that cannot be read, unless `skip_bad`.
     """
-    if predictor.unknown is None or known.strangeness is None:
-        raise ConfigError(
-            "unknown: this run has nothing to tell pictures of something else by; its README.md says why, or it was "
-            "trained by an earlier version: train again"
-        )
+    assert predictor.unknown is not None and known.strangeness is not None
     bad = dict[str, str]()
 
     def readable() -> Iterator[Pixels]:
