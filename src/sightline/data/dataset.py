@@ -188,6 +188,12 @@ class Dataset:
             return np.arange(len(self))
         return np.flatnonzero(self.labels == k if self.labels.ndim == 1 else self.labels[:, k])
 
+    def group_numbers(self, rows: NDArray[np.intp]) -> NDArray[np.intp] | None:
+        """(n,) whole numbers, equal where rows belong together; None where each stands for itself."""
+        if self.groups is None:
+            return None
+        return np.unique([self.groups[row] for row in rows.tolist()], return_inverse=True)[1]
+
     def described(self) -> str:
         """What the labels are: `in 3 classes`, `with a number each: age from 1 to 90`."""
         text: str = TASKS.get(self.task).described(self.labels, self.classes)

@@ -186,9 +186,7 @@ def evaluate(
         raise BadPicturesError(bad, BadPicturesError.SKIP)
     kept = np.array(good, np.intp)
     outputs = predictor.decision.outputs(answers.logits)
-    groups = None
-    if dataset.groups is not None:
-        groups = np.unique([dataset.groups[row] for row in good], return_inverse=True)[1]
+    groups = dataset.group_numbers(kept)
     decided = predictor.decision.decided(outputs)
     unknown, strangeness, is_unknown = predictor.unknown, None, None
     if unknown is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from sightline.engines.torch import TorchEngine, default_device
-from sightline.growth.measure import Rows, groups_of
+from sightline.growth.measure import Rows
 from sightline.metrics import Sample
 from sightline.training import finish, objectives, settle
 from sightline.training.options import Options
@@ -39,8 +39,9 @@ def samples(
         torch.set_num_threads(1 if len(part) < SMALL else num_threads)
         y = labels[part]
         objective = objectives.build(y, len(table.dataset.classes), what.recipe)
-        w, b = head.solved(x[np.searchsorted(rows, part)], widths, torch.from_numpy(y), objective)
+        groups = table.dataset.group_numbers(part)
+        w, b = head.solved(x[np.searchsorted(rows, part)], widths, torch.from_numpy(y), objective, groups)
         logits = (asked @ w.T + b).numpy()
         decision = objective.decision(logits[:0], labels[:0])
         outputs = decision.outputs(logits)
-        yield Sample(outputs, labels[test], decision.decided(outputs), groups_of(table, test))
+        yield Sample(outputs, labels[test], decision.decided(outputs), table.dataset.group_numbers(test))

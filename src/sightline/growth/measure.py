@@ -70,8 +70,8 @@ def learning_curve(
     nums = np.array([point.num for point in points], np.float64)
     drawn = np.stack([1 - point.measured.drawn for point in points], axis=1).clip(0)
     errors = np.array([1 - point.value for point in points]).clip(0)
-    groups = table.dataset.groups
-    num_units = len(test) if groups is None else len({groups[row] for row in test.tolist()})
+    groups = table.dataset.group_numbers(test)
+    num_units = len(test) if groups is None else len(np.unique(groups))
     found = forecast(nums, errors, drawn, num_units)
     notes = (*table.notes, *left_out)
     name, duration_s = prepare.name_of(data), time.perf_counter() - started
@@ -124,9 +124,3 @@ def part_of(table: Table, rows: Rows) -> Table:
     names[names == "train"] = "rest"
     names[rows] = "train"
     return replace(table, parts=Split(names, table.parts.rule))
-
-
-def groups_of(table: Table, rows: Rows) -> NDArray[np.intp] | None:
-    """(n,) whole numbers, equal where pictures belong together."""
-    groups = table.dataset.groups
-    return None if groups is None else np.unique([groups[row] for row in rows.tolist()], return_inverse=True)[1]

@@ -87,7 +87,7 @@ def suspects_of(table: Table, probabilities: NDArray[np.float64]) -> Suspects:
     was 0.74, and 0.60 by the margin over the next class.
     """
     dataset, labels = table.dataset, table.dataset.labels.astype(np.int64)
-    groups = None if dataset.groups is None else np.unique(list(dataset.groups), return_inverse=True)[1]
+    groups = dataset.group_numbers(np.arange(len(dataset)))
     rows = np.flatnonzero(confident.by_both(probabilities, labels))
     rows = rows[np.argsort(probabilities[rows, labels[rows]], kind="stable")]
     return Suspects(

@@ -20,7 +20,7 @@ from sightline.training.objectives.single import CrossEntropy
 from sightline.training.options import Options
 from sightline.training.planning import trials
 from sightline.training.transfer import features
-from sightline.training.transfer.head import _Choice
+from sightline.training.transfer.head import _Choice, _folds
 from sightline.training.untrained import show_plan
 
 pytestmark = pytest.mark.usefixtures("default_plan")
@@ -114,13 +114,49 @@ def test_a_choice_is_solved_as_in_the_whole_space(num: int) -> None:
     x = torch.randn(num, 30, generator=generator) * 5 + 3
     y = (x[:, 0] > 3).long()
     objective = CrossEntropy(torch.ones(2))
-    choice = _Choice.of(x, [6, 24], y, objective)
+    choice = _Choice.of(x, [6, 24], y, objective, _folds(y, None))
     shares = torch.cat([torch.full((6,), (1 / 2) ** 0.5), torch.full((24,), (6 / 24 / 2) ** 0.5)])
     whole = (x - x.mean(0)) / x.std(0) * shares
     torch.testing.assert_close((x - choice.mean) * choice.scale, whole)
     (w, b), (w2, b2) = (objective.solve(space, y, (0.1,))[0] for space in (choice.scaled, whole))
     torch.testing.assert_close(choice.scaled @ w.T + b, whole @ w2.T + b2, atol=2e-3, rtol=0)
     assert (choice.rotation is not None) == (num < 30)
+
+
+def in_groups(num: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    """Features (10 * num, 40), ten pictures a group that differ less than groups do; classes; groups."""
+    generator = torch.Generator().manual_seed(seed)
+    of_group = torch.randn(num, 40, generator=generator)
+    y = (of_group[:, 0] + torch.randn(num, generator=generator) > 0).long().repeat_interleave(10)
+    x = of_group.repeat_interleave(10, dim=0) + 0.3 * torch.randn(10 * num, 40, generator=generator)
+    return x, y, np.repeat(np.arange(num), 10)
+
+
+def test_where_pictures_have_groups_the_loss_held_out_is_that_of_new_groups() -> None:
+    """By pictures a head knows the groups that it is asked of, and takes the weakest penalty."""
+    x, y, groups = in_groups(60, 0)
+    objective = CrossEntropy(torch.ones(2))
+    alone, together = (_Choice.of(x, [40], y, objective, _folds(y, known)) for known in (None, groups))
+    new, truths, _ = in_groups(400, 1)
+    w, b, _ = together.solved(y, objective)
+    of_new = float(objective.loss(new @ w.T + b, truths))
+    assert together.penalty > alone.penalty
+    assert alone.loss < 0.5 * of_new
+    assert together.loss == pytest.approx(of_new, rel=0.3)
+
+
+def test_folds_keep_groups_whole_and_each_class_among_those_that_are_learned() -> None:
+    y = torch.tensor([0] * 40 + [1] * 40 + [2] * 20)
+    groups = np.concatenate([np.arange(40) // 8, 5 + np.arange(40) // 20, np.full(20, 9)])
+    folds = [fold.numpy() for fold in _folds(y, groups)]
+    assert sorted(np.concatenate(folds).tolist()) == list(range(100))
+    for fold in folds:
+        rest = np.setdiff1d(np.arange(100), fold)
+        assert set(y.numpy()[rest].tolist()) == {0, 1, 2}
+        shared = np.intersect1d(groups[fold], groups[rest])
+        assert set(shared.tolist()) <= {9}  # the one group of its class
+    one = _folds(torch.zeros(30, 3), np.zeros(30, np.intp))
+    assert len(one) == 5
 
 
 def test_no_plan_is_measured_for_the_head_alone(first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

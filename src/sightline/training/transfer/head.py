@@ -2,7 +2,7 @@
 
 Features of every training picture are computed once, and the head is a regularised linear model on them, solved by the
 task's objective. What it reads, the features of the last stage or those of all stages, and how strongly it is
-regularised are chosen by cross-validation on the training pictures.
+regularised are chosen by cross-validation on the training pictures, of which those of a group stay together.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from sightline.training.objectives import Logits, Objective
 from sightline.training.progress import Progress
 from sightline.training.transfer import features
 
+Groups = NDArray[np.intp] | None  # (N,) whole numbers, equal where pictures belong together
 NUM_FOLDS = 5
 MAX_CROSS_VALIDATED = 5_000  # pictures; more would choose no better
 
@@ -54,7 +55,7 @@ def fit_head(
     network = engine.network
     x, widths, sentence = of_all_stages(engine, batches, progress, hashes, cache)
     y = torch.from_numpy(batches.dataset.labels[batches.rows])
-    last, *rest = _choices(x, widths, y, objective)
+    last, *rest = _choices(x, widths, y, objective, batches.dataset.group_numbers(batches.rows))
     best = _best(last, rest)
     if best is last:
         network.read_stages({})
@@ -66,18 +67,19 @@ def fit_head(
     return Fitted(loss, network.read_channels, sentence, best.held_out, x[:, : widths[0]].numpy())
 
 
-def solved(x: Tensor, widths: Sequence[int], y: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
+def solved(x: Tensor, widths: Sequence[int], y: Tensor, objective: Objective, groups: Groups) -> tuple[Tensor, Tensor]:
     """The head that `fit_head` would fit on features (N, D), in no network: weights (K, D), bias (K,).
 
     Weights are 0 for the stages that it does not read.
     """
-    last, *rest = _choices(x, widths, y, objective)
+    last, *rest = _choices(x, widths, y, objective, groups)
     w, b, _ = _best(last, rest).solved(y, objective)
     return torch.nn.functional.pad(w, (0, x.shape[1] - w.shape[1])), b
 
 
-def _choices(x: Tensor, widths: Sequence[int], y: Tensor, objective: Objective) -> list["_Choice"]:
-    return [_Choice.of(x, read, y, objective) for read in readings(widths)]
+def _choices(x: Tensor, widths: Sequence[int], y: Tensor, objective: Objective, groups: Groups) -> list["_Choice"]:
+    folds = _folds(y, groups)
+    return [_Choice.of(x, read, y, objective, folds) for read in readings(widths)]
 
 
 def _best(last: "_Choice", rest: list["_Choice"]) -> "_Choice":
@@ -119,12 +121,15 @@ class _Choice:
     held_out: tuple[Logits, Labels]
 
     @staticmethod
-    def of(x: Tensor, widths: Sequence[int], y: Tensor, objective: Objective) -> "_Choice":
-        """The first columns of `x`, in blocks that weigh the same however wide they are."""
+    def of(x: Tensor, widths: Sequence[int], y: Tensor, objective: Objective, folds: Sequence[Tensor]) -> "_Choice":
+        """The first columns of `x`, in blocks that weigh the same however wide they are; judged on `folds` of rows."""
         x = x[:, : sum(widths)]
         mean, scale = scaling(x, widths)
         scaled, rotation = spanned((x - mean) * scale)
-        return _Choice(scaled, mean, scale, rotation, *_choose_penalty(scaled, y, objective))
+        penalty, loss, logits = cross_validated(scaled, y, objective, folds, objective.PENALTIES)
+        return _Choice(
+            scaled, mean, scale, rotation, penalty, loss, (logits.numpy(), y[torch.cat(list(folds))].numpy())
+        )
 
     def solved(self, y: Tensor, objective: Objective) -> tuple[Tensor, Tensor, float]:
         """Weights (K, D) and bias (K,) on features as they are; the loss."""
@@ -165,12 +170,26 @@ def spanned(scaled: Tensor) -> tuple[Tensor, Tensor | None]:
     return coordinates.T.contiguous(), rotation
 
 
-def _choose_penalty(x: Tensor, y: Tensor, objective: Objective) -> tuple[float, float, tuple[Logits, Labels]]:
-    """The penalty with the least cross-validated loss, that loss a picture, and the answers that gave it."""
+def _folds(y: Tensor, groups: Groups) -> Sequence[Tensor]:
+    """Rows, drawn and divided. Those of a group stay together, but for pictures of a class that has no other group:
+    a head that never saw the class would be judged by them."""
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))[:MAX_CROSS_VALIDATED]
-    folds = order.chunk(min(NUM_FOLDS, len(order)))
-    penalty, loss, logits = cross_validated(x, y, objective, folds, objective.PENALTIES)
-    return penalty, loss, (logits.numpy(), y[order].numpy())
+    equal = order.chunk(min(NUM_FOLDS, len(order)))
+    if groups is None:
+        return equal
+    rows, sizes, fold_of = order.numpy(), np.zeros(len(equal), int), dict[int, int]()
+    own = groups[rows].copy()
+    if y.ndim == 1:
+        labels = y.numpy()[rows]
+        for label in np.unique(labels):
+            if np.ptp(own[labels == label]) == 0:
+                own[labels == label] = len(y) + np.flatnonzero(labels == label)
+    for group, count in zip(*np.unique(own, return_counts=True), strict=True):
+        fold_of[int(group)] = smallest = int(sizes.argmin())
+        sizes[smallest] += count
+    fold = np.array([fold_of[group] for group in own.tolist()])
+    found = [order[torch.from_numpy(fold == k)] for k in np.unique(fold)]
+    return found if len(found) > 1 else equal
 
 
 def cross_validated(
