@@ -24,6 +24,7 @@ from sightline.training.micro import Cuts, Gradients
 from sightline.training.objectives import Logits, Objective
 from sightline.training.optimise import LossOf, rate_factor
 from sightline.training.planning.plan import Plan
+from sightline.training.planning.threads import Threads
 from sightline.training.prepare import Selection
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
@@ -77,6 +78,7 @@ def fit(
     cuts: Cuts | None = None,
     upper: Upper | None = None,
     teacher: Teacher | None = None,
+    threads: Threads | None = None,
 ) -> Outcome:
     """Train the engine's network by the schedule, in place, from the last checkpoint on where there is one.
 
@@ -86,8 +88,9 @@ def fit(
     the second time TrainingError is raised. `processes` that train together come to the same state, each with its share
     of the batches. `cuts`: those of batches that memory did not do for, which are added to. `upper`: the half of the
     network that trains, from `batches` of what the half below gives. `teacher`: whose answers count beside the labels.
+    `threads`: those of each step.
     """
-    network, waiting = engine.network, Waiting()
+    network, waiting, threads = engine.network, Waiting(), threads or Threads(plan.num_threads)
     loss_of = LossOf(network, objective, batches.preprocessing, plan, processes, upper, teacher)
     state = State(network, batches, recipe, objective, plan, schedule.num_steps, with_head)
     gradients = Gradients(loss_of, state, cuts or Cuts(), processes, progress, keep_statistics=with_head)
@@ -133,6 +136,7 @@ def fit(
             try:
                 left = None if goes_on and at.step < schedule.num_steps else 0  # else to be closed alone
                 for batch in islice(waiting.over(state.batches_left(schedule.done)), left):
+                    threads.begin(at.step, batch.images.numel())
                     recent.append(_finite(gradients(batch), at, rate_at(at.step)))
                     state.optimiser.step(rate_at(at.step))
                     state.average.add(schedule.done(at.step), schedule.done(at.step + 1))

@@ -20,6 +20,7 @@ from sightline.training.objectives import Objective
 from sightline.training.options import Options
 from sightline.training.planning import plans, trials
 from sightline.training.planning.plan import Plan, named
+from sightline.training.planning.threads import Change, Threads
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
 from sightline.training.resuming.unfinished import Unfinished
@@ -174,6 +175,23 @@ def cuts_of(work: Unfinished, settled: Mapping[str, Any], options: Options) -> C
     return Cuts(
         [Cut(**each) for each in settled.get("cuts", [])],
         keep=lambda cuts: work.settle(cuts=[asdict(each) for each in cuts]),
+    )
+
+
+def threads_of(
+    work: Unfinished, settled: Mapping[str, Any], options: Options, chosen: Plan, say: Callable[[str], object]
+) -> Threads:
+    """With the changes that were made before; none are made where the plan was asked for, or bits are to be the same,
+    several processes train, a GPU does the work, or code was compiled for so many."""
+    most = trials.default_plan().num_threads
+    is_settled = options.plan is not None or options.deterministic or options.num_processes > 1
+    others = {most, max(1, most // 2), 1}
+    return Threads(
+        chosen.num_threads,
+        () if is_settled or chosen.compiled or default_device().type != "cpu" or len(others) < 2 else sorted(others),
+        [Change(**each) for each in settled.get("threads", [])],
+        keep=lambda changes: work.settle(threads=[asdict(each) for each in changes]),
+        say=say,
     )
 
 

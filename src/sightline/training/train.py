@@ -291,14 +291,15 @@ def _fit(
         batches, upper = kept.last_stages(engine, batches, recipe.augment_if_safe, work.folder / "kept", progress)
     settled = processes.first(settled_steps)
     schedule = settle.schedule_of(work, settled, started, processes.rank == 0, batches.cost)
+    threads = settle.threads_of(work, settled, options, chosen, progress.say)
     outcome = loop.fit(
         engine, batches, selection, recipe, objective, chosen, schedule, progress, log or _unlogged,
         checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,
-        settle.cuts_of(work, settled, options), upper, teacher,
+        settle.cuts_of(work, settled, options), upper, teacher, threads,
     )  # fmt: skip
 
     tta = settle.tta_of(recipe, outcome.augmentations)
-    engine = replace(engine, config=replace(engine.config, tta=tta))
+    engine = replace(engine, config=replace(engine.config, tta=tta, num_threads=threads.staying(outcome.num_steps)))
     cross_fitted = None if outcome.num_steps else settled.get("cross_fitted")  # of a head that steps would have changed
     unseen = calibrate.Unseen.of(engine, table, frame, recipe)
     calibration = calibrate.calibration_of(objective, unseen, cross_fitted)
