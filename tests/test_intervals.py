@@ -1,5 +1,6 @@
 """Intervals of numbers: by hand, the promise over many simulated draws, where answers are unequally far off."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -24,9 +25,11 @@ from sightline.decision.intervals import (
 )
 from sightline.errors import ConfigError, RunError
 from sightline.evaluation.evaluate import Evaluation, evaluate
-from sightline.evaluation.sets import measure_sets
+from sightline.evaluation.sets import measure_sets, measure_sets_by
 from sightline.predictor import Predictor, open_sets
+from sightline.report.where import set_lines_by
 from sightline.run import CALIBRATION, Run
+from sightline.slicing import Gaps
 from sightline.training.options import Options
 from sightline.training.train import train
 
@@ -175,6 +178,10 @@ def test_what_is_measured_is_counted_by_hand() -> None:
     found = measure_sets(tested, Intervals(0.1, (2.0,), (None,), (50,)), ("x",))
     assert isinstance(found, tuple)
     assert found[0].coverage.value == 5 / 8 and found[0].mean_width == 4 and not found[0].is_scaled
+    parts, made = np.repeat([0, 1], 4), Intervals(0.1, (2.0,), (None,), (50,))
+    each = measure_sets_by(dataclasses.replace(tested, hashes=list("abcdefgh")), made, ("x",), parts)
+    lines = set_lines_by(Gaps("site", ("u", "v"), (4, 4), parts, ()), each)
+    assert [line.split()[0] for line in lines] == ["held", "75.0%", "50.0%"]
     assert [(q.low, q.high, q.coverage.value) for q in found[0].quarters] == [
         (0, 1, 1),
         (2, 3, 0.5),

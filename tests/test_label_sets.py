@@ -1,5 +1,6 @@
 """Sets of several classes: the threshold by hand, the promise over many simulated draws, what cannot be promised."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from sightline.decision import LabelSets, MultiDecision
 from sightline.decision.label_sets import LabelSetDecision, fitted, kept, num_in, opened
 from sightline.errors import ConfigError, RunError
 from sightline.evaluation.evaluate import Evaluation, evaluate
-from sightline.evaluation.sets import LabelSetsMeasured, measure_sets
+from sightline.evaluation.sets import LabelSetsMeasured, measure_sets, measure_sets_by
 from sightline.predictor import Predictor, open_sets
+from sightline.report.where import set_lines_by
 from sightline.run import CALIBRATION, Run
+from sightline.slicing import Gaps
 from sightline.training.options import Options
 from sightline.training.train import train
 
@@ -153,10 +156,14 @@ def test_what_is_measured_is_counted_by_hand() -> None:
     assert isinstance(found, LabelSetsMeasured)
     assert found.missed.value == pytest.approx((0.5 + 1) / 2)
     assert (found.mean_size, found.mean_carried) == (1.0, 1.0)
-    assert found.worst is not None and found.worst[0] == "b" and found.worst[1].value == 0
+    assert [(one.name, one.coverage.value) for one in found.classes][-1] == ("b", 0)
+    made, parts = LabelSets(0.1, (0.5, 0.5), 50), np.array([0, 0, 1])
+    each = measure_sets_by(dataclasses.replace(tested, hashes=list("abc")), made, ("a", "b"), parts)
+    lines = set_lines_by(Gaps("site", ("u", "v"), (2, 1), parts, ()), each)
+    assert [line.split()[0] for line in lines] == ["missed", "75.0%", "-"]
     nothing = Evaluation("test", np.arange(3), 0 * labels, outputs.astype(np.float32), outputs, labels, [])
     found = measure_sets(nothing, LabelSets(0.1, (0.5, 0.5), 50), ("a", "b"))
-    assert isinstance(found, LabelSetsMeasured) and found.missed.value is None and found.worst is None
+    assert isinstance(found, LabelSetsMeasured) and found.missed.value is None and found.classes == ()
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,13 @@ from sightline.cli import main
 from sightline.decision import Decision, sets
 from sightline.decision.sets import METHODS, fitted, opened, scores, true_scores
 from sightline.errors import ConfigError, RunError
+from sightline.evaluation.evaluate import Evaluation
 from sightline.evaluation.runs import evaluate_run
-from sightline.evaluation.sets import SetsMeasured, measure_sets
+from sightline.evaluation.sets import SetsMeasured, measure_sets, measure_sets_by
 from sightline.predictor import Predictor, open_sets
+from sightline.report.where import set_lines, set_lines_by
 from sightline.run import CALIBRATION, Run
+from sightline.slicing import Gaps
 from sightline.training.options import Options
 from sightline.training.train import train
 
@@ -143,8 +146,12 @@ def test_a_run_answers_with_sets_and_measures_them(run: Run, capsys: pytest.Capt
     assert main(["evaluate", str(run.path), "--sets", "0.2", "--sets-by", "lac", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["sets"]
     assert found["method"] == "lac" and found["error"] == 0.2 and found["coverage"]["value"] > 0.6
-    assert main(["evaluate", str(run.path), "--sets", "0.2"]) == 0
-    assert "Sets that are to hold the right class of 80" in capsys.readouterr().out
+    assert main(["evaluate", str(run.path), "--sets", "0.2", "--by", "brightness"]) == 0
+    printed = capsys.readouterr().out
+    assert "Sets that are to hold the right class of 80" in printed and "  brightness, sets" in printed
+    assert main(["evaluate", str(run.path), "--sets", "0.2", "--by", "brightness", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["sets_by"][0]) == len(found["by"][0]["values"]) and "codes" not in found["by"][0]
     assert "Sets of classes" in (run.path / "report.html").read_text()
 
 
@@ -155,7 +162,36 @@ def test_what_is_measured_is_counted(run: Run) -> None:
     assert isinstance(made, sets.Sets) and isinstance(found, SetsMeasured)
     members = made.members(tested.outputs)
     assert found.coverage.value == members[np.arange(len(tested.rows)), tested.labels].mean()
-    assert found.mean_size == members.sum() / len(members) and found.worst[0] in classes
+    assert found.mean_size == members.sum() / len(members) and [one.name for one in found.classes] == list(classes)
+
+
+def test_of_each_class_and_of_each_part_by_hand() -> None:
+    """Sets by lac at 0.4 hold what has 0.6 and more, and always the most probable."""
+    outputs = np.array([[0.7, 0.3], [0.55, 0.45], [0.2, 0.8], [0.9, 0.1]])
+    rows, labels = np.arange(4), np.array([0, 1, 1, 1])
+    decided, hashes = outputs.argmax(axis=1), list("abcd")
+    tested = Evaluation("test", rows, labels, outputs.astype(np.float32), outputs, decided, hashes)
+    made = sets.Sets(0.1, "lac", (0.5, 0.5), 50)
+    found = measure_sets(tested, made, ("x", "y"))
+    assert isinstance(found, SetsMeasured)
+    assert [(one.name, one.count, one.coverage.value, one.mean_size) for one in found.classes] == [
+        ("x", 1, 1.0, 1.0),
+        ("y", 3, pytest.approx(1 / 3), 1.0),
+    ]
+    codes = np.array([1, 0, 1, 0])
+    each = measure_sets_by(tested, made, ("x", "y"), codes)
+    assert [one.coverage.value for one in each] == [0.0, 1.0]  # type: ignore[union-attr]
+    assert tested.of(codes == 1).hashes == ["a", "c"]
+    gaps = Gaps("camera", ("u", "v"), (2, 2), codes, ())
+    assert set_lines(found)[1:] == [
+        "100.0%  20.7% to 100.0%           1.00         1  x",
+        " 33.3%    6.1% to 79.2%           1.00         3  y",
+    ]
+    assert set_lines_by(gaps, each) == [
+        "  held    95 % interval  classes a set  pictures  camera, sets",
+        "  0.0%    0.0% to 65.8%           1.00         2  u",
+        "100.0%  34.2% to 100.0%           1.00         2  v",
+    ]
 
 
 def test_runs_without_calibration_pictures_and_other_tasks_are_told(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sightline.evaluation.abstention import AbstentionMeasured
-from sightline.evaluation.sets import SetsMeasured
+from sightline.evaluation.sets import ClassSets, SetsMeasured
 from sightline.metrics import Bin, Figure, Rate
 from sightline.metrics.risk_coverage import RiskCoverage
 from sightline.report import ClassRow, Epoch, Example, Facts
@@ -48,6 +48,7 @@ def _facts(names: tuple[str, ...], confusion: NDArray[np.int64]) -> Facts:
     total, right = int(confusion.sum()), int(np.trace(confusion))
     wrong = Example(f"a/{names[0]}/one.png", names[0], names[-1], 0.987, thumbnail())
     hit = Example(f"a/{names[-1]}/two.jpg", names[-1], names[-1], 0.345, thumbnail("JPEG"))
+    covered = ClassSets(names[0], 40, Rate(0.7, (0.6, 0.8)), 1.3)
     return Facts(
         title="waste",
         created="2025-03-02T14:03:11+00:00",
@@ -71,7 +72,7 @@ def _facts(names: tuple[str, ...], confusion: NDArray[np.int64]) -> Facts:
             Epoch(2, 20, 1.0, None, None, 5e-4, 3.0),
             Epoch(3, 30, 0.5, 1.0, 0.75, 1e-4, 3.0),
         ),
-        sets=SetsMeasured(0.1, "raps", 120, Rate(0.92, (0.88, 0.95)), 1.23, 0.8, (names[0], Rate(0.7, (0.6, 0.8)))),
+        sets=SetsMeasured(0.1, "raps", 120, Rate(0.92, (0.88, 0.95)), 1.23, 0.8, (covered,)),
         risk=RiskCoverage(0.12, ((0.5, 0.05), (1.0, 0.25))),
         abstentions=(AbstentionMeasured(0.1, 0.87, Rate(0.6, (0.5, 0.7)), Rate(0.08, (0.04, 0.16))),),
         unknown=UnknownFacts(

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sightline.evaluation.sets import IntervalsMeasured, LabelSetsMeasured, Quarter
+from sightline.evaluation.sets import ClassSets, IntervalsMeasured, LabelSetsMeasured, Quarter
 from sightline.metrics import Figure, Rate
 from sightline.metrics.per_label import LabelScore
 from sightline.report import Common, render_card, render_report
@@ -32,6 +32,7 @@ def several(make_facts: MakeFacts) -> MultiFacts:
         LabelRow("mass", 0.31, LabelScore(40, Figure(0.8, (0.7, 0.9)), half, 0.5, 0.25, (0.1, 0.4), half)),
         LabelRow(HOSTILE, 0.5, LabelScore(0, NOTHING, NOTHING, None, None, None, NOTHING)),
     )
+    held = ClassSets(HOSTILE, 40, Rate(0.7, (0.6, 0.8)), 2.3)
     card = Card("a/<b>.png", thumbnail(), "Picture", (("Truth", HOSTILE, ""), ("Missed", HOSTILE, "wrong")))
     return MultiFacts(
         **common(make_facts(), ("mass", HOSTILE)),
@@ -41,7 +42,7 @@ def several(make_facts: MakeFacts) -> MultiFacts:
         label_rows=rows,
         figures=dict.fromkeys(("f1_macro", "f1_micro", "exact_match", "hamming_loss"), half),
         sureness=dataclasses.replace(make_facts().sureness, labels=(LabelSureness(HOSTILE, 0.08, 0.01, "bias +1.00"),)),
-        sets=LabelSetsMeasured(0.1, False, 55, Figure(0.08, (0.05, 0.11)), 1.9, 1.2, (HOSTILE, Rate(0.7, (0.6, 0.8)))),
+        sets=LabelSetsMeasured(0.1, False, 55, Figure(0.08, (0.05, 0.11)), 1.9, 1.2, (held,)),
         missed=(card,),
         false=(),
     )
@@ -144,7 +145,7 @@ def test_without_calibration_pictures_the_page_says_what_is_lacking(several: Mul
 
 def test_words_of_sets_that_nothing_was_measured_of(several: MultiFacts) -> None:
     assert several.sets is not None
-    nothing = dataclasses.replace(several.sets, missed=NOTHING, worst=None, by_class=True)
+    nothing = dataclasses.replace(several.sets, missed=NOTHING, classes=(), by_class=True)
     text = words_of.sets_in_words(nothing)
     assert "of the pictures with each class" in text and "no tested picture carries a class" in text
 

@@ -53,7 +53,7 @@ def test_the_lines_of_gaps() -> None:
     each = (Figures(40, 0.5, (0.35, 0.65)), None)
     of = Of("accuracy", each, Gap("x", "y", 0.123, (-0.05, 0.3)), 0.25)
     few = Of("b found", each, None, None)
-    assert gap_lines(Gaps("site", ("x", "y"), (40, 0), (of, few)), True) == [
+    assert gap_lines(Gaps("site", ("x", "y"), (40, 0), np.zeros(40, np.intp), (of, few)), True) == [
         "accuracy   95 % interval  b found   95 % interval  pictures  site",
         "   50.0%  35.0% to 65.0%    50.0%  35.0% to 65.0%        40  x",
         "       -                        -                         0  y",

@@ -51,10 +51,10 @@ def run(args: argparse.Namespace) -> int:
     from sightline.evaluation.abstention import measure_abstention
     from sightline.evaluation.asking import asked_of
     from sightline.evaluation.runs import evaluate_run
-    from sightline.evaluation.sets import measure_sets
+    from sightline.evaluation.sets import AnyMeasured, measure_sets, measure_sets_by
     from sightline.predictor import open_abstention, open_sets
     from sightline.report.results import result_of
-    from sightline.report.where import gap_lines, lines
+    from sightline.report.where import gap_lines, lines, set_lines, set_lines_by
     from sightline.report.words import abstention_in_words, pictures, sets_in_words, strangers_in_words
     from sightline.run import Run
     from sightline.slicing import check_name, find_slices, gaps_by
@@ -65,6 +65,9 @@ def run(args: argparse.Namespace) -> int:
     asked = asked_of(opened, args.positive, args.specificity, args.sensitivity, args.costs, args.hierarchy)
     teller = strangers.predictor_of(args.run) if args.unknown else None
     look = args.slices or bool(args.by)
+
+    def plain(found: AnyMeasured) -> object:
+        return [asdict(one) for one in found] if isinstance(found, tuple) else asdict(found)
 
     def check(dataset: Dataset) -> None:
         for column in args.by:
@@ -80,13 +83,14 @@ def run(args: argparse.Namespace) -> int:
     others = [strangers.measure(teller, tested, path, args.skip_bad) for path in args.unknown or () if teller]
     slices = find_slices(tested) if args.slices else None
     gaps = [gaps_by(tested, column, classes) for column in args.by]
+    sets_by = [] if sets is None else [measure_sets_by(tested, sets, classes, one.codes) for one in gaps]
     if args.json:
         more = {
-            "intervals": [asdict(one) for one in measured] if isinstance(measured, tuple) else None,
-            "sets": asdict(measured) if measured is not None and not isinstance(measured, tuple) else None,
+            "intervals" if isinstance(measured, tuple) else "sets": measured and plain(measured),
             "abstention": given and asdict(given),
             "slices": slices and slices.to_json(),
             "by": [one.to_json() for one in gaps] or None,
+            "sets_by": [[plain(found) for found in each] for each in sets_by] or None,
             "strangers": [asdict(one) for one in others] or None,
         }
         found = tested.to_json() | {name: one for name, one in more.items() if one is not None}
@@ -96,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{result.headline(tested)}  {pictures(len(tested.rows), groups=tested.num_groups)}")
     print("\n".join(result.table(tested, classes)))
     if measured is not None:
-        print(sets_in_words(measured))
+        print("\n".join([sets_in_words(measured), *set_lines(measured)]))
     if given is not None:
         print(abstention_in_words(given))
     for one in others:
@@ -105,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
         print(strangers_in_words(one))
     if slices is not None:
         print("\n".join(lines(slices)))
-    for gap in gaps:
+    for i, gap in enumerate(gaps):
         print("\n".join(gap_lines(gap, tested.task != "number")))
+        if sets_by:
+            print("\n".join(set_lines_by(gap, sets_by[i])))
     return 0

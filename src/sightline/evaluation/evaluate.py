@@ -6,6 +6,7 @@ Comes in: the rows to test on; goes out: the answers, pixel hashes and metrics. 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any  # columns of several types
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from sightline.errors import BadPicturesError
 from sightline.metrics import MAIN, METRICS, Asked, Figure, Rate, Sample, brier, ece, log_loss, names_of, rate
 from sightline.metrics.per_class import ClassScore
 from sightline.predictor import Predictor
+
+_COLUMNS = ("rows", "labels", "logits", "outputs", "decided", "groups", "plain", "strangeness", "is_unknown", "seen")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,12 @@ class Evaluation:
     seen: NDArray[np.void] | None = None
     dataset: Dataset | None = field(default=None, repr=False, compare=False)
     _measured: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def of(self, members: NDArray[np.bool_]) -> "Evaluation":
+        """Of some of the pictures (n,)."""
+        columns = {name: getattr(self, name) for name in _COLUMNS}
+        own: dict[str, Any] = {name: None if each is None else each[members] for name, each in columns.items()}
+        return dataclasses.replace(self, hashes=[self.hashes[i] for i in np.flatnonzero(members)], **own)
 
     @property
     def task(self) -> str:

@@ -18,12 +18,23 @@ NUM_QUARTERS = 4
 
 
 @dataclass(frozen=True)
+class ClassSets:
+    """The sets of the `count` pictures of a class, or that carry it: the share that holds it, and `mean_size` classes a
+    set."""
+
+    name: str
+    count: int
+    coverage: Rate
+    mean_size: float
+
+
+@dataclass(frozen=True)
 class SetsMeasured:
     """How sets of classes did: `coverage`, the share of pictures whose right class is in theirs, against 1 - `error`.
 
     mean_size     classes a set
     share_single  sets of one class
-    worst         the class whose pictures were covered the least, and its coverage
+    classes       those that were tested
     num           calibration pictures that the sets are made by
     """
 
@@ -33,7 +44,7 @@ class SetsMeasured:
     coverage: Rate
     mean_size: float
     share_single: float
-    worst: tuple[str, Rate]
+    classes: tuple[ClassSets, ...]
 
 
 @dataclass(frozen=True)
@@ -43,8 +54,7 @@ class LabelSetsMeasured:
     missed        over pictures that carry any; undefined where none does
     by_class      whether the promise is for the pictures of each class
     mean_size, mean_carried   classes a set, and classes a picture
-    worst         the class that was missed most, and the share of its pictures whose sets hold it; None where none has
-                  a picture
+    classes       those that a picture carries
     num           calibration pictures that carry a class
     """
 
@@ -54,7 +64,7 @@ class LabelSetsMeasured:
     missed: Figure
     mean_size: float
     mean_carried: float
-    worst: tuple[str, Rate] | None
+    classes: tuple[ClassSets, ...]
 
 
 @dataclass(frozen=True)
@@ -96,32 +106,43 @@ def measure_sets(tested: Evaluation, made: AnySets, names: tuple[str, ...]) -> A
     return of_several(tested, made, names) if isinstance(made, LabelSets) else of_numbers(tested, made, names)
 
 
+def measure_sets_by(
+    tested: Evaluation, made: AnySets, names: tuple[str, ...], codes: NDArray[np.intp]
+) -> list[AnyMeasured]:
+    """Of each part of the pictures, `codes` (n,) being the number of a picture's."""
+    return [measure_sets(tested.of(codes == k), made, names) for k in range(int(codes.max()) + 1)]
+
+
 def of_one_class(tested: Evaluation, sets: Sets, classes: tuple[str, ...]) -> SetsMeasured:
-    members, labels, sample = sets.members(tested.outputs), tested.labels.astype(np.int64), tested.sample
-    held, sizes = members[np.arange(len(labels)), labels], members.sum(axis=1)
-    of_class = {name: labels == k for k, name in enumerate(classes) if (labels == k).any()}
-    worst = _worst({name: rate(held[own], sample.groups_of(own)) for name, own in of_class.items()})
-    assert worst is not None
-    coverage, share_single = rate(held, sample.groups), float((sizes == 1).mean())
-    return SetsMeasured(sets.error, sets.method, sets.num, coverage, float(sizes.mean()), share_single, worst)
+    members, labels = sets.members(tested.outputs), tested.labels.astype(np.int64)
+    coverage, sizes = rate(members[np.arange(len(labels)), labels], tested.groups), members.sum(axis=1)
+    each = _each(tested, members, labels[:, None] == np.arange(len(classes)), classes)
+    share_single = float((sizes == 1).mean())
+    return SetsMeasured(sets.error, sets.method, sets.num, coverage, float(sizes.mean()), share_single, each)
 
 
 def of_several(tested: Evaluation, sets: LabelSets, classes: tuple[str, ...]) -> LabelSetsMeasured:
-    members, carried, sample = sets.members(tested.outputs), tested.labels > 0, tested.sample
+    members, carried = sets.members(tested.outputs), tested.labels > 0
     missed, counts = (carried & ~members).sum(axis=1), carried.sum(axis=1)
     any_one = counts > 0
     share = missed[any_one] / counts[any_one]
     figure = Figure(None, None)
     if len(share):
-        figure = Figure(float(share.mean()), of_mean(share, sample.groups_of(any_one)))
-    columns = zip(classes, members.T, carried.T, strict=True)
-    worst = _worst({name: rate(held[own], sample.groups_of(own)) for name, held, own in columns if own.any()})
-    size = float(members.sum(axis=1).mean())
-    return LabelSetsMeasured(sets.error, sets.by_class, sets.num, figure, size, float(counts.mean()), worst)
+        figure = Figure(float(share.mean()), of_mean(share, tested.sample.groups_of(any_one)))
+    size, each = float(members.sum(axis=1).mean()), _each(tested, members, carried, classes)
+    return LabelSetsMeasured(sets.error, sets.by_class, sets.num, figure, size, float(counts.mean()), each)
 
 
-def _worst(each: dict[str, Rate]) -> tuple[str, Rate] | None:
-    return min(each.items(), key=lambda one: one[1].value, default=None)
+def _each(
+    tested: Evaluation, members: NDArray[np.bool_], carried: NDArray[np.bool_], classes: tuple[str, ...]
+) -> tuple[ClassSets, ...]:
+    """Of the classes that pictures carry, (N, K) both."""
+    sizes, found = members.sum(axis=1), []
+    for name, held, own in zip(classes, members.T, carried.T, strict=True):
+        if own.any():
+            coverage = rate(held[own], tested.sample.groups_of(own))
+            found.append(ClassSets(name, int(own.sum()), coverage, float(sizes[own].mean())))
+    return tuple(found)
 
 
 def of_numbers(tested: Evaluation, intervals: Intervals, names: tuple[str, ...]) -> tuple[IntervalsMeasured, ...]:

@@ -11,12 +11,14 @@ import numpy as np
 from sightline.data.dataset import Dataset
 from sightline.data.tasks import TASKS
 from sightline.evaluation.evaluate import Evaluation
+from sightline.evaluation.sets import AnyMeasured, LabelSetsMeasured, SetsMeasured
 from sightline.report.facts import Card, Where
 from sightline.report.thumbnail import thumbnail
 from sightline.report.words import number
 from sightline.slicing import Gap, Gaps, Of, Slice, Slices
 from sightline.slicing.score import Figures, scores_of
 
+INTERVAL = "95 % interval"
 NUM_PICTURES = 4  # mistakes of the worst slice that are shown
 
 
@@ -60,7 +62,7 @@ def lines(slices: Slices) -> list[str]:
     found += [f"not looked at by {name}: {count:,} values, each of few pictures" for name, count in slices.too_many]
     if slices.worst:
         rows = [_cells(slices, one) for one in slices.worst]
-        found += _aligned((slices.figure, "95 % interval", "rest", "pictures", "by chance", "slice"), rows)
+        found += _aligned((slices.figure, INTERVAL, "rest", "pictures", "by chance", "slice"), rows)
     return found
 
 
@@ -79,7 +81,7 @@ def _cells(slices: Slices, one: Slice) -> tuple[str, ...]:
 
 def gap_lines(gaps: Gaps, is_rate: bool) -> list[str]:
     """For a terminal: each figure of each value, the largest gaps, and whether chance makes them."""
-    head = (*(name for of in gaps.of for name in (of.figure, "95 % interval")), "pictures", gaps.column)
+    head = (*(name for of in gaps.of for name in (of.figure, INTERVAL)), "pictures", gaps.column)
     rows = []
     for v, value in enumerate(gaps.values):
         figures = [of.each[v] for of in gaps.of]
@@ -105,6 +107,43 @@ def _gap(gap: Gap, is_rate: bool) -> str:
         return value + unit
     low, high = (f"{100 * v:.1f}" if is_rate else number(v) for v in gap.interval)
     return f"{value}{unit} ({low} to {high})"
+
+
+def set_lines(measured: AnyMeasured) -> list[str]:
+    """For a terminal: the sets of the pictures of each class; of intervals nothing."""
+    if isinstance(measured, tuple):
+        return []
+    rows = [
+        (f"{one.coverage.value:.1%}", _ends(one.coverage.interval), f"{one.mean_size:.2f}", f"{one.count:,}", one.name)
+        for one in measured.classes
+    ]
+    return _aligned(("held", INTERVAL, "classes a set", "pictures", "class"), rows)
+
+
+def set_lines_by(gaps: Gaps, each: Sequence[AnyMeasured]) -> list[str]:
+    """For a terminal: sets, or intervals, of the pictures with each value of a column."""
+    rows = list[tuple[str, ...]]()
+    for value, count, found in zip(gaps.values, gaps.counts, each, strict=True):
+        if isinstance(found, SetsMeasured):
+            coverage = found.coverage
+            cells = [(f"{coverage.value:.1%}", _ends(coverage.interval), f"{found.mean_size:.2f}", value)]
+        elif isinstance(found, LabelSetsMeasured):
+            missed = "-" if found.missed.value is None else f"{found.missed.value:.1%}"
+            cells = [(missed, _ends(found.missed.interval), f"{found.mean_size:.2f}", value)]
+        else:
+            cells = [
+                (f"{one.coverage.value:.1%}", _ends(one.coverage.interval), number(one.mean_width, 3),
+                 f"{value} {one.name}" if len(found) > 1 else value)
+                for one in found
+            ]  # fmt: skip
+        rows += [(*first, f"{count:,}", name) for *first, name in cells]
+    held = "missed" if isinstance(each[0], LabelSetsMeasured) else "held"
+    size = "width" if isinstance(each[0], tuple) else "classes a set"
+    return _aligned((held, INTERVAL, size, "pictures", f"{gaps.column}, sets"), rows)
+
+
+def _ends(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else " to ".join(f"{end:.1%}" for end in interval)
 
 
 def highest(one: Figures) -> float:

@@ -205,28 +205,28 @@ def sets_in_words(sets: AnyMeasured) -> str:
 
 
 def _of_one_class(sets: SetsMeasured) -> str:
-    name, worst = sets.worst
+    worst = min(sets.classes, key=lambda one: one.coverage.value)
     return (
         f"Sets that are to hold the right class of {percent(1 - sets.error, 0)} of pictures ({sets.method}, by "
         f"{pictures(sets.num)}): they held it for {percent(sets.coverage.value)} (95 % interval "
         f"{span(sets.coverage.interval)}), name {sets.mean_size:.2f} classes on average, and one alone for "
-        f"{percent(sets.share_single)}. Least covered: {name}, {percent(worst.value)}."
+        f"{percent(sets.share_single)}. Least covered: {worst.name}, {percent(worst.coverage.value)}."
     )
 
 
 def _of_several(sets: LabelSetsMeasured) -> str:
     whose = " of the pictures with each class" if sets.by_class else " of a picture's classes on average"
     text = f"Sets that are to miss at most {percent(sets.error, 0)}{whose} (by {pictures(sets.num)} that carry any): "
-    if sets.missed.value is None or sets.worst is None:
+    if sets.missed.value is None:
         return f"{text}no tested picture carries a class. They name {sets.mean_size:.2f} classes on average."
     text += f"they missed {percent(sets.missed.value)} of them"
     if sets.missed.interval is not None:
         low, high = sets.missed.interval
         text += f" (95 % interval {span((max(low, 0.0), high))})"
-    name, worst = sets.worst
+    worst = min(sets.classes, key=lambda one: one.coverage.value)
     return (
         f"{text}, and name {sets.mean_size:.2f} classes on average, where pictures carry {sets.mean_carried:.2f}. "
-        f"Missed most: {name}, in the sets of {percent(worst.value)} of its pictures."
+        f"Missed most: {worst.name}, in the sets of {percent(worst.coverage.value)} of its pictures."
     )
 
 

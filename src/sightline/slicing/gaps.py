@@ -4,7 +4,7 @@ Every value's figure with its interval, of two classes also how many of each are
 largest gap; and whether chance alone makes values so different. Must not know how they are shown.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from math import sqrt
 from statistics import NormalDist
@@ -47,16 +47,20 @@ class Of:
 
 @dataclass(frozen=True)
 class Gaps:
-    """Of a column: its `values` and how many pictures have each; `of`: the figures, the main one first."""
+    """Of a column: its `values`, how many pictures have each, and the number (n,) of each picture's; `of`: the figures,
+    the main one first."""
 
     column: str
     values: tuple[str, ...]
     counts: tuple[int, ...]
+    codes: NDArray[np.intp] = field(repr=False, compare=False)
     of: tuple[Of, ...]
 
     def to_json(self) -> dict[str, object]:
-        """Plain values."""
-        return asdict(self)
+        """Plain values, without those of each picture."""
+        document = asdict(self)
+        del document["codes"]
+        return document
 
 
 def gaps_by(tested: Evaluation, column: str, classes: tuple[str, ...]) -> Gaps:
@@ -83,7 +87,7 @@ def gaps_by(tested: Evaluation, column: str, classes: tuple[str, ...]) -> Gaps:
         second = tested.labels == 1
         found.append(_of(f"{classes[1]} found", scores, parts, second))
         found.append(_of(f"{classes[0]} taken for {classes[1]}", _opposite(scores), parts, ~second))
-    return Gaps(column, parts.values, tuple(parts.counts.tolist()), tuple(found))
+    return Gaps(column, parts.values, tuple(parts.counts.tolist()), parts.codes, tuple(found))
 
 
 def _opposite(scores: Scores) -> Scores:
