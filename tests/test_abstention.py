@@ -49,7 +49,7 @@ def test_as_few_are_wrong_as_promised(error: float) -> None:
 
 
 def test_what_cannot_be_promised_is_said() -> None:
-    with pytest.raises(ConfigError, match="at least 99 right answers above every wrong one"):
+    with pytest.raises(ConfigError, match="such as 99 right answers above every wrong one"):
         fitted(known([0.9] * 98, [0] * 98), 0.01, "it")
     with pytest.raises(ConfigError, match="abstain = 1: the share"):
         fitted(known([0.9], [0]), 1, "it")

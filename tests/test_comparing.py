@@ -202,6 +202,12 @@ def orders(num: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return labels, *(1 / (1 + np.exp(-seen - generator.normal(0, noise, (num, 2)))) for noise in (0.3, 2.0))
 
 
+def test_equally_good_ones_of_one_group_are_not_called_worse(tmp_path: Path) -> None:
+    labels, good, _ = orders(40)
+    runs = [several_of(tmp_path / name, labels, good, group=40) for name in ("one", "two")]
+    assert compare(runs).runs[1].sentence.endswith("so that they cannot tell; two and one are equally good on them.")
+
+
 def test_several_labels_are_compared_by_their_order_whatever_the_order_of_classes(tmp_path: Path) -> None:
     labels, good, worse = orders()
     first = several_of(tmp_path / "good", labels, good)

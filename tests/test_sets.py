@@ -155,6 +155,26 @@ def test_a_run_answers_with_sets_and_measures_them(run: Run, capsys: pytest.Capt
     assert "Sets of classes" in (run.path / "report.html").read_text()
 
 
+def test_how_sets_are_made_without_asking_for_any_is_an_error(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = next((run.path.parent / "bars").rglob("*.png"))
+    for words in (
+        ["predict", str(run.path), str(picture), "--sets-by", "aps"],
+        ["evaluate", str(run.path), "--by-class"],
+    ):
+        assert main(words) == 4
+        assert "ask for sets too" in capsys.readouterr().err
+
+
+def test_pictures_that_made_a_promise_are_counted_aloud(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(run.path), "--split", "calibration", "--sets", "0.1", "--json"]) == 0
+    printed = capsys.readouterr()
+    num = json.loads(printed.out)["num_calibrated"]
+    assert num == sum(line["split"] == "calibration" for line in run.split())
+    assert f"{num} of these pictures selected or calibrated" in printed.err
+    assert main(["evaluate", str(run.path), "--json"]) == 0
+    assert "num_calibrated" not in json.loads(capsys.readouterr().out)
+
+
 def test_what_is_measured_is_counted(run: Run) -> None:
     made = open_sets(run, 0.1, "aps")
     tested, classes = evaluate_run(run.path)

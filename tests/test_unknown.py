@@ -108,9 +108,30 @@ def test_among_themselves_a_picture_is_told_by_other_groups() -> None:
     trained, groups = drawn(150, 0), np.arange(150) // 3
     kept, found = methods.fitted_to_themselves(trained, groups)
     for row in (0, 77, 149):
-        others = {**kept, "bank": kept["bank"][groups != groups[row]]}
+        rest = trained.take(groups % methods.FOLDS != groups[row] % methods.FOLDS)
+        others = {**kept, "bank": kept["bank"][groups != groups[row]], **methods._fit_pixels(rest)}
         alone = trained.take(slice(row, row + 1))
         assert found[row] == pytest.approx(methods.strangeness("knn_pixels", others, alone)[0], abs=1e-2)
+
+
+@pytest.mark.parametrize(("num", "rate", "alike"), [(19, 0.05, 1), (50, 0.05, 1), (100, 0.01, 1), (120, 0.05, 3)])
+def test_of_pictures_that_trained_new_ones_are_called_unknown_as_rarely_as_promised(
+    num: int, rate: float, alike: int
+) -> None:
+    """Over 100 draws; features and looks of 16 numbers, which a mean and a covariance of 19 pictures fit closely.
+    `alike`: pictures a group, all of them the same."""
+    called, generator = [], np.random.default_rng(0)
+    for _ in range(100):
+        features, looks = (generator.normal(size=(num // alike, 16)).astype(np.float32) for _ in range(2))
+        groups = np.repeat(np.arange(num // alike), alike)
+        none = np.zeros((num, 0), np.float32)
+        trained = Answers(none, none, features.repeat(alike, axis=0), looks.repeat(alike, axis=0))
+        kept, scores = methods.fitted_to_themselves(trained, groups)
+        features, looks = (generator.normal(size=(300, 16)).astype(np.float32) for _ in range(2))
+        unknown = methods.calibrated("knn_pixels", kept, scores, rate)
+        new = Answers(np.zeros((300, 0), np.float32), np.zeros((300, 0), np.float32), features, looks)
+        called.append(unknown.is_unknown(unknown.of(new)).mean())
+    assert np.mean(called) < 1.6 * rate + 3 * np.std(called) / np.sqrt(100)
 
 
 @pytest.mark.parametrize("method", methods.METHODS)

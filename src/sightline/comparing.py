@@ -180,7 +180,8 @@ def _sentence(name: str, first: str, difference: Difference, task: str) -> str:
     how = f"{name} is {'better' if is_better else 'worse'} than {first} by "
     how += f"{100 * size:.1f} points" if in_points else f"{size:.3g}"
     if difference.interval is None:
-        return f"All {difference.num:,} pictures belong together, so that they cannot tell; {how} on them."
+        seen = f"All {difference.num:,} pictures belong together, so that they cannot tell"
+        return f"{seen}; {how} on them." if size else f"{seen}; {name} and {first} are equally good on them."
     low, high = difference.interval
     span = f"interval {100 * low:+.1f} to {100 * high:+.1f}" if in_points else f"interval {low:.3g} to {high:.3g}"
     if difference.is_clear:

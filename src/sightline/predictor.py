@@ -101,8 +101,8 @@ class Predictor:
             decision: AnyDecision = (plain := open_decision(config.task, config.decision, len(config.classes), where))
         except ConfigError as error:
             raise RunError(str(error)) from error
-        if sets is not None:
-            decision = with_sets(plain, open_sets(run, sets, method, by_class))
+        if (made := open_sets_if_asked(run, sets, method, by_class)) is not None:
+            decision = with_sets(plain, made)
         from sightline.engines.torch import open_run  # torch is needed for a run, and only for a run
 
         abstention = None if abstain is None else open_abstention(run, abstain)
@@ -183,6 +183,17 @@ class Predictor:
         if isinstance(item, bytes):
             return self.preprocessing.apply(decode(item, side))
         return self.preprocessing.apply(to_pixels(item, side) if isinstance(item, Image.Image) else _from_array(item))
+
+
+def open_sets_if_asked(run: Run, error: float | None, method: str | None, by_class: bool) -> AnySets | None:
+    """As `open_sets`; None where no rate of error is given: then ConfigError is raised for how they are to be made."""
+    if error is not None:
+        return open_sets(run, error, method, by_class)
+    if method is not None or by_class:
+        raise ConfigError(
+            "sets-by and by-class say how sets are made: ask for sets too, by a rate of error (--sets 0.1, sets=0.1)"
+        )
+    return None
 
 
 def open_sets(run: Run, error: float, method: str | None = None, by_class: bool = False) -> AnySets:

@@ -1,5 +1,7 @@
 """Costs and trees of classes, against numbers worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,3 +72,6 @@ def test_no_mistake_has_no_distance_and_alike_ones_an_interval() -> None:
     assert METRICS.get("hierarchy").measure(answered("01", "01")).mistake_distance.value is None
     found = METRICS.get("hierarchy").measure(answered("0123" * 5, "1032" * 5)).mistake_distance
     assert found.value == 1 and found.interval[1] > 1.05
+    groups = np.repeat([0, 1], 10)
+    by_group = METRICS.get("hierarchy").measure(replace(answered("0123" * 5, "1032" * 5), groups=groups))
+    assert found.interval[1] < by_group.mistake_distance.interval[1] <= by_group.height

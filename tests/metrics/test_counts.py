@@ -56,6 +56,13 @@ def test_no_mistake_is_no_certainty(name: str) -> None:
     assert of_few.interval[0] < 0.8  # five of five say little
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "kappa"])
+def test_all_right_on_one_class_is_as_sure_as_its_pictures(name: str) -> None:
+    zeros = np.zeros(100, np.int64)
+    found = METRICS.get(name).measure(Sample(np.zeros((100, 3)), zeros, zeros))
+    assert found.interval == pytest.approx(wilson(100, 100))
+
+
 def test_of_two_classes_a_mistake_lowers_the_f1_of_both() -> None:
     """So their mean reaches down as far as each, where independent ones would reach less far."""
     share = wilson(50, 50)[0]

@@ -1,11 +1,13 @@
 """Metrics of several labels and of numbers against scikit-learn and SciPy; intervals against theory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn import metrics as theirs
 
-from sightline.metrics import METRICS, Figure, Sample, names_of
+from sightline.metrics import METRICS, Figure, Sample, names_of, redrawn
 from sightline.metrics._bootstrap import figure
 from sightline.metrics._ranking import auroc, average_precision, ranks
 
@@ -47,6 +49,27 @@ def test_average_precision_and_auroc_are_scikit_learns_also_under_weights() -> N
         ):
             expected = [reference(y, p, sample_weight=w) for w in weights]
             assert ours(p, y, weights) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", [*names_of("multi"), *names_of("number")])
+def test_of_a_single_group_there_is_no_interval(name: str) -> None:
+    """But for rates, which it is worth one picture for."""
+    one = several() if "multi" in METRICS.get(name).TASK else numbers()
+    found = METRICS.get(name).measure(replace(one, groups=np.zeros(len(one.labels), np.intp)))
+    for figure_of in found if isinstance(found, list) else [found]:
+        if isinstance(figure_of, Figure) and name not in ("exact_match", "ece"):
+            assert figure_of.value is not None and figure_of.interval is None
+
+
+def test_a_number_that_does_not_vary_leaves_r2_of_the_others() -> None:
+    one = numbers()
+    labels = one.labels.copy()
+    labels[:, 1] = 5
+    constant = replace(one, labels=labels)
+    first = METRICS.get("r2_each").measure(one)[0]
+    assert METRICS.get("r2").measure(constant).value == pytest.approx(first.value)
+    assert redrawn(constant, "number").figure.value == pytest.approx(first.value)
+    assert METRICS.get("r2").measure(replace(one, labels=0 * labels + 5)).value is None
 
 
 def test_figures_of_several_labels_are_scikit_learns() -> None:

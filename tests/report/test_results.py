@@ -143,6 +143,27 @@ def test_without_calibration_pictures_the_page_says_what_is_lacking(several: Mul
     assert number.NO_INTERVALS in page and number.NO_INTERVALS in render_card(lone)
 
 
+def test_of_a_single_group_the_page_and_the_card_say_so(several: MultiFacts, numbers: NumberFacts) -> None:
+    value, row = Figure(0.8, None), numbers.value_rows[0]
+    alone = [
+        dataclasses.replace(several, average_precision=value, num_groups=1),
+        dataclasses.replace(
+            numbers, r2=value, num_groups=1, value_rows=(dataclasses.replace(row, mae=value, rmse=value, r2=value),)
+        ),
+    ]
+    for facts in alone:
+        page = render_report(facts)
+        assert (
+            "All test pictures are of one group" in page and "in 1 group" in page and "nan" not in page.lower().split()
+        )
+        assert "in 1 group" in render_card(facts)
+
+
+def test_rates_that_were_asked_for_keep_their_digits() -> None:
+    asked = [words_of.asked(share).replace("\u00a0", " ") for share in (0.9, 0.975, 0.995, 0.0012)]
+    assert asked == ["90 %", "97.5 %", "99.5 %", "0.12 %"]
+
+
 def test_words_of_sets_that_nothing_was_measured_of(several: MultiFacts) -> None:
     assert several.sets is not None
     nothing = dataclasses.replace(several.sets, missed=NOTHING, classes=(), by_class=True)

@@ -5,8 +5,9 @@ import pytest
 
 from sightline.errors import ConfigError, DataError
 from sightline.metrics._interval import wilson
-from sightline.slicing import gaps_by
+from sightline.slicing import chance, find_slices, gaps_by, within
 from sightline.slicing.gaps import difference
+from sightline.slicing.parts import _of_numbers
 from sightline.slicing.score import Scores
 
 from .making import answered
@@ -36,6 +37,35 @@ def test_two_values_by_hand() -> None:
     low = 0.15 - np.hypot(0.9 - l1, u2 - 0.75)
     high = 0.15 + np.hypot(u1 - 0.9, 0.75 - l2)
     assert gap.interval == pytest.approx((low, high), abs=1e-9)
+
+
+def test_pictures_of_one_group_each_for_itself_where_groups_are_compared() -> None:
+    groups = np.repeat([0, 1], 40)
+    tested = answered(np.arange(80) % 8 == 0, groups=groups)
+    assert within(tested, "group").groups is None and within(tested, "site") is tested
+    each = gaps_by(tested, "group", CLASSES).of[0].each
+    assert [one and one.interval for one in each] == [wilson(35, 40)] * 2
+
+
+@pytest.mark.parametrize(("values", "names"), [
+    ([0.0] * 65 + list(range(1, 16)), ["under 1", "from 1"]),
+    ([300.0 + i / 100 for i in range(80)], ["under 300.2", "300.2 to 300.4", "300.4 to 300.6", "from 300.6"]),
+])  # fmt: skip
+def test_numbers_are_parted_and_told_apart(values: list[float], names: list[str]) -> None:
+    tested = answered(np.arange(80) % 8 == 0, {"site": [str(value) for value in values]})
+    assert list(gaps_by(tested, "site", CLASSES).values) == names
+    find_slices(tested)
+
+
+def test_numbers_that_would_look_alike_are_written_with_more_digits() -> None:
+    assert _of_numbers("aspect", np.array([1.3333, 1.334, 1.334]), "").values == ("1.333", "1.334")
+    assert _of_numbers("size", np.array([224.0, 1024.0]), "pixels").values == ("224 pixels", "1024 pixels")
+
+
+def test_equal_values_are_equal_by_chance_however_few_draws_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chance, "MAX_WORK", 200 * 2 * 100)
+    members = np.array([np.arange(100) < 50, np.arange(100) >= 50])
+    assert chance.equal_by_chance(members, Scores("", (np.arange(100) % 2).astype(float), True)) == 1
 
 
 def test_newcombes_own_example() -> None:

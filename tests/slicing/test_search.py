@@ -1,5 +1,7 @@
 """The worst slices: what is planted is found, and where there is nothing one search in twenty finds something."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from sightline.errors import DataError
 from sightline.metrics._interval import wilson
 from sightline.slicing import chance, find_slices
 from sightline.slicing.chance import against_chance, equal_by_chance
-from sightline.slicing.parts import all_parts
+from sightline.slicing.parts import Parts, all_parts
 from sightline.slicing.score import Scores, scores_of
 from sightline.slicing.search import candidates
 
@@ -18,6 +20,19 @@ def drawn(generator: np.random.Generator, num: int) -> tuple[dict[str, list[str]
     """Columns and looks that have nothing to do with anything."""
     columns = {name: generator.choice(list("uvw"), num).tolist() for name in ("camera", "place")}
     return columns, {"mean": generator.normal(100, 20, num), "std": generator.normal(50, 5, num)}
+
+
+def test_columns_that_tell_every_picture_apart_cost_no_memory() -> None:
+    """Their pairs would take a number for each pair of values: 7 GB."""
+    num = 30_000
+    parts = [Parts(name, tuple(map(str, range(num))), order) for name, order in
+             (("time", np.arange(num)), ("file", np.random.default_rng(0).permutation(num)))]  # fmt: skip
+    site = Parts("site", ("x", "y"), np.arange(num) % 2)
+    tracemalloc.start()
+    terms, _ = candidates([*parts, site], num)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert terms == [(("site", "x"),), (("site", "y"),)] and peak < 1e8
 
 
 def test_a_planted_pair_is_found_and_its_figures_are_right() -> None:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from sightline.decision import Answers, Prediction
+from sightline.evaluation import strangers
+from sightline.evaluation.runs import evaluate_run
 from sightline.predictor import Predictor
 from sightline.run import UNKNOWN
 from sightline.training import unknown
@@ -49,7 +51,22 @@ def test_a_frozen_network_tells_by_the_pictures_that_its_head_was_fitted_on(tmp_
     run = train(pictures, {"weights": str(first.path)}, Options(out=tmp_path / "run"))
     facts = run.read_json("metrics.json")["unknown"]
     assert facts["method"] == "knn_pixels" and facts["num"] > 250 and facts["tried"] == {}
+    (tmp_path / "strange/link").parent.mkdir()
+    (tmp_path / "strange/link").symlink_to(pictures, target_is_directory=True)
+    tested, _ = evaluate_run(run.path)
+    found = strangers.measure(strangers.predictor_of(run.path), tested, str(tmp_path / "strange"))
+    assert found.num == 400, "also where a link leads"
+    by_group = replace(tested, groups=np.arange(len(tested.rows)) // 10)
+    wider = strangers.measure(strangers.predictor_of(run.path), by_group, str(pictures))
+    alone = strangers.measure(strangers.predictor_of(run.path), tested, str(pictures))
+    assert wider.auroc.value == alone.auroc.value and wider.auroc.interval != alone.auroc.interval
     assert Predictor.open(run.path).predict(np.zeros((28, 28), np.uint8))[0].familiarity is not None
+
+
+def test_of_a_single_group_nothing_is_told() -> None:
+    features = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    found = unknown.of_frozen(features, features, np.zeros(50, np.intp))
+    assert found.unknown is None and "one group" in found.sentence
 
 
 def test_a_method_is_chosen_by_what_it_finds() -> None:

@@ -52,15 +52,15 @@ def run(args: argparse.Namespace) -> int:
     from sightline.evaluation.asking import asked_of
     from sightline.evaluation.runs import evaluate_run
     from sightline.evaluation.sets import AnyMeasured, measure_sets, measure_sets_by
-    from sightline.predictor import open_abstention, open_sets
+    from sightline.predictor import open_abstention, open_sets_if_asked
     from sightline.report.results import result_of
     from sightline.report.where import gap_lines, lines, set_lines, set_lines_by
     from sightline.report.words import abstention_in_words, pictures, sets_in_words, strangers_in_words
     from sightline.run import Run
-    from sightline.slicing import check_name, find_slices, gaps_by
+    from sightline.slicing import check_name, find_slices, gaps_by, within
 
     opened = Run.open(Path(args.run))
-    sets = None if args.sets is None else open_sets(opened, args.sets, args.sets_by, args.by_class)
+    sets = open_sets_if_asked(opened, args.sets, args.sets_by, args.by_class)
     abstention = None if args.abstain is None else open_abstention(opened, args.abstain)
     asked = asked_of(opened, args.positive, args.specificity, args.sensitivity, args.costs, args.hierarchy)
     teller = strangers.predictor_of(args.run) if args.unknown else None
@@ -78,12 +78,19 @@ def run(args: argparse.Namespace) -> int:
         print(f"left out: {path}: {reason}", file=sys.stderr)
     if tested.num_trained_on:
         print(f"{tested.num_trained_on} of these pictures were trained on; the figures flatter", file=sys.stderr)
+    if tested.num_calibrated:
+        print(
+            f"{tested.num_calibrated} of these pictures selected or calibrated; what they promised flatters on them",
+            file=sys.stderr,
+        )
     measured = None if sets is None else measure_sets(tested, sets, classes)
     given = None if abstention is None else measure_abstention(tested, abstention)
     others = [strangers.measure(teller, tested, path, args.skip_bad) for path in args.unknown or () if teller]
     slices = find_slices(tested) if args.slices else None
     gaps = [gaps_by(tested, column, classes) for column in args.by]
-    sets_by = [] if sets is None else [measure_sets_by(tested, sets, classes, one.codes) for one in gaps]
+    sets_by = (
+        [] if sets is None else [measure_sets_by(within(tested, gap.column), sets, classes, gap.codes) for gap in gaps]
+    )
     if args.json:
         more = {
             "intervals" if isinstance(measured, tuple) else "sets": measured and plain(measured),

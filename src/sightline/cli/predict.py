@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from sightline.cli._sets import add_set_arguments
-from sightline.errors import DataError
 
 if TYPE_CHECKING:
     from sightline.decision import AnyPrediction
@@ -48,7 +47,7 @@ def _paths(inputs: Iterable[str]) -> Iterator[str]:
     import os
     import sys
 
-    from sightline.data.formats._common import is_picture
+    from sightline.data.formats._common import walked
 
     for name in inputs:
         if name == "-":
@@ -57,14 +56,10 @@ def _paths(inputs: Iterable[str]) -> Iterator[str]:
             yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
         elif os.path.isdir(name):
             pictures = others = 0
-            for folder, folders, files in os.walk(name, onerror=_refuse, followlinks=True):
-                folders.sort()
-                for file in sorted(files):
-                    if is_picture(file):
-                        pictures += 1
-                        yield os.path.join(folder, file)
-                    else:
-                        others += 1
+            for file, is_picture in walked(name):
+                pictures, others = pictures + is_picture, others + (not is_picture)
+                if is_picture:
+                    yield file
             if others:
                 print(
                     f"{name}: {others} file{'s' if others > 1 else ''} not named as a picture, not read",
@@ -78,11 +73,6 @@ def _paths(inputs: Iterable[str]) -> Iterator[str]:
             yield from found or [name]  # a glob that matches nothing fails under its own name
         else:
             yield name
-
-
-def _refuse(error: OSError) -> None:
-    """A folder that cannot be looked into is no empty folder."""
-    raise DataError(f"{error.filename}: {error.strerror}; its pictures would be left out")
 
 
 def _json(answer: "AnyPrediction | Failure") -> None:

@@ -45,7 +45,7 @@ def fitted(known: Mapping[str, Any], error: float, where: str) -> Abstention:
     fits = np.flatnonzero(((wrong + 1) / (given + 1) <= error) & is_last)
     if not len(fits):
         raise ConfigError(
-            f"abstain = {error:g}: no threshold keeps that by the run's {len(order)} calibration pictures; it takes at "
-            f"least {int(np.ceil(1 / error)) - 1} right answers above every wrong one, or a larger share"
+            f"abstain = {error:g}: no threshold keeps that by the run's {len(order)} calibration pictures; it "
+            f"takes more, such as {int(np.ceil(1 / error)) - 1} right answers above every wrong one, or a larger share"
         )
     return Abstention(error, float(probabilities[order[fits[-1]]]), len(order))

@@ -19,6 +19,7 @@ from sightline.errors import RunError
 METHODS = ("combined", "knn_pixels", "knn", "vim", "energy", "msp")
 NEAREST = 5  # neighbours, of at most a few thousand
 SHRUNK = 1e-3  # the share of the mean variance that every direction has at least
+FOLDS = 20  # so that a part's pictures look as strange as those that none was fitted to, but for a hundredth
 CHUNK = 64  # pictures; always so many at once, so that a score does not depend on what else is asked
 
 
@@ -120,10 +121,14 @@ def compared(
 def fitted_to_themselves(trained: Answers, groups: NDArray[np.intp]) -> tuple[dict[str, Floats], NDArray[np.float64]]:
     """What knn_pixels keeps of pictures that trained (n,), and how strange each is by those of other groups (n,) alone.
 
-    Features of a frozen network know no labels, so that these are as strange as new ones are.
+    Features of a frozen network know no labels, so that these are as strange as new ones are. How pictures look is
+    fitted anew without each of FOLDS parts, for those of that part. There must be two groups.
     """
     kept = _fit_knn(trained) | _fit_pixels(trained)
-    parts = [_distances_among(kept["bank"], groups), _pixels(kept, trained)]
+    looks, fold = np.empty(len(trained)), np.unique(groups, return_inverse=True)[1] % FOLDS
+    for k in range(min(FOLDS, int(fold.max()) + 1)):
+        looks[fold == k] = _pixels(_fit_pixels(trained.take(fold != k)), trained.take(fold == k))
+    parts = [_distances_among(kept["bank"], groups), looks]
     kept["spread"] = _spread(parts)
     return kept, _summed(kept, parts)
 

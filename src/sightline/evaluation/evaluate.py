@@ -35,7 +35,8 @@ class Evaluation:
     decided  what was answered: a class (n,), yes or no (n, K), the numbers
     groups   (n,) whole numbers, equal where pictures belong together, or None
     bad      pictures that could not be read and were left out: path -> reason
-    num_trained_on   how many of the rows show the very pixels of a training picture
+    num_trained_on, num_calibrated   how many of the rows show the very pixels of a training picture; of one that
+             selected or calibrated
     plain    logits (n, K) of the pictures as they are, where the run averages over views
     strangeness  (n,) how strange they are, and which were called unknown, `is_unknown`; None where the run has
              nothing to tell them by
@@ -54,6 +55,7 @@ class Evaluation:
     groups: NDArray[np.intp] | None = None
     bad: Mapping[str, str] = field(default_factory=dict)
     num_trained_on: int = 0
+    num_calibrated: int = 0
     plain: NDArray[np.float32] | None = None
     strangeness: NDArray[np.float64] | None = None
     is_unknown: NDArray[np.bool_] | None = None
@@ -141,8 +143,9 @@ class Evaluation:
             document["num_groups"] = self.num_groups
         if self.bad:
             document["bad"] = dict(self.bad)
-        if self.num_trained_on:
-            document["num_trained_on"] = self.num_trained_on
+        for name in ("num_trained_on", "num_calibrated"):
+            if getattr(self, name):
+                document[name] = getattr(self, name)
         if (called := self.called_unknown) is not None:
             document["called_unknown"] = _plain(called)
         for name, value in self.figures.items():

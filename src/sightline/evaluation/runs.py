@@ -70,7 +70,7 @@ def part_of(run: Run, data: str | Path | None, split: str | None) -> Part:
 
 
 def checked(run: Run, part: Part, tested: Evaluation, i_know: bool = False) -> Evaluation:
-    """What was measured, with how many of the pictures trained the run.
+    """What was measured, with how many of the pictures trained the run, and how many selected or calibrated.
 
     Raises DataError if its own pictures have changed since; or, unless `i_know`, if one of the others trained it.
     """
@@ -82,9 +82,14 @@ def checked(run: Run, part: Part, tested: Evaluation, i_know: bool = False) -> E
                 f"{len(changed)} pictures are not those of the training any more, such as {changed[0]}; "
                 "restore them, or name the pictures to evaluate on"
             )
+    of_split = dict[str, set[str]]()
+    for line in run.split():
+        of_split.setdefault(line["split"], set()).add(line["pixels"])
+    calibrated = of_split.get("val", set()) | of_split.get("calibration", set())
+    tested = dataclasses.replace(tested, num_calibrated=sum(pixels in calibrated for _, pixels in hashed))
+    if part.expected is not None:
         return tested
-    trained_on = {line["pixels"] for line in run.split() if line["split"] == "train"}
-    seen = [paths[row] for row, pixels in hashed if pixels in trained_on]
+    seen = [paths[row] for row, pixels in hashed if pixels in of_split.get("train", set())]
     if seen and not i_know:
         raise DataError(
             f"{len(seen)} of {len(tested.rows)} pictures trained this run, such as {seen[0]}, so the figures would "

@@ -128,7 +128,7 @@ def of_several(tested: Evaluation, sets: LabelSets, classes: tuple[str, ...]) ->
     share = missed[any_one] / counts[any_one]
     figure = Figure(None, None)
     if len(share):
-        figure = Figure(float(share.mean()), of_mean(share, tested.sample.groups_of(any_one)))
+        figure = Figure(float(share.mean()), of_mean(share, tested.sample.groups_of(any_one), 0.0, 1.0))
     size, each = float(members.sum(axis=1).mean()), _each(tested, members, carried, classes)
     return LabelSetsMeasured(sets.error, sets.by_class, sets.num, figure, size, float(counts.mean()), each)
 

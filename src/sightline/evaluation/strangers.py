@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sightline.data import open_dataset
-from sightline.data.formats._common import is_picture
+from sightline.data.formats._common import walked
 from sightline.data.preprocess import Pixels
 from sightline.data.reading.scan import in_threads, reason_or
 from sightline.errors import BadPicturesError, ConfigError, DataError
@@ -69,7 +69,10 @@ def measure(predictor: Predictor, known: Evaluation, path: str, skip_bad: bool =
     scores = np.concatenate([known.strangeness, strange])
     labels = np.repeat(np.array([0, 1], np.uint8), (len(known.strangeness), len(strange)))
     called = rate(predictor.unknown.is_unknown(predictor.unknown.familiarity(strange)))
-    order = Sample(np.stack([-scores, scores], axis=1), labels.astype(np.int64), labels.astype(np.int64))
+    groups = None
+    if known.groups is not None:  # those of other pictures are not known: each stands for itself
+        groups = np.append(known.groups, known.groups.max() + 1 + np.arange(len(strange)))
+    order = Sample(np.stack([-scores, scores], axis=1), labels.astype(np.int64), labels.astype(np.int64), groups)
     return StrangersMeasured(path, len(strange), called, auroc.measure(order), bad)
 
 
@@ -78,7 +81,7 @@ def _pictures(predictor: Predictor, path: str) -> Iterable[tuple[str, Callable[[
     frame, side = predictor.preprocessing, predictor.preprocessing.decode_side()
     if Path(path).is_dir():
         read_file = reason_or(predictor.read)
-        files = (str(file) for file in sorted(Path(path).rglob("*")) if is_picture(file.name))
+        files = (file for file, is_picture in walked(path) if is_picture)
         return ((name, partial(read_file, name)) for name in files)
     dataset = open_dataset(path)
 

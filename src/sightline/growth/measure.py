@@ -114,7 +114,8 @@ def _points(
         if measured.figure.value is None:
             raise DataError(f"{location}: the test pictures do not suffice to measure anything; add some")
         point = Point(share, len(part), measured)
-        progress.say(f"{Fraction(share)}: {point.num:,} pictures train, {100 * point.value:.2f} %")
+        figure = f"R2 {point.value:.3f}" if task == "number" else f"{100 * point.value:.2f} %"
+        progress.say(f"{Fraction(share)}: {point.num:,} pictures train, {figure}")
         yield point
 
 

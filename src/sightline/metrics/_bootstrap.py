@@ -28,9 +28,12 @@ Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 def figures(sample: Sample, statistic: Statistic, most: int = NUM_DRAWS) -> list[Figure]:
     """`statistic`: weights (B, N) -> figures (B, F), NaN where undefined. Gives F figures with their intervals.
 
-    `most`: draws, of which there may be fewer.
+    `most`: draws, of which there may be fewer. Of a single group there is no interval: it is in every draw.
     """
-    values, drawn = statistic(np.ones((1, len(sample.labels))))[0], draws(sample, statistic, most)
+    values = statistic(np.ones((1, len(sample.labels))))[0]
+    if sample.groups is not None and np.ptp(sample.groups) == 0:
+        return [Figure(None if np.isnan(value) else float(value), None) for value in values]
+    drawn = draws(sample, statistic, most)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of columns that are NaN throughout
         low, high = np.nanquantile(drawn, (0.025, 0.975), axis=0)

@@ -64,7 +64,8 @@ def figure(sample: Sample, slope: Slope, lowest: float = 0.0, each: Each | None 
     middle, moves = slope(Counts(added))
     scale = 1 - lowest
     share, variance = (middle - lowest) / scale, float((added * moves**2).sum()) / scale**2
-    worth = share * (1 - share) / max(variance, 1e-300) / effect
+    num = share * (1 - share) / max(variance, 1e-300) if len(matrix) > 1 else len(sample.labels)
+    worth = num / effect
     at = (value - lowest) / scale
     low, high = (lowest + scale * end for end in wilson(at * worth, worth))
     if each is not None:

@@ -1,7 +1,7 @@
 """The intervals of a rate and of a mean."""
 
 import functools
-from math import pi, sqrt, tan
+from math import inf, pi, sqrt, tan
 from statistics import NormalDist
 
 import numpy as np
@@ -52,8 +52,12 @@ def worth(hits: NDArray[np.bool_], groups: NDArray[np.intp] | None) -> float:
     return float(num * min(share * (1 - share) / max(variance, 1e-300), 1.0) / beyond_normal**2)
 
 
-def of_mean(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> tuple[float, float] | None:
+def of_mean(
+    values: NDArray[np.float64], groups: NDArray[np.intp] | None, least: float = -inf, most: float = inf
+) -> tuple[float, float] | None:
     """95 % interval of a mean, (N,), of which those of one group (N,) move together; None of a single one.
+
+    Values cannot be below `least` or above `most`.
 
     By the standard error over groups (Liang and Zeger, 1986), for which a mean needs no bootstrap.
     """
@@ -61,7 +65,7 @@ def of_mean(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> tup
     if num < 2:
         return None
     half = student(num - 1, 0.05) * sqrt(variance / len(values))
-    return float(values.mean()) - half, float(values.mean()) + half
+    return max(float(values.mean()) - half, least), min(float(values.mean()) + half, most)
 
 
 def spread_of_mean(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> tuple[int, float]:

@@ -26,12 +26,9 @@ class Redrawn:
 def redrawn(sample: Sample, task: str) -> Redrawn:
     """Accuracy, mean average precision or R2, `MAIN[task]`; None and no draws where it is undefined."""
     if task == "multi":
-        value, drawn = _bootstrap.mean_drawn(sample, lambda weights: mean_average_precision.of_each(sample, weights))
-        return _found(value, drawn)
+        return _found(*_bootstrap.mean_drawn(sample, lambda weights: mean_average_precision.of_each(sample, weights)))
     if task == "number":
-        drawn = _bootstrap.draws(sample, lambda weights: explained(sample, weights).mean(axis=1, keepdims=True))[:, 0]
-        value = float(explained(sample, np.ones((1, len(sample.labels)))).mean())
-        return _found(value, drawn[np.isfinite(drawn)] if np.isfinite(value) else drawn[:0])
+        return _found(*_bootstrap.mean_drawn(sample, lambda weights: explained(sample, weights)))
     right = np.asarray(sample.decided == sample.labels)
     drawn = _bootstrap.draws(sample, lambda weights: (weights @ right / weights.sum(axis=1))[:, None])[:, 0]
     return Redrawn(rate(right, sample.groups), drawn)

@@ -18,4 +18,4 @@ def measure(sample: Sample) -> Figure:
         each = (sample.outputs**2).sum(axis=1) - 2 * true + 1  # (N,)
     else:
         each = ((sample.outputs - sample.labels) ** 2).mean(axis=1)
-    return Figure(float(each.mean()), of_mean(each, sample.groups))
+    return Figure(float(each.mean()), of_mean(each, sample.groups, 0.0, 2.0 if sample.labels.ndim == 1 else 1.0))

@@ -31,8 +31,7 @@ def measure(sample: Sample) -> Figure:
     """
     error, each = value(sample), _of_each(sample)
     drawn = _bootstrap.figure(sample, lambda weights: _mean(each, weights, 2.0), _bootstrap.FEWER_DRAWS)
-    assert drawn.interval is not None
-    low, high = drawn.interval
+    low, high = drawn.interval or (error, error)  # none of a single group
     given, right, groups = _bins.all_given(sample)
     together = max(abs(end - float(given.mean())) for end in rate(right, groups).interval)
     return Figure(error, (min(error, low), max(error, high, together)))

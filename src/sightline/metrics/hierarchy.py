@@ -49,7 +49,7 @@ def measure(sample: Sample) -> Hierarchy | None:
     depth = np.concatenate([np.ones((len(labels), 1), np.bool_), is_same], axis=1).sum(axis=1) - 1  # in common
     height = int(heights[0, 0])
     far = heights[labels, depth][is_wrong].astype(np.float64)
-    return Hierarchy(levels, _mean(far, sample.groups_of(is_wrong)), height)
+    return Hierarchy(levels, _mean(far, sample.groups_of(is_wrong), height), height)
 
 
 def _nodes(tree: tuple[Path, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -66,11 +66,14 @@ def _nodes(tree: tuple[Path, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return nodes, heights
 
 
-def _mean(far: NDArray[np.float64], groups: NDArray[np.intp] | None) -> Figure:
+def _mean(far: NDArray[np.float64], groups: NDArray[np.intp] | None, height: int) -> Figure:
+    """Of distances from 1 to `height`."""
     if not len(far):
         return Figure(None, None)
-    value, interval = float(far.mean()), of_mean(far, groups)
+    value, interval = float(far.mean()), of_mean(far, groups, 1.0, float(height))
     if interval is not None and np.ptp(far) == 0:  # how they vary is known no better than by one that is another
-        interval = of_mean(np.append(far, far[0] + 1), None)
-        interval = None if interval is None else (max(1.0, value - np.ptp(interval) / 2), value + np.ptp(interval) / 2)
+        num = len(far) if groups is None else len(np.unique(groups))
+        other = of_mean(np.append(np.full(num, value), value + 1), None)
+        assert other is not None  # of two and more
+        interval = max(1.0, value - np.ptp(other) / 2), min(float(height), value + np.ptp(other) / 2)
     return Figure(value, interval)

@@ -1,4 +1,5 @@
-"""Mean over the classes of precision; one that was never answered has none right, and one not tested does not count."""
+"""Mean over the classes of precision; one that was never answered has none right, and one that was neither answered nor
+tested does not count."""
 
 from sightline.metrics import _from_counts
 from sightline.metrics._sample import Figure, Sample

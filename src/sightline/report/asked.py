@@ -16,7 +16,7 @@ def point_in_short(asked: OperatingPoint) -> str:
     """What is found, by the ROC curve, for people who are no experts; empty where nothing could be measured."""
     if asked.on_curve is None:
         return ""
-    at, name, point = words.percent(asked.at, _places(asked.at)), _name(asked.positive), asked.on_curve
+    at, name, point = words.asked(asked.at), _name(asked.positive), asked.on_curve
     if asked.fixed == "specificity":
         return f"At {at} specificity it finds {_with_interval(point.sensitivity)} of {name}."
     return f"Where it finds {at} of {name} its specificity is {_with_interval(point.specificity)}."
@@ -84,11 +84,7 @@ def tree_in_words(tree: Hierarchy) -> list[str]:
 
 
 def _rate(asked: OperatingPoint) -> str:
-    return f"{words.percent(asked.at, _places(asked.at))} {asked.fixed}"
-
-
-def _places(share: float) -> int:
-    return 0 if abs(100 * share - round(100 * share)) < 1e-6 else 1
+    return f"{words.asked(asked.at)} {asked.fixed}"
 
 
 def _with_interval(figure: Figure) -> str:

@@ -67,7 +67,8 @@ def _fails(facts: Common) -> str:
 
 def _else(facts: Common) -> str:
     if facts.unknown is None:
-        return "They get an answer like any other: there were too few pictures to tell them by."
+        reason = facts.what.get("Unknown", "").partition("none: ")[2]
+        return "They get an answer like any other" + (f": {reason}." if reason else ".")
     return f"Many are called unknown, not all; of known ones {percent(facts.unknown.called.value)} were."
 
 

@@ -37,6 +37,11 @@ def percent(share: float, places: int = 1) -> str:
     return _points(share, places) + PERCENT
 
 
+def asked(share: float) -> str:
+    """A rate that was asked for, with as many places as it needs: `90 %`, `97.5 %`."""
+    return percent(share, next(n for n in range(6) if n == 5 or abs(share - round(share, 2 + n)) < 1e-9))
+
+
 def _points(share: float, places: int = 1) -> str:
     text, least = f"{100 * share:.{places}f}", 10.0**-places
     if 0 < share < 1 and float(text) in (0, 100):
@@ -162,6 +167,8 @@ def about(text: str, names: Sequence[str]) -> Caution:
 
 def small_test(facts: Common, interval: tuple[float, float] | None) -> list[Caution]:
     """Whether a share, with its interval, was measured on too few pictures."""
+    if interval is None and facts.num_groups == 1:
+        return [Caution("All test pictures are of one group: how far the figures hold for others is not known.")]
     if interval is None:
         return [Caution("The test pictures do not suffice to measure anything.")]
     width = interval[1] - interval[0]
@@ -207,7 +214,7 @@ def sets_in_words(sets: AnyMeasured) -> str:
 def _of_one_class(sets: SetsMeasured) -> str:
     worst = min(sets.classes, key=lambda one: one.coverage.value)
     return (
-        f"Sets that are to hold the right class of {percent(1 - sets.error, 0)} of pictures ({sets.method}, by "
+        f"Sets that are to hold the right class of {asked(1 - sets.error)} of pictures ({sets.method}, by "
         f"{pictures(sets.num)}): they held it for {percent(sets.coverage.value)} (95 % interval "
         f"{span(sets.coverage.interval)}), name {sets.mean_size:.2f} classes on average, and one alone for "
         f"{percent(sets.share_single)}. Least covered: {worst.name}, {percent(worst.coverage.value)}."
@@ -216,13 +223,12 @@ def _of_one_class(sets: SetsMeasured) -> str:
 
 def _of_several(sets: LabelSetsMeasured) -> str:
     whose = " of the pictures with each class" if sets.by_class else " of a picture's classes on average"
-    text = f"Sets that are to miss at most {percent(sets.error, 0)}{whose} (by {pictures(sets.num)} that carry any): "
+    text = f"Sets that are to miss at most {asked(sets.error)}{whose} (by {pictures(sets.num)} that carry any): "
     if sets.missed.value is None:
         return f"{text}no tested picture carries a class. They name {sets.mean_size:.2f} classes on average."
     text += f"they missed {percent(sets.missed.value)} of them"
     if sets.missed.interval is not None:
-        low, high = sets.missed.interval
-        text += f" (95 % interval {span((max(low, 0.0), high))})"
+        text += f" (95 % interval {span(sets.missed.interval)})"
     worst = min(sets.classes, key=lambda one: one.coverage.value)
     return (
         f"{text}, and name {sets.mean_size:.2f} classes on average, where pictures carry {sets.mean_carried:.2f}. "
@@ -235,7 +241,7 @@ def interval_in_words(one: IntervalsMeasured) -> str:
     how = "wider where answers were further off" if one.is_scaled else "as wide for each answer"
     each = (f"{number(q.low, 3)} to {number(q.high, 3)}: {percent(q.coverage.value)}" for q in one.quarters)
     return (
-        f"{one.name}: intervals that are to hold the true number of {percent(1 - one.error, 0)} of pictures (by "
+        f"{one.name}: intervals that are to hold the true number of {asked(1 - one.error)} of pictures (by "
         f"{pictures(one.num)}; {how}): they held it for {percent(one.coverage.value)} (95 % interval "
         f"{span(one.coverage.interval)}) and are {number(one.mean_width, 3)} wide on average. By quarters of the "
         f"answers: {', '.join(each)}."
@@ -245,7 +251,7 @@ def interval_in_words(one: IntervalsMeasured) -> str:
 def abstention_in_words(found: AbstentionMeasured) -> str:
     """What giving only the surer answers promises, and what came of it on the test."""
     text = (
-        f"Only answers of {percent(found.threshold)} and more, for {percent(found.error)} wrong ones among them: "
+        f"Only answers of {percent(found.threshold)} and more, for {asked(found.error)} wrong ones among them: "
         f"{percent(found.answered.value)} of pictures are answered (95 % interval {span(found.answered.interval)})"
     )
     if found.wrong is None:

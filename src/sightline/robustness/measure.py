@@ -22,6 +22,7 @@ from sightline.errors import ConfigError, DataError
 from sightline.evaluation.evaluate import Evaluation, evaluate
 from sightline.evaluation.runs import checked, part_of
 from sightline.metrics import Figure, of_means, of_rates, rate
+from sightline.metrics._interval import of_mean
 from sightline.predictor import Predictor
 from sightline.robustness.attacked import attacked, drawn_for
 from sightline.robustness.figures import Corrupted, Example, Moved, Point, Robustness
@@ -113,7 +114,6 @@ def measure(
     answers = {way[0].kind: pictures.decided(way, progress) for way in corruptions(seed)}
     hits = {name: [pictures.right(one) for one in found] for name, found in answers.items()}
     each = np.stack([one for found in hits.values() for one in found]).mean(axis=0)  # (levels, N) -> (N,)
-    error = of_means(np.zeros(len(each)), 1 - each, tested.groups)
     moved = tuple(_moved(pictures, way, progress) for way in moves(frame.height, frame.width, seed))
     chosen = drawn_for(tested, num_attacked, seed)
     attacks = attacked(predictor, images, tested, chosen, seed, progress)
@@ -125,7 +125,7 @@ def measure(
         num_in_split=len(part.rows),
         seed=seed,
         clean=rate(clean, tested.groups),
-        mean_error=Figure(error.value, error.interval),
+        mean_error=Figure(1 - float(each.mean()), of_mean(1 - each, tested.groups, 0.0, 1.0)),
         mean_drop=of_means(clean.astype(np.float64), each, tested.groups),
         corruptions=tuple(_corrupted(name, found, clean, tested) for name, found in hits.items()),
         moves=moved,

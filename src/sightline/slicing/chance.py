@@ -79,9 +79,10 @@ def equal_by_chance(members: NDArray[np.bool_], scores: Scores) -> float:
     sizes, num = members.sum(axis=1), members.shape[1]
     compare = _compared(scores)
     seen, above = float((compare.raw(members, compare.as_it_is)[0] ** 2 / sizes).sum()), 0
-    for drawn in compare.draws(max(MIN_DRAWS, int(min(NUM_DRAWS, MAX_WORK / (len(sizes) * num))))):
+    num_draws = int(np.clip(MAX_WORK / (len(sizes) * num), MIN_DRAWS, NUM_DRAWS))
+    for drawn in compare.draws(num_draws):
         above += int(((compare.raw(members, drawn) ** 2 / sizes).sum(axis=1) >= seen * (1 - 1e-9)).sum())
-    return (1 + above) / (1 + NUM_DRAWS)
+    return (1 + above) / (1 + num_draws)
 
 
 class _ByPictures:

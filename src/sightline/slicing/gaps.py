@@ -4,7 +4,7 @@ Every value's figure with its interval, of two classes also how many of each are
 largest gap; and whether chance alone makes values so different. Must not know how they are shown.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from math import sqrt
 from statistics import NormalDist
@@ -69,6 +69,7 @@ def gaps_by(tested: Evaluation, column: str, classes: tuple[str, ...]) -> Gaps:
     Raises ConfigError for one that is not there, or has too many values; DataError where it does not tell the pictures
     apart.
     """
+    tested = within(tested, column)
     parts = parts_by(tested, column)
     num = len(tested.rows)
     if parts is None or len(parts.values) < 2:
@@ -80,14 +81,17 @@ def gaps_by(tested: Evaluation, column: str, classes: tuple[str, ...]) -> Gaps:
             f"by it, give a column with at most {MAX_VALUES}"
         )
     scores = scores_of(tested)
-    if column == "group":  # what is asked for is about more pictures of these very groups
-        scores = Scores(scores.name, scores.bad, scores.is_rate)
     found = [_of(scores.name, scores, parts, np.ones(num, bool))]
     if tested.task == "single" and len(classes) == 2:
         second = tested.labels == 1
         found.append(_of(f"{classes[1]} found", scores, parts, second))
         found.append(_of(f"{classes[0]} taken for {classes[1]}", _opposite(scores), parts, ~second))
     return Gaps(column, parts.values, tuple(parts.counts.tolist()), parts.codes, tuple(found))
+
+
+def within(tested: Evaluation, column: str) -> Evaluation:
+    """The pictures as they count by a column: of groups each for itself, as more of these very groups are meant."""
+    return replace(tested, groups=None) if column == "group" else tested
 
 
 def _opposite(scores: Scores) -> Scores:

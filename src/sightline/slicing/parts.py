@@ -105,12 +105,12 @@ def _of_numbers(name: str, numbers: NDArray[np.float64], unit: str) -> Parts:
     distinct = np.unique(numbers[known])
     after = f" {unit}" if unit else ""
     if len(distinct) <= MAX_DISTINCT:
-        codes, values = np.searchsorted(distinct, numbers), [f"{_written(v)}{after}" for v in distinct.tolist()]
+        codes, values = np.searchsorted(distinct, numbers), [f"{text}{after}" for text in _written(distinct)]
     else:
         cuts = np.arange(1, NUM_CUTS) / NUM_CUTS
         edges = np.unique(np.quantile(numbers[known], cuts, method="higher"))
-        edges = edges[edges > distinct[0]]
-        codes, values = np.searchsorted(edges, numbers, side="right"), _ranges([_written(e) for e in edges], after)
+        edges = edges[edges > distinct[0]] if edges[-1] > distinct[0] else distinct[1:2]
+        codes, values = np.searchsorted(edges, numbers, side="right"), _ranges(_written(edges), after)
     if known.all():
         return Parts(name, tuple(values), codes)
     return Parts(name, (*values, EMPTY), np.where(known, codes, len(values)))
@@ -122,9 +122,13 @@ def _ranges(edges: Sequence[str], after: str) -> list[str]:
     return [f"under {edges[0]}{after}", *middle, f"from {edges[-1]}{after}"]
 
 
-def _written(value: float) -> str:
-    """With three digits that count, or all before the point."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def _written(values: NDArray[np.float64]) -> list[str]:
+    """With three digits that count, or all before the point; with more where different ones would look alike."""
+    for digits in range(3, 17):
+        texts = [f"{v:.0f}" if abs(v) >= 10 ** (digits - 1) else f"{v:.{digits}g}" for v in values.tolist()]
+        if len(set(texts)) == len(texts):
+            return texts
+    return [repr(v) for v in values.tolist()]
 
 
 def _alike(one: Parts, other: Parts) -> bool:

@@ -53,9 +53,7 @@ class Scores:
         if some.is_rate:
             share, is_one = rate(some.bad == 0, some.groups), some.groups is not None and np.ptp(some.groups) == 0
             return Figures(len(some), share.value, None if is_one else share.interval)
-        interval = of_mean(some.bad, some.groups)
-        low_high = None if interval is None else (max(0.0, interval[0]), interval[1])
-        return Figures(len(some), float(some.bad.mean()), low_high)
+        return Figures(len(some), float(some.bad.mean()), of_mean(some.bad, some.groups, least=0.0))
 
 
 def scores_of(tested: Evaluation) -> Scores:

@@ -125,7 +125,7 @@ def candidates(found: list[Parts], num: int) -> tuple[list[tuple[tuple[str, str]
         kept += [
             (int(size), ((parts, v),)) for v, size in enumerate(parts.counts) if MIN_SIZE <= size <= num - MIN_SIZE
         ]
-    for one, other in combinations(found, 2):
+    for one, other in combinations([parts for parts in found if parts.counts.max() >= MIN_SIZE], 2):
         width = len(other.values)
         sizes = np.bincount(one.codes * width + other.codes, minlength=len(one.values) * width).reshape(-1, width)
         smaller = sizes < np.minimum(one.counts[:, None], other.counts[None, :])

@@ -91,7 +91,8 @@ def found(engine: TorchEngine, table: Table, frame: Preprocessing, unseen: Unsee
         features = np.load(folder / FROZEN)
         rows = np.sort(trained_rows(table, features.shape[1]))
         looks = appearance(prepare.pictures_of(table, frame, rows))
-        return of_frozen(features, looks, _groups(table, rows))
+        groups = table.dataset.group_numbers(rows)
+        return of_frozen(features, looks, np.arange(len(rows)) if groups is None else groups)
     rate = next((rate for rate in RATES if can_promise(len(unseen.answers), rate)), None)
     if rate is None:
         return _too_few(len(unseen.answers))
@@ -99,14 +100,6 @@ def found(engine: TorchEngine, table: Table, frame: Preprocessing, unseen: Unsee
     trained = engine.all_answers(prepare.pictures_of(table, frame, rows))
     strange = engine.all_answers(made_up(unseen.pictures, seed))
     return chosen(trained, table.dataset.labels[rows], unseen.answers, unseen.labels, strange, table.dataset.task, rate)
-
-
-def _groups(table: Table, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """(n,) whole numbers, equal where pictures belong together."""
-    groups = table.dataset.groups
-    if groups is None:
-        return np.arange(len(rows))
-    return np.unique([groups[row] for row in rows.tolist()], return_inverse=True)[1]
 
 
 def of_frozen(features: Floats, looks: Floats, groups: NDArray[np.intp]) -> Found:
@@ -117,6 +110,8 @@ def of_frozen(features: Floats, looks: Floats, groups: NDArray[np.intp]) -> Foun
     rate = next((rate for rate in RATES if can_promise(len(features), rate)), None)
     if rate is None:
         return _too_few(len(features))
+    if len(np.unique(groups)) < 2:
+        return Found(None, "none: all pictures that train are of one group, so that there is none to be told by others")
     trained = Answers(features[:, :0], features[:, :0], features, looks)
     kept, scores = methods.fitted_to_themselves(trained, groups)
     unknown = methods.calibrated("knn_pixels", kept, scores, rate)

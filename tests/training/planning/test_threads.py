@@ -41,7 +41,7 @@ class Machine:
 
 def test_a_plan_of_a_busy_moment_is_left_when_more_threads_are_faster() -> None:
     machine, first = Machine(1, (1, 2), lambda num, now: 1.0 / num).run(100), int(FIRST_S)
-    assert machine.threads.made == [Change(first, 2)]
+    assert machine.threads.made == [Change(first, 2, False), Change(first + NUM_STEPS, 2, True)]
     assert machine.used == [1] * first + [2] * (len(machine.used) - first)
     assert machine.said == [f"Threads: 2 from step {first + NUM_STEPS} on, 2.0 times as fast as 1"]
 
@@ -84,6 +84,15 @@ def test_of_many_threads_all_are_tried_and_the_fastest_stays() -> None:
     assert set(machine.used) == {1, 4, 8}
 
 
+def test_what_was_only_tried_when_it_was_killed_does_not_stay() -> None:
+    machine = Machine(1, (1, 2), lambda num, now: {1: 1.0, 2: 2.5}[num])
+    machine.threads.made.append(Change(100, 2, False))
+    machine.used += [1] * 100
+    machine.run(60)
+    assert machine.threads.staying(len(machine.used)) == 1
+    assert machine.used.count(2) < NUM_STEPS * len(machine.threads.made)
+
+
 def test_what_must_not_change_does_not() -> None:
     assert Machine(1, (), lambda num, now: 1.0 / num).run(600).threads.made == []
 
@@ -116,7 +125,7 @@ def test_a_training_that_goes_on_takes_the_same_threads(tmp_path: Path, monkeypa
     monkeypatch.setattr(settle, "threads_of", threads_of)
     monkeypatch.setattr(loop, "Gradients", Counted)
     with monkeypatch.context() as patch:
-        asked = iter([None] * 30)
+        asked = iter([None] * 24)
         patch.setattr(loop.Schedule, "correct", lambda self, step: next(asked))
         patch.setattr(Checkpoints, "is_due", lambda self: len(used) == 5)
         with pytest.raises(StopIteration):
@@ -125,4 +134,4 @@ def test_a_training_that_goes_on_takes_the_same_threads(tmp_path: Path, monkeypa
     assert before[10:16] == [2] * NUM_STEPS and before[17] == 1, "tried, and given up, as it was no faster"
     used.clear()
     train.resume(tmp_path / "run", data)
-    assert used[: len(before) - 5] == before[5:]
+    assert used[:11] == before[5:16], "up to the last change; then as the clock has it"

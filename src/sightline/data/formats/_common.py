@@ -3,8 +3,9 @@
 Must not know any one format.
 """
 
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -34,6 +35,20 @@ EXPECTED = (
 def is_picture(name: str) -> bool:
     """Whether the extension is a picture's."""
     return name.lower().endswith(_SUFFIXES)
+
+
+def walked(folder: str) -> Iterator[tuple[str, bool]]:
+    """Every file in a folder, of whatever depth, also where links lead, in order; and whether it is named as a picture.
+
+    Raises DataError where a folder cannot be looked into: it is no empty one.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename}: {error.strerror}; its pictures would be left out")
+
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        folders.sort()
+        yield from ((os.path.join(place, file), is_picture(file)) for file in sorted(files))
 
 
 def read_bytes(store: Store, name: str, where: str) -> bytes:

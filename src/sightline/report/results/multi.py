@@ -28,8 +28,10 @@ def headline(tested: Evaluation) -> str:
 
 def _with_interval(figure: object) -> str:
     value, interval = getattr(figure, "value", None), getattr(figure, "interval", None)
-    if value is None or interval is None:
+    if value is None:
         return "undefined  for these pictures"
+    if interval is None:
+        return f"{value:.2%}  no interval"
     return f"{value:.2%}  95 % interval {interval[0]:.2%} to {interval[1]:.2%}"
 
 

@@ -25,8 +25,10 @@ NO_INTERVALS = (
 
 def headline(tested: Evaluation) -> str:
     value, interval = tested.main.value, tested.main.interval
-    if value is None or interval is None:
+    if value is None:
         return "R2 undefined  these numbers do not vary"
+    if interval is None:
+        return f"R2 {value:.3f}  no interval"
     return f"R2 {value:.3f}  95 % interval {interval[0]:.3f} to {interval[1]:.3f}"
 
 
@@ -41,8 +43,9 @@ def table(tested: Evaluation, names: tuple[str, ...]) -> list[str]:
 
 
 def _span(figure: Figure) -> str:
-    low, high = figure.interval or (np.nan, np.nan)
-    return f"{figure.value:.4g} ({low:.4g} to {high:.4g})"
+    if figure.interval is None:
+        return f"{figure.value:.4g}"
+    return f"{figure.value:.4g} ({figure.interval[0]:.4g} to {figure.interval[1]:.4g})"
 
 
 def _figures(tested: Evaluation, metric: str) -> list[Figure]:

@@ -23,10 +23,11 @@ HOPELESS = 3.0  # times as slow: tried no longer
 
 @dataclass(frozen=True)
 class Change:
-    """From step `at` on there are `num` threads."""
+    """From step `at` on there are `num` threads; `stays`: not only to be tried."""
 
     at: int
     num: int
+    stays: bool
 
 
 @dataclass
@@ -54,8 +55,8 @@ class Threads:
         return next((change.num for change in reversed(self.made) if change.at <= step), self.num)
 
     def staying(self, step: int) -> int:
-        """Those of `step` that are not just being tried."""
-        return next(iter(self._found), self.at(step))
+        """Those that `step` has, or had before others were tried."""
+        return next((each.num for each in reversed(self.made) if each.at <= step and each.stays), self.num)
 
     def begin(self, step: int, num_pixels: int) -> None:
         """Before each step, and its batch: settle how many it takes."""
@@ -66,6 +67,8 @@ class Threads:
             self._looked = now
         is_known = bool(self.made) and step < self.made[-1].at  # from before a kill
         if self.others and not is_known:
+            if not self._found and self.made and not self.made[-1].stays:  # killed while others were tried
+                self._change(step, self.staying(step), True)
             if self._found:
                 self._go_on(step)
             elif now - self._looked >= self._wait_s:
@@ -96,7 +99,7 @@ class Threads:
         best = min(self._found, key=lambda each: self._found[each])
         is_clear = self._found[best] < CLEARLY * usual
         stays = best if is_clear else former
-        self._change(step, stays)
+        self._change(step, stays, True)
         if stays != former:
             self.say(
                 f"Threads: {stays} from step {step:,} on, {usual / self._found[stays]:.1f} times as fast as {former}"
@@ -109,13 +112,12 @@ class Threads:
         """Whether there is another number to be tried."""
         left = [num for num in self.others if num not in self._found]
         if left:
-            self._change(step, left[0])
+            self._change(step, left[0], False)
         return bool(left)
 
-    def _change(self, step: int, num: int) -> None:
+    def _change(self, step: int, num: int, stays: bool) -> None:
         self._recent.clear()
         self._began = None  # the step before the change does not count, nor does what it took
-        if num != self.at(step):
-            change = Change(step, num)
-            self.keep([*self.made, change])
-            self.made.append(change)
+        change = Change(step, num, stays)
+        self.keep([*self.made, change])
+        self.made.append(change)
