@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +38,11 @@ def test_what_was_freed_is_not_asked_for_again() -> None:
 
 def test_some_memory_is_free() -> None:
     assert 2**20 < free_memory() < 2**50
+
+
+def test_what_files_are_kept_in_counts_as_free() -> None:
+    if not Path("/proc/meminfo").exists():
+        pytest.skip("no /proc/meminfo here")
+    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    available, free = (1024 * int(lines[name].split()[0]) for name in ("MemAvailable", "MemFree"))
+    assert abs(free_memory() - available) < 2**30 and free_memory() > free - 2**30

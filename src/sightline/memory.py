@@ -33,7 +33,12 @@ def _is_limited() -> bool:
 
 
 def free_memory() -> int:
-    """Bytes of physical memory that are free now; 2 GiB where the system does not tell."""
+    """Bytes of physical memory that are to be had now; 2 GiB where the system does not tell.
+
+    On Linux with what files are kept in, which it gives back when it is wanted.
+    """
+    with contextlib.suppress(OSError, StopIteration, ValueError), open("/proc/meminfo", encoding="ascii") as file:
+        return 1024 * next(int(line.split()[1]) for line in file if line.startswith("MemAvailable:"))
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

@@ -129,3 +129,21 @@ def test_several_labels_and_numbers_are_called_so(place: Path, sightline: Sightl
     }.items():
         assert words in sightline("check", f"{table}.csv").out
         assert words in sightline("convert", f"{table}.csv", f"{table}-copy", "--to", "table").out
+
+
+def test_what_was_found_is_shown_also_where_the_page_cannot_be_written(data: Path, sightline: Sightline) -> None:
+    Path("runs").write_text("no folder")
+    result = sightline("check", "fruit")
+    assert result.code != 0 and "stands in several classes" in result.out
+
+
+def test_fewer_workers_than_none_are_refused(data: Path, sightline: Sightline) -> None:
+    result = sightline("check", "fruit", "--workers", "-1")
+    assert result.code == 4 and "--workers -1" in result.err
+
+
+def test_a_list_that_another_program_saved_is_read(data: Path, sightline: Sightline) -> None:
+    """With a mark of its order of bytes, as Notepad and Excel write, and lines as Windows ends them."""
+    Path("out.tsv").write_bytes("\ufeffpath\treason\r\nplums/twin.png\tcopy\r\n".encode())
+    result = sightline("train", "fruit", "--exclude", "out.tsv", "--skip-bad", "--epochs", "1", "--out", "left")
+    assert "unknown picture" not in result.err and "1 picture left out, as out.tsv says" in result.out + result.err

@@ -112,3 +112,10 @@ def test_ids_that_are_lists(key: str, tree: Tree) -> None:
     found = {"image_id": 0, "category_id": 1} | {key: [1]}
     with pytest.raises(DataError, match=r"annotations\[0\] is of the \w+ \[1\]"):
         open_dataset(tree(NAMES, {"annotations/instances.json": change(annotations=[found])}))
+
+
+def test_json_that_speaks_of_no_pictures_is_none(tree: Tree) -> None:
+    """As what Kaggle puts beside a data set."""
+    text = json.dumps({"title": "Cats", "licenses": [{"name": "CC0-1.0"}], "info": "x"})
+    data = open_dataset(tree(["cat/1.png", "cat/2.png", "dog/3.png"], {"dataset-metadata.json": text}))
+    assert data.format == "folder" and data.classes == ("cat", "dog")

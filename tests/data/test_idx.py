@@ -142,3 +142,10 @@ def test_pictures_of_no_size_or_of_many_dimensions(shape: tuple[int, ...], tmp_p
     next(tmp_path.glob("*images*")).write_bytes(idx(np.zeros(shape, np.uint8)))
     with pytest.raises(DataError, match=r"nothing in it: shape|[50] dimensions"):
         open_dataset(tmp_path)
+
+
+def test_a_file_of_no_split_beside_others_is_an_error(tmp_path: Path) -> None:
+    for prefix in ("train-", "t10k-", "extra-"):
+        write(tmp_path, prefix, pictures(3, 4, 5), [0, 1, 0])
+    with pytest.raises(DataError, match=r"extra-images-idx3-ubyte.* say no split"):
+        open_dataset(tmp_path)

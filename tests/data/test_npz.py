@@ -261,3 +261,20 @@ def test_text_that_is_none(tmp_path: Path) -> None:
         labels = np.array([code, 98], "<u4").view("<U1")
         with pytest.raises(DataError, match="train_labels: damaged text"):
             open_dataset(save(tmp_path / "a.npz", train_images=pictures(2, 4, 4), train_labels=labels))
+
+
+def test_depths_that_differ_are_not_scaled_by_one_rule(tmp_path: Path) -> None:
+    deep = RANDOM.integers(0, 60_000, (6, 8, 8), dtype=np.uint16)
+    labels = np.arange(6) % 2
+    path = save(tmp_path / "a.npz", train_images=deep, train_labels=labels, test_images=pictures(6, 8, 8),
+                test_labels=labels)  # fmt: skip
+    with pytest.raises(DataError, match="different types"):
+        open_dataset(path)
+
+
+def test_pictures_beside_an_archive_are_said_and_names_may_be_bytes(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "cat/1.png")
+    save(tmp_path / "a.npz", images=pictures(4, 8, 8), labels=np.arange(4) % 2, class_names=np.array([b"cat", b"dog"]))
+    data = open_dataset(tmp_path)
+    assert data.classes == ("cat", "dog") and data.notes == ("left aside 1 picture (cat/1.png): not in the archive",)

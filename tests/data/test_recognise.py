@@ -1,12 +1,15 @@
 """Which format wins where several fit."""
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
 from sightline.data import open_dataset
@@ -100,3 +103,17 @@ def test_an_npz_that_is_not_pictures_beside_class_folders(tree: Tree) -> None:
     np.savez(root / "features.npz", embeddings=np.ones((2, 8)))
     data = open_dataset(root)
     assert data.format == "folder" and "features.npz" in data.notes[0]
+
+
+def test_members_of_a_zip_may_begin_where_it_lies(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("L", (8, 8)).save(file, "PNG")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("cat/1.png", "cat/2.png", "dog/1.png"):
+            archive.writestr(f"./{name}", file.getvalue())
+    assert list(open_dataset(tmp_path / "a.zip").paths) == ["cat/1.png", "cat/2.png", "dog/1.png"]
+
+
+def test_a_home_that_nobody_has_is_an_error_of_the_data() -> None:
+    with pytest.raises(DataError, match="no such file or folder"):
+        open_dataset("~nobody-of-that-name/pictures")

@@ -49,5 +49,7 @@ def test_a_picture_that_comes_again_is_augmented_otherwise(num_parts: int) -> No
     batches = [batch for rank in range(num_parts) for batch in made(part=(rank, num_parts)).epoch(1)]
     labels = np.concatenate([b.labels for b in batches])
     assert (labels == labels[0]).sum() == 20 and sum(len(b.rows) for b in batches) == 40
+    alone = sorted(image.numpy().tobytes() for b in made().epoch(1) for image in b.images)
+    assert sorted(image.numpy().tobytes() for b in batches for image in b.images) == alone
     rare = [image.numpy().tobytes() for b in made().epoch(1) for image in b.images[torch.from_numpy(b.rows == 0)]]
     assert len(rare) == 20 and len(set(rare)) > 5

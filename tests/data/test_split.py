@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.data.dataset import ArrayImages, Dataset
-from sightline.data.split import FRACTIONS, split
+from sightline.data.split import FRACTIONS, folds, split
 from sightline.errors import ConfigError, DataError
 
 
@@ -114,3 +114,34 @@ def test_a_fold_of_a_data_set_with_its_own_split_is_refused() -> None:
         split(table([0, 1] * 4, splits=["train", "train", "test", "test"] * 2), fold=(1, 2))
     with pytest.raises(ConfigError, match="I/K"):
         split(table([0, 1] * 4), fold=(3, 2))
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 6, 7, 10])
+def test_of_many_small_classes_every_part_gets_its_share(count: int) -> None:
+    dataset = table([k for k in range(200) for _ in range(count)])
+    counts = split(dataset).counts(dataset.labels, 200)
+    for name in ("val", "calibration"):
+        assert counts[name].sum() > 0.5 * FRACTIONS[name] * len(dataset), name
+    assert (counts["train"] >= 1).all() and (counts["test"] >= 1).all()
+    assert counts["test"].sum() >= 0.9 * FRACTIONS["test"] * len(dataset)
+
+
+def test_folds_of_small_classes_are_equal_parts() -> None:
+    dataset = table([k for k in range(50) for _ in range(3)] + [50] * 10)
+    found = np.bincount(folds(dataset, 5))[1:]
+    assert found.sum() == 160 and np.ptp(found) <= 4
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_rare_class_in_mixed_groups_trains_and_is_tested(seed: int) -> None:
+    """As a finding that two to five patients of many have once each, among others."""
+    generator = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(25), generator.integers(4, 13, 25))
+    labels = np.zeros(len(groups), int)
+    for group in generator.permutation(25)[: generator.integers(2, 6)]:
+        labels[np.flatnonzero(groups == group)[0]] = 1
+    dataset = table(labels.tolist(), [f"g{g}" for g in groups])
+    parts = split(dataset)
+    counts = parts.counts(dataset.labels, 2)
+    assert counts["train"][1] >= 1 and counts["test"][1] >= 1
+    assert len({(g, n) for g, n in zip(groups, parts.names, strict=True)}) == 25

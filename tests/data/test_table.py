@@ -1,3 +1,5 @@
+import json
+import math
 import sys
 import zipfile
 from collections.abc import Callable, Sequence
@@ -193,3 +195,10 @@ def test_labels_of_thousands_of_digits(tree: Tree) -> None:
     labels = ["9" * 5000, "1" * 5000, "7"]
     rows = text([(name, label) for name, label in zip(PICTURES, labels, strict=True)])
     assert open_dataset(tree(PICTURES, {"t.csv": rows})).classes[0] == "7"
+
+
+def test_a_number_that_is_none_is_an_empty_cell(tmp_path: Path) -> None:
+    rows = [{"path": "a.png", "label": "x", "group": math.nan}, {"path": "b.png", "label": math.nan}]
+    (tmp_path / "t.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    with pytest.raises(DataError, match="line 2"):
+        open_dataset(tmp_path / "t.jsonl")

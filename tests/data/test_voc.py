@@ -121,3 +121,14 @@ def test_blood_cells_have_several_labels(shared: Path) -> None:
     data = open_dataset(shared / "data/bccd.zip")
     assert data.task == "multi" and data.classes == ("Platelets", "RBC", "WBC") and len(data) == 364
     assert (data.labels.sum(axis=1) > 1).sum() == 354
+
+
+def test_a_split_that_only_some_pictures_have_is_an_error(tree: Tree) -> None:
+    texts = {f"{stem}.xml": voc_xml("x.jpg", ["a"]) for stem in ("train/1", "train/2", "test/3", "4")}
+    with pytest.raises(DataError, match=r"of 1 picture \(4.png\) no split is said"):
+        open_dataset(tree(["train/1.png", "train/2.png", "test/3.png", "4.png"], texts))
+
+
+def test_a_picture_that_its_annotation_names_is_not_left_aside(tree: Tree) -> None:
+    texts = {f"Annotations/x{i}.xml": voc_xml(f"p{i}.png", [name]) for i, name in enumerate("ab")}
+    assert open_dataset(tree(["JPEGImages/p0.png", "JPEGImages/p1.png"], texts)).notes == ()

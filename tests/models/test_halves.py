@@ -86,3 +86,18 @@ def test_halves_change_nothing_of_the_network() -> None:
     halves(network, channels_last=True)
     assert network.training and [name for name, _ in network.named_modules()] == names
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_dropout_that_asks_the_module_that_holds_it_acts_in_the_upper_half_too() -> None:
+    network = models.build("timm/resnet10t", 5, 3, (64, 64), {"dropout": 0.9})
+    cut = halves(network, channels_last=False)
+    assert cut is not None
+    lower, upper = cut
+    network.eval()
+    kept = lower.logits_and_features(torch.randn(3, 3, 64, 64))[1]
+    assert torch.equal(upper(kept)[0], upper(kept)[0])
+    network.train()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eval()
+    assert not torch.equal(upper(kept)[0], upper(kept)[0])

@@ -273,3 +273,15 @@ def test_a_checkpoint_of_no_network_here(shared: Path) -> None:
     network = models.rebuild("resnet18", 10, 3, (32, 32))
     with pytest.raises(WeightsError, match="does not hold weights of resnet18: of the network's 100 tensors 35"):
         models.load_into(network, weights)
+
+
+def test_numbers_that_are_none_are_told(tmp_path: Path, state_dict: dict[str, torch.Tensor]) -> None:
+    first = next(iter(state_dict))
+    torch.save(state_dict | {first: state_dict[first] * math.nan}, tmp_path / "diverged.pth")
+    with pytest.raises(WeightsError, match=f"'{first}' holds NaN, which is no number .1 of {len(state_dict)} tensors"):
+        models.open_weights(str(tmp_path / "diverged.pth"), "lenet5")
+
+
+def test_wrappers_around_wrappers_are_taken_off(tmp_path: Path, state_dict: dict[str, torch.Tensor]) -> None:
+    torch.save({f"_orig_mod.module.{key}": value for key, value in state_dict.items()}, tmp_path / "compiled.pth")
+    assert set(models.open_weights(str(tmp_path / "compiled.pth"), "lenet5").state_dict) == set(state_dict)

@@ -25,13 +25,12 @@ FAST = {"model": "simple_cnn", "model.width": 4, "epochs": 1}
 
 
 def test_pictures_that_select_help_out() -> None:
-    assert calibrate.parts_for(Recipe()) == ("val", "calibration")
+    assert calibrate.parts_for(Recipe(), False) == ("val", "calibration")
 
 
-@pytest.mark.parametrize("changes", [{"keep": "best"}, {"patience": 3}])
-def test_not_where_they_chose_the_weights(changes: dict[str, object]) -> None:
-    recipe = replace(Recipe(), **changes)  # type: ignore[arg-type]
-    assert calibrate.parts_for(recipe) == ("calibration",)
+@pytest.mark.parametrize(("recipe", "chose_weights"), [(Recipe(), True), (replace(Recipe(), patience=3), False)])
+def test_not_where_they_chose_the_weights_or_when_to_end(recipe: Recipe, chose_weights: bool) -> None:
+    assert calibrate.parts_for(recipe, chose_weights) == ("calibration",)
 
 
 @pytest.mark.parametrize(("num", "words"), [(24, "none: there are 24 pictures"), (25, "by 25 pictures of calibration")])

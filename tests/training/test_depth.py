@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from sightline import Classifier
 from sightline.classifier import from_arrays
 from sightline.data import open_dataset
+from sightline.data.augment import Draw, View, augmented
 from sightline.data.batches import Batches
 from sightline.data.medical.greys import for_display
 from sightline.data.preprocess import Preprocessing
@@ -152,3 +154,13 @@ def test_floats_beyond_their_range_and_other_types_are_errors() -> None:
         from_arrays(pictures, list("abab"))
     with pytest.raises(DataError, match=r"arrays of int64 \(8, 8, 1\); expected uint8 0..255, uint16 0..65535 or fl"):
         from_arrays(np.zeros((4, 8, 8), np.int64), list("abab"))
+
+
+def test_a_picture_is_augmented_alike_beside_deeper_ones() -> None:
+    generator = np.random.default_rng(0)
+    shallow = [generator.integers(0, 256, (20, 20, 1), dtype=np.uint8) for _ in range(3)]
+    deep = generator.uniform(0, 255, (20, 20, 1)).astype(np.float32)
+    names = ("rotation", "color_jitter")
+    alone = augmented(View(shallow, (16, 16)), Draw(0, 1, np.arange(3)), names)
+    together = augmented(View([shallow[0], deep, *shallow[1:]], (16, 16)), Draw(0, 1, np.array([0, 9, 1, 2])), names)
+    assert torch.equal(together[[0, 2, 3]], alone.float())

@@ -8,6 +8,7 @@ import pytest
 from sightline import config
 from sightline.data.reading.scan import Survey
 from sightline.errors import ConfigError
+from sightline.models.weights_file import Weights
 from sightline.training.optimise import rate_factor
 from sightline.training.recipe import Recipe
 from sightline.training.recipes import RECIPES, Seen, choose
@@ -160,3 +161,22 @@ def test_schedules_at_their_corners() -> None:
     assert rate_factor(cosine, 0.625) == pytest.approx(0.5)
     assert rate_factor(cosine, 0.4375) == pytest.approx(0.5 * (1 + 2**-0.5))
     assert rate_factor(Recipe(warmup=0.0), 0.0) == 1.0
+
+
+def pretrained(task: str, **settings: object) -> Recipe:
+    weights = Weights("resnet18", {}, {"input_size": (3, 224, 224)})
+    return resolve({"weights": "resnet18", "epochs": 5, **settings}, PHOTOGRAPHS, 1000, weights, task).recipe
+
+
+def test_of_numbers_a_whole_network_that_is_fine_tuned_crops_nothing_unproven() -> None:
+    found = pretrained("number", unfreeze="all")
+    assert found.augment == () and "resized_crop" in found.augment_if_safe
+    assert pretrained("single", unfreeze="all").augment == ("resized_crop",)
+
+
+def test_the_last_stages_that_are_asked_for_stay_so() -> None:
+    plain = pretrained("single")
+    assert plain.unfreeze == "top"
+    assert pretrained("single", unfreeze="top", augment_if_safe=list(plain.augment_if_safe)) == plain
+    assert pretrained("single", teacher="none").unfreeze == "top"
+    assert pretrained("single", augment=["flip"]).unfreeze == "all"

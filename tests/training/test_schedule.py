@@ -134,3 +134,13 @@ def test_mirror_images_are_tested_where_training_sees_them() -> None:
     assert settle.tta_of(recipe, ("pad_crop",)) == ("shift",) and settle.views_tested(recipe, ("pad_crop",)) == 3
     assert settle.tta_of(recipe, ("flip",)) == ("flip", "shift") and settle.views_tested(recipe, ("flip",)) == 6
     assert settle.views_tested(Recipe(), ("flip",)) == 1
+
+
+def test_a_training_that_goes_on_corrects_nothing_before_what_was_corrected() -> None:
+    clock = Clock()
+    schedule = Schedule(2000, [Correction(1200, 1500)], Budget(100, 100, 0, 0, 0.0), clock=clock)
+    schedule.start(1000)
+    for step in range(1001, 1201):
+        clock.now += 0.5
+        assert not schedule.correct(step)
+    assert [schedule.done(step) for step in range(1000, 1500)] == sorted(schedule.done(s) for s in range(1000, 1500))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import time
 from pathlib import Path
@@ -14,12 +15,14 @@ from safetensors.torch import load_file
 
 from sightline import Classifier
 from sightline.classifier import from_arrays
-from sightline.errors import TrainingError
+from sightline.errors import ConfigError, TrainingError
 from sightline.predictor import Predictor
+from sightline.report import Epoch
 from sightline.training.options import Options
 from sightline.training.progress import Silent
 from sightline.training.safe import is_safe
 from sightline.training.train import train
+from sightline.training.writer import MetricsLog
 
 
 def bars(num: int, seed: int = 0, side: int = 28) -> tuple[np.ndarray, list[str]]:
@@ -257,3 +260,27 @@ def test_augmentations_named_twice_are_refused() -> None:
 
     with pytest.raises(ConfigError, match="twice"):
         train("anywhere", {"augment": ["flip", "flip"]})
+
+
+def test_a_name_that_is_no_text_is_refused_before_a_folder_is_made(tmp_path: Path) -> None:
+    data = tmp_path / os.fsdecode(b"caf\xe9")
+    data.mkdir()
+    with pytest.raises(ConfigError, match="no UTF-8 text"):
+        train(data, {}, Options(out=tmp_path / "runs/x"))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_batches_of_one_are_refused_where_pictures_are_compared(tmp_path: Path) -> None:
+    settings = {"model": "simple_cnn", "epochs": 1, "batch_size": 1}
+    with pytest.raises(ConfigError, match="takes two pictures at least"):
+        train(from_arrays(*bars(40)), settings, Options(out=tmp_path / "run"))
+
+
+def test_a_log_that_cannot_be_written_is_written_in_the_end(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path, False, "accuracy") as log:
+        log(Epoch(1, 10, 2.0, 1.5, 0.5, 1e-3, 3.0))
+        whole, log.file = log.file, Path("/dev/full").open("w")
+        log(Epoch(2, 20, 1.0, 1.0, 0.6, 1e-3, 3.0))
+        whole.close()
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]

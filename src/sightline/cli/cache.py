@@ -1,7 +1,7 @@
 """Show or clear what is kept on the disk of earlier trainings: decoded pictures, and frozen networks' features of them.
 
   sightline cache                   what is kept, its size, when it was last used
-  sightline cache --clear           remove all of it, and the plans that were measured
+  sightline cache --clear           remove all of it, with plans that were measured, and shards of servers
   sightline cache --clear photos    what was kept of data of that name
 
 `train` fills it by itself (`--no-cache` does not). It is bounded by a quarter of the disk's free space, or by
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from sightline.data.packs.cache import Cache
+    from sightline.data.storage import shard_cache
     from sightline.training.planning import plans
 
     cache = Cache.default(lambda text: print(text, file=sys.stderr))
@@ -30,10 +31,13 @@ def run(args: argparse.Namespace) -> int:
         _show(cache)
         return 0
     gone = cache.clear(_matching(cache, args.clear) if args.clear else None)
+    sizes = [entry.num_bytes for entry in gone]
     if not args.clear:
         plans.forget()
-    size = sum(entry.num_bytes for entry in gone)
-    print(f"removed {len(gone)} file{'' if len(gone) == 1 else 's'}, {size / 1e6:,.1f} MB, from {cache.folder}")
+        for path in shard_cache.kept():
+            sizes.append(path.stat().st_size)
+            path.unlink()
+    print(f"removed {len(sizes)} file{'' if len(sizes) == 1 else 's'}, {sum(sizes) / 1e6:,.1f} MB, from {cache.folder}")
     return 0
 
 
@@ -57,10 +61,13 @@ def _show(cache: "Cache") -> None:
     from rich.text import Text
 
     from sightline.cli._terminal import print_table
+    from sightline.data.storage import shard_cache
 
     packs = [entry for entry in cache.entries() if entry.path.suffix == ".pack"]
     total = sum(entry.num_bytes for entry in cache.entries())
     print(f"{cache.folder}: {total / 1e6:,.1f} MB of at most {cache.max_bytes / 1e6:,.0f} MB")
+    if shards := shard_cache.kept():
+        print(f"shards of servers: {len(shards)} files, {sum(path.stat().st_size for path in shards) / 1e6:,.1f} MB")
     if not packs:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -39,8 +39,11 @@ def run(args: argparse.Namespace) -> int:
     from sightline.cli._terminal import Terminal
     from sightline.data import open_dataset
     from sightline.data.exclude import HEADER
+    from sightline.errors import ConfigError
 
     failing = _names(args.fail_on) if args.fail_on else []
+    if args.workers is not None and args.workers < 0:
+        raise ConfigError(f"--workers {args.workers}: write 0 for none besides the caller, or how many")
     dataset = open_dataset(args.data)
     page = Path(args.page) if args.page else None if args.json else usual_page(dataset.source, "check")
     quarantine = Path(args.quarantine) if args.quarantine else None
@@ -48,14 +51,14 @@ def run(args: argparse.Namespace) -> int:
         check_free(path, "check", HEADER)
     with Terminal() as terminal:
         checked = check(dataset, args.workers, lambda rows, total: terminal.track(rows, total, "reading pictures"))
-    if quarantine is not None:
-        write(quarantine, checked.quarantine())
-    if page is not None:
-        write(page, checked.page())
     if args.json:
         print(json.dumps(checked.to_json(), ensure_ascii=False))
     else:
         _show(checked, page, quarantine)
+    if quarantine is not None:
+        write(quarantine, checked.quarantine())
+    if page is not None:
+        write(page, checked.page())
     return FOUND if checked.of_kind(failing) else 0
 
 

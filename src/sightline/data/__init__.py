@@ -4,6 +4,7 @@ torch, torchvision and pyarrow are imported when a data set needs them, not with
 """
 
 import dataclasses
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -27,7 +28,7 @@ def open_dataset(data: str | Path) -> Dataset:
     A single folder around everything, as archives have it, is entered. Raises DataError if there is nothing
     of that name or it cannot be understood.
     """
-    path = Path(data).expanduser()
+    path = Path(os.path.expanduser(data))
     if path.exists():
         found = _read(open_store(path)) if path.is_dir() or is_archive(path) else _read_file(path)
         return dataclasses.replace(found, source=str(path.resolve()))

@@ -18,7 +18,7 @@ from torch import Tensor
 from sightline.data.ahead import ahead
 from sightline.data.augment import Draw, View, augmented
 from sightline.data.augment._ops import scaled
-from sightline.data.dataset import Dataset
+from sightline.data.dataset import Dataset, Streamed
 from sightline.data.mixing import MIXINGS, mix
 from sightline.data.packs.canvases import Canvases
 from sightline.data.preprocess import Pixels, Preprocessing
@@ -95,8 +95,11 @@ class Batches:
         if not self.is_balanced:
             return self.dataset.order(self.seed, epoch, self.rows, self.part)
         rows = balanced(self.rows, self.dataset.labels[self.rows].astype(np.int64), self.seed, epoch)
-        order = self.dataset.order(self.seed, epoch, rows, self.part)
-        return order + len(self.dataset) * copies(order)
+        if isinstance(self.dataset.images, Streamed):  # each process reads what it reads best
+            order = self.dataset.order(self.seed, epoch, rows, self.part)
+            return order + len(self.dataset) * copies(order)
+        order, (rank, size) = self.dataset.order(self.seed, epoch, rows), self.part
+        return (order + len(self.dataset) * copies(order))[rank::size]
 
     def at(self, done: float) -> "Batches":
         """As they are where the share `done` of a training is behind."""

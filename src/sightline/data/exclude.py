@@ -23,7 +23,7 @@ def as_list(reasons: Mapping[str, str]) -> str:
 def read_list(path: Path) -> dict[str, str]:
     """Path -> reason, "" where none is given. Raises ConfigError if the list cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = [line.rstrip("\r") for line in path.read_text(encoding="utf-8-sig").split("\n")]
     except OSError as error:
         raise ConfigError(f"--exclude {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -31,13 +31,14 @@ def read_list(path: Path) -> dict[str, str]:
     if lines[:1] == [HEADER]:
         lines = lines[1:]
     named = (line.partition("\t") for line in lines if line.strip())
-    return {name.strip(): reason.strip() for name, _, reason in named}
+    return {name: reason.strip() for name, _, reason in named}
 
 
 def without_listed(dataset: Dataset, path: Path) -> Dataset:
     """The data set less what the list at `path` names; a note says so. Raises ConfigError for an unknown picture."""
     listed = read_list(path)
     row_of = {name: row for row, name in enumerate(dataset.paths)}
+    listed = {name if name in row_of else name.strip(): reason for name, reason in listed.items()}
     for name in listed:
         if name not in row_of:
             raise ConfigError(f"--exclude {path}: {_nearest(name, dataset)}")

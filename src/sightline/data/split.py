@@ -139,28 +139,41 @@ def divide(dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, float]
         strata = TASKS.get(dataset.task).strata(dataset.labels[rows])
         groups = None if dataset.groups is None else np.array(dataset.groups)[rows]
         return np.asarray(names[deal_iteratively(strata, groups, fractions, seed)])
-    deal = _deal_pictures if dataset.groups is None else _deal_groups
-    return np.asarray(names[deal(dataset, rows, fractions, seed)])
+    if dataset.groups is None:
+        return np.asarray(names[_deal_pictures(dataset, rows, fractions, seed)])
+    grouped = _groups(dataset, rows, seed, must_test="train" not in fractions or "test" in fractions)
+    if all(np.ptp(dataset.labels[rows[group]]) == 0 for group in grouped):
+        return np.asarray(names[_deal_groups(dataset, rows, fractions, grouped)])
+    strata = (dataset.labels[rows, None] == np.arange(len(dataset.classes))).astype(np.uint8)
+    return np.asarray(names[deal_iteratively(strata, np.array(dataset.groups)[rows], fractions, seed)])
 
 
 def _deal_pictures(
     dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, float], seed: int
 ) -> NDArray[np.intp]:
-    """Part index for each of `rows`: every class is shuffled and cut at the fractions."""
+    """Part index for each of `rows`: every class is shuffled and cut at the fractions.
+
+    Of a class so small that a part should get less than a picture, what it gets less is owed to it by the next such
+    class: a thousand classes of five pictures calibrate too.
+    """
     generator = np.random.default_rng(seed)
     labels, part_of = dataset.labels[rows], np.empty(len(rows), np.intp)
+    owed, shares = np.zeros(len(fractions)), np.array(list(fractions.values()))
     for k in range(len(dataset.classes)):
         positions = generator.permutation(np.flatnonzero(labels == k))
-        sizes = _sizes(len(positions), fractions)
+        is_small = len(positions) * shares.min() < 1
+        sizes = _sizes(len(positions), fractions, owed if is_small else np.zeros(len(shares)))
+        owed += (len(positions) * shares - sizes) * is_small
         part_of[positions] = np.repeat(np.arange(len(sizes)), sizes)
     return part_of
 
 
-def _sizes(num: int, fractions: dict[str, float]) -> NDArray[np.intp]:
-    """`num` divided by largest remainders; train, then test, get one each before the others get any."""
+def _sizes(num: int, fractions: dict[str, float], owed: NDArray[np.float64]) -> NDArray[np.intp]:
+    """`num` divided by largest remainders, with what is `owed` to each part; train, then test, get one each before the
+    others get any."""
     exact = num * np.array(list(fractions.values()))
     sizes: NDArray[np.intp] = np.floor(exact).astype(np.intp)
-    for part in np.argsort(sizes - exact, kind="stable")[: num - int(sizes.sum())]:
+    for part in np.argsort(sizes - exact - owed, kind="stable")[: num - int(sizes.sum())]:
         sizes[part] += 1
     for name in ("test", "train"):
         part = list(fractions).index(name) if name in fractions else -1
@@ -170,19 +183,21 @@ def _sizes(num: int, fractions: dict[str, float]) -> NDArray[np.intp]:
     return sizes
 
 
-def _deal_groups(dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, float], seed: int) -> NDArray[np.intp]:
-    """Part index for each of `rows`: groups, the largest first, each go to the part that lacks most of their class."""
+def _deal_groups(
+    dataset: Dataset, rows: NDArray[np.intp], fractions: dict[str, float], grouped: list[list[int]]
+) -> NDArray[np.intp]:
+    """Part index for each of `rows`: groups of one class each, the largest first, go to the part that lacks most of
+    it."""
     labels, share = dataset.labels[rows], np.array(list(fractions.values()))
     total = np.bincount(labels, minlength=len(dataset.classes))
     filled = np.zeros((len(share), len(dataset.classes)))
     part_of = np.empty(len(rows), np.intp)
     first = [list(fractions).index(name) for name in ("train", "test") if name in fractions]
-    for group in _groups(dataset, rows, seed, must_test="train" not in fractions or "test" in fractions):
-        counts = np.bincount(labels[group], minlength=len(dataset.classes))
-        k = int(counts.argmax())
+    for group in grouped:
+        k = int(labels[group[0]])
         empty = [part for part in first if filled[part, k] == 0]
         part = empty[0] if empty else int((share * total[k] - filled[:, k]).argmax())
-        filled[part] += counts
+        filled[part, k] += len(group)
         part_of[group] = part
     return part_of
 

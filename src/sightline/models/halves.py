@@ -56,12 +56,15 @@ class Upper:
     def __init__(self, network: Network, lower: Lower, shape: tuple[int, ...], channels_last: bool) -> None:
         self.network, self.lower, self.shape = network, lower, shape
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.body = _passing(network.body, lower.below)
+        self.twins = list[tuple[nn.Module, nn.Module]]()
+        self.body = _passing(network.body, lower.below, self.twins)
 
     def __call__(self, kept: Tensor) -> tuple[Tensor, list[tuple[Tensor, float]]]:
         """(N, S + D) float32 -> logits (N, K), and no auxiliary ones."""
         head, width = self.network.stage_head, self.lower.num_statistics
         output = kept[:, width:].reshape(-1, *self.shape).contiguous(memory_format=self.layout)
+        for twin, original in self.twins:  # some layers, as dropout by a function, ask the module that holds them
+            twin.training = original.training
         with listening() as seen:
             logits: Tensor = self.body(output)
         if head is None:
@@ -126,14 +129,16 @@ def _below(shapes: dict[str, tuple[int, ...]], size: tuple[int, int]) -> list[st
     return names[: first + 1] if shapes[names[first]][2:] != shapes[names[last]][2:] else []
 
 
-def _passing(module: nn.Module, names: Collection[str]) -> nn.Module:
-    """The module with some of its parts passing on what they are given; all others are the very same."""
+def _passing(module: nn.Module, names: Collection[str], twins: list[tuple[nn.Module, nn.Module]]) -> nn.Module:
+    """The module with some of its parts passing on what they are given; all others are the very same. `twins`: is told
+    of the copies, and of what they are of."""
     if not names:
         return module
     children = dict(module.named_children())
     for child in {name.partition(".")[0] for name in names}:
         inside = [name.partition(".")[2] for name in names if name.partition(".")[0] == child]
-        children[child] = nn.Identity() if "" in inside else _passing(children[child], inside)
+        children[child] = nn.Identity() if "" in inside else _passing(children[child], inside, twins)
     twin = copy.copy(module)
     twin._modules = dict(children)
+    twins.append((twin, module))
     return twin

@@ -15,7 +15,7 @@ from sightline.errors import WeightsError
 from sightline.models import from_timm, from_torchvision
 from sightline.models.factory import maker
 from sightline.models.names import ModelName, resolve
-from sightline.models.network import AUXILIARY_PREFIXES, Network, head_names
+from sightline.models.network import AUXILIARY_PREFIXES, STAGE_WEIGHT, Network, head_names
 from sightline.models.sizes import on_meta
 from sightline.models.weights_file import Weights
 
@@ -101,6 +101,7 @@ def _free_prefixes(body: nn.Module, num_classes: int) -> tuple[str, ...]:
 
 def _own_keys(state_dict: dict[str, Tensor], free: tuple[str, ...]) -> list[str]:
     """Keys that tell networks apart. Files from before PyTorch 0.4.1 have no `num_batches_tracked`."""
+    free = (*free, STAGE_WEIGHT)
     return [key for key in state_dict if not key.startswith(free) and not key.endswith("num_batches_tracked")]
 
 

@@ -84,9 +84,14 @@ def checked(content: object, origin: str) -> dict[str, Tensor]:
     wrong = [key for key, value in content.items() if not isinstance(value, Tensor)]
     if wrong:
         raise WeightsError(f"{origin} holds no state dict: {wrong[0]!r} is {type(content[wrong[0]]).__name__}")
-    for prefix in _PREFIXES:
-        if all(key.startswith(prefix) for key in content):
-            content = {key.removeprefix(prefix): value for key, value in content.items()}
+    while prefix := next((one for one in _PREFIXES if all(key.startswith(one) for key in content)), ""):
+        content = {key.removeprefix(prefix): value for key, value in content.items()}
+    damaged = [key for key, value in content.items() if value.is_floating_point() and value.isnan().any()]
+    if damaged:
+        raise WeightsError(
+            f"{origin}: {damaged[0]!r} holds NaN, which is no number ({len(damaged)} of {len(content)} tensors do), as "
+            "after a training that diverged; take others"
+        )
     return {key: value.float() if value.is_floating_point() else value for key, value in content.items()}
 
 

@@ -44,8 +44,7 @@ class Unseen:
     labels: Labels
 
     @staticmethod
-    def of(engine: TorchEngine, table: Table, frame: Preprocessing, recipe: Recipe) -> "Unseen":
-        parts = parts_for(recipe)
+    def of(engine: TorchEngine, table: Table, frame: Preprocessing, parts: tuple[str, ...]) -> "Unseen":
         chosen = prepare.selection_of(table, frame, parts)
         is_any = len(chosen.labels) > 0
         answers = engine.all_answers(chosen.pictures) if is_any else Answers.none(len(table.dataset.classes))
@@ -59,13 +58,13 @@ def calibration_of(objective: Objective, unseen: Unseen, cross_fitted: Mapping[s
     return calibrated(objective, unseen.parts, unseen.answers.logits, unseen.labels)
 
 
-def parts_for(recipe: Recipe) -> tuple[str, ...]:
-    """The parts whose answers fit the decision: those that select help out, unless they chose the weights.
+def parts_for(recipe: Recipe, chose_weights: bool) -> tuple[str, ...]:
+    """The parts whose answers fit the decision: those that select help out, unless they chose the weights, or when to
+    end.
 
     All that they choose otherwise is which augmentations are safe, and twice the pictures leave half of the variance.
     """
-    chose_weights = recipe.keep == "best" or recipe.patience > 0
-    return ("calibration",) if chose_weights else ("val", "calibration")
+    return ("calibration",) if chose_weights or recipe.patience > 0 else ("val", "calibration")
 
 
 def calibrated(objective: Objective, parts: tuple[str, ...], logits: Logits, labels: Labels) -> Calibration:

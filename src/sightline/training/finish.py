@@ -29,6 +29,7 @@ from sightline.training.options import Options
 from sightline.training.planning.plan import Plan
 from sightline.training.prepare import Table
 from sightline.training.progress import Progress
+from sightline.training.recipe import MAX_EPOCHS
 from sightline.training.told import told
 from sightline.training.trained import Trained
 
@@ -54,7 +55,7 @@ def run_config(network: Network, table: Table, preprocessing: Preprocessing, pla
 def finish(folder: Path, trained: Trained, table: Table, options: Options, progress: Progress, started: float) -> Run:
     """Write everything, test, report. Returns the finished run."""
     if options.minutes is not None:
-        done = replace(trained.what.recipe, epochs=max(0.01, round(trained.num_epochs, 2)))
+        done = replace(trained.what.recipe, epochs=min(MAX_EPOCHS, max(0.01, round(trained.num_epochs, 2))))
         trained = replace(trained, what=replace(trained.what, recipe=done))
     run, result = _written(folder, trained, options), result_of(table.dataset.task)
     predictor = opened(folder, table.dataset.task, trained.calibration)

@@ -156,11 +156,13 @@ class Optimizer:
 
 
 def _rate_shares(network: nn.Module, decay: float) -> dict[nn.Parameter, float]:
-    """Of the rate, for each parameter: all of it for the last stage, `decay` times as much for each one before."""
+    """Of the rate, for each parameter: all of it for the last stage, `decay` times as much for each one before; what is
+    of no stage, as the places and the class of transformers are, comes before the first."""
     shares = dict.fromkeys(network.parameters(), 1.0)
     if decay < 1 and isinstance(network, Network):
-        stages = [list(stage.parameters()) for stage in network.stages().values()]
-        for below, parameters in enumerate(reversed([stage for stage in stages if stage])):
+        stages = [stage for stage in (list(stage.parameters()) for stage in network.stages().values()) if stage]
+        shares |= dict.fromkeys(network.body.parameters(), decay ** max(len(stages) - 1, 0))
+        for below, parameters in enumerate(reversed(stages)):
             shares |= dict.fromkeys(parameters, decay**below)
     return shares
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.data.dataset import Dataset
+from sightline.data.storage.names import as_text, is_text
 from sightline.errors import ConfigError
 
 
@@ -109,6 +110,11 @@ class Request:
 
 
 def absolute(place: str) -> str:
-    """A path that exists, made absolute; anything else (a name, a URL, a pattern) as it is."""
-    path = Path(place).expanduser()
+    """A path that exists, made absolute; anything else (a name, a URL, a pattern) as it is.
+
+    Raises ConfigError for a name that is no text, which no file of a run could hold.
+    """
+    if not is_text(place):
+        raise ConfigError(f"{as_text(place)}: this name is no UTF-8 text, so that no run could say what it is of")
+    path = Path(os.path.expanduser(place))
     return os.path.abspath(path) if path.exists() else place

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any  # Any: recipe fields of several types
 
@@ -24,7 +25,10 @@ from sightline.training.repeatable import threads_restored
 from sightline.training.untrained import untrained
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sightline.data.batches import Batch, Batches
+    from sightline.training.optimise import LossOf, Optimizer
 
 NUM_STEPS = 120
 BELOW, ABOVE = 1e-3, 1e2  # times the recipe's rate: where the rates begin and end
@@ -97,6 +101,7 @@ def find_rates(
     """
     import torch
 
+    from sightline.engines.memory import unless_too_large
     from sightline.engines.torch import TorchEngine, default_device, flushing_denormals
     from sightline.training import finish, settle
     from sightline.training.loop import train_mode
@@ -122,10 +127,14 @@ def find_rates(
     with flushing_denormals():
         for number, batch in zip(range(NUM_STEPS), _endless(batches), strict=False):
             rate = low * (high / low) ** (number / (NUM_STEPS - 1))
-            optimiser.backward(loss := loss_of(batch))
+            if (loss := unless_too_large(partial(_gradients, loss_of, optimiser, batch))) is None:
+                raise TrainingError(
+                    f"memory does not do for {len(batch.labels)} pictures; make batches smaller (--set batch_size=N)"
+                )
             optimiser.step(rate)
-            total = REMEMBERED * total + (1 - REMEMBERED) * loss.item()
-            tried = Tried(rate, loss.item(), total / (1 - REMEMBERED ** (number + 1)))
+            value = loss.item()
+            total = REMEMBERED * total + (1 - REMEMBERED) * value
+            tried = Tried(rate, value, total / (1 - REMEMBERED ** (number + 1)))
             if not math.isfinite(tried.smoothed):
                 break
             steps.append(tried)
@@ -133,13 +142,20 @@ def find_rates(
             if number >= MIN_STEPS and tried.smoothed > max(steps[0].smoothed, 2 * min(s.smoothed for s in steps)):
                 break  # from here on it only rises
     if len(steps) < 2:
-        raise TrainingError(f"the loss is {loss.item():g} in the first steps; look at the data (sightline check)")
+        raise TrainingError(f"the loss is {value:g} in the first steps; look at the data (sightline check)")
     return Rates(tuple(steps), recipe.learning_rate, prepare.name_of(data), what.sentence())
 
 
 def _check_rate(recipe: Recipe) -> None:
     if not recipe.learning_rate:
         raise ConfigError("learning_rate = 0 has no multiples; leave it to the recipe")
+    if recipe.sam:
+        raise ConfigError("sam: rates are found by plain steps; leave it out here")
+
+
+def _gradients(loss_of: LossOf, optimiser: Optimizer, batch: Batch) -> Tensor:
+    optimiser.backward(loss := loss_of(batch))
+    return loss
 
 
 def _endless(batches: Batches) -> Iterator[Batch]:

@@ -15,6 +15,9 @@ from sightline.run import TTA
 MIN_SIZE = 8  # pixels of a frame that trains
 
 
+MAX_EPOCHS = 100_000
+
+
 @dataclass(frozen=True)
 class Recipe:
     """
@@ -85,13 +88,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         bounds = {
-            "size": (self.size, 0, 4096), "epochs": (self.epochs, 0, 100_000),
+            "size": (self.size, 0, 4096), "epochs": (self.epochs, 0, MAX_EPOCHS),
             "batch_size": (self.batch_size, 1, 65_536),
             "learning_rate": (self.learning_rate, 0.0, 100.0), "momentum": (self.momentum, 0.0, 0.9999),
             "weight_decay": (self.weight_decay, 0.0, 10.0), "layer_decay": (self.layer_decay, 0.01, 1.0),
             "clip_norm": (self.clip_norm, 0.0, 1e6), "sam": (self.sam, 0.0, 10.0), "warmup": (self.warmup, 0.0, 0.9),
             "ema": (self.ema, 0.0, 1.0), "label_smoothing": (self.label_smoothing, 0.0, 0.9),
-            "patience": (self.patience, 0, 100_000),
+            "patience": (self.patience, 0, MAX_EPOCHS),
         }  # fmt: skip
         for name, (value, low, high) in bounds.items():
             if not low <= value <= high:

@@ -16,7 +16,7 @@ from sightline.data.reading.scan import SMALL_SIDE, Survey
 from sightline.errors import ConfigError
 from sightline.run import preprocessing_from_timm
 from sightline.training.recipe import MIN_SIZE, Recipe
-from sightline.training.recipes import Seen, choose
+from sightline.training.recipes import Seen, choose, for_task
 from sightline.training.recipes.pretrained import whole
 
 if TYPE_CHECKING:
@@ -36,18 +36,19 @@ class Resolved:
     preprocessing: Preprocessing
     why: str
 
-    def sentence(self) -> str:
-        """The resolved recipe in a line."""
+    def sentence(self, makes_steps: bool | None = None) -> str:
+        """The resolved recipe in a line. `makes_steps`: whether it will, as a budget does without epochs too."""
         r, p = self.recipe, self.preprocessing
         frame = f"{p.width}x{p.height}, {'grey' if p.channels == 1 else 'colour'}, {p.fit}"
         if r.sizes:
             frame += f", trained at {' '.join(map(str, r.sizes))}"
-        if r.epochs == 0:
+        if not (r.epochs if makes_steps is None else makes_steps):
             return f"Recipe: {r.model}; {frame}; the head alone, on pictures as they are"
+        epochs = f"{r.epochs:g} epoch{'' if r.epochs == 1 else 's'}" if r.epochs else "as many epochs as time allows"
         options = "".join(f", {key} {value}" for key, value in self.model_options.items())
         return (
             f"Recipe: {r.model}{options}; {frame}; "
-            f"{r.epochs:g} epoch{'' if r.epochs == 1 else 's'}{' of the last stages' if r.unfreeze == 'top' else ''} "
+            f"{epochs}{' of the last stages' if r.unfreeze == 'top' else ''} "
             f"in batches of {r.batch_size}, {r.optimizer}, "
             f"rate {r.learning_rate:g}, {r.schedule}; "
             f"augmentation: {', '.join(r.augment) or 'none'}"
@@ -121,9 +122,11 @@ def resolve(
         rest.pop("model", None)
     elif "model" in rest and rest["model"] != recipe.model:
         options, why = {}, f"{rest['model']} as asked for; {why.partition(':')[0]}"
-    augmented = any(rest.get(key) for key in ("augment", "augment_if_safe", "teacher"))
-    if weights is not None and (augmented or rest.get("unfreeze") == "all"):
-        recipe = whole(recipe)  # augmented pictures are not known beforehand
+    asked = (rest.get(key) for key in ("augment", "augment_if_safe", "teacher"))
+    is_augmented = any(value and value != "none" for value in asked)
+    unfreeze = rest.get("unfreeze", "all" if is_augmented else None)
+    if weights is not None and unfreeze == "all":  # augmented pictures are not known beforehand
+        recipe = for_task(whole(recipe), task)
     recipe = config.replace(recipe, rest, "recipe")
     preprocessing = _preprocessing(recipe, survey, weights)
     side = max(preprocessing.height, preprocessing.width)

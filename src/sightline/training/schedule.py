@@ -109,7 +109,7 @@ class Schedule:
     def correct(self, step: int) -> bool:
         """After `step` steps: whether their number was changed."""
         budget = self.budget
-        if budget is None:
+        if budget is None or (self.corrections and step <= self.corrections[-1].at):  # which a kill has undone
             return False
         self._costs += self.cost(self.done(step - 1))
         is_early = self.clock() - self._looked[0] < EVERY * budget.seconds

@@ -179,11 +179,18 @@ def cuts_of(work: Unfinished, settled: Mapping[str, Any], options: Options) -> C
 
 
 def threads_of(
-    work: Unfinished, settled: Mapping[str, Any], options: Options, chosen: Plan, say: Callable[[str], object]
+    work: Unfinished,
+    settled: Mapping[str, Any],
+    options: Options,
+    chosen: Plan,
+    most: int,
+    say: Callable[[str], object],
 ) -> Threads:
-    """With the changes that were made before; none are made where the plan was asked for, or bits are to be the same,
-    several processes train, a GPU does the work, or code was compiled for so many."""
-    most = trials.default_plan().num_threads
+    """With the changes that were made before; `most`: threads that there are.
+
+    None are made where the plan was asked for, or bits are to be the same, several processes train, a GPU does the
+    work, or code was compiled for so many.
+    """
     is_settled = options.plan is not None or options.deterministic or options.num_processes > 1
     others = {most, max(1, most // 2), 1}
     return Threads(

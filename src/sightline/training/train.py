@@ -189,9 +189,11 @@ def network_for(
         network = models.build(what.recipe.model, num_classes, frame.channels, size, model_options)
         if what.recipe.optimizer == "muon":
             muon.check(network)
-        if what.recipe.sizes and (why := network.obstacle(min(what.recipe.sizes))):
+        for side in sorted(set(what.recipe.sizes)):
+            if not (why := network.obstacle(side)):
+                continue
             if "sizes" in settings:
-                raise ConfigError(f"sizes = {min(what.recipe.sizes)}: {why}; give larger ones, or train at one size")
+                raise ConfigError(f"sizes = {side}: {why}; give others, or train at one size")
             return build({**settings, "sizes": ()})
         if weights is None:
             return network, what, Origin("none, from scratch", None)
@@ -211,7 +213,7 @@ def network_for(
         network, what, origin = build(settings | {"size": weights.config["input_size"][1]})  # it bears no other size
     num_parameters = sum(p.numel() for p in network.parameters())
     progress.say(f"Chosen: {what.why}.")
-    progress.say(what.sentence())
+    progress.say(what.sentence(options.makes_steps(what.recipe.epochs)))
     progress.say(
         f"Network: {network.architecture}, {num_parameters / 1e6:.2f} M parameters; weights: {origin.sentence}"
     )
@@ -237,6 +239,7 @@ def _fit(
 
     from sightline.engines.torch import TorchEngine, default_device
     from sightline.training import calibrate, finish, loop, objectives, settle, unknown
+    from sightline.training.micro import has_batch_norm
     from sightline.training.planning import trials
     from sightline.training.resuming.checkpoint import Checkpoints, NoCheckpoints
     from sightline.training.teacher import Teacher
@@ -252,6 +255,12 @@ def _fit(
 
     with_head = recipe.weights is not None and network.has_linear_head
     begin(network, batches, recipe)
+    share, makes_steps = batches.batch_size // processes.size, options.makes_steps(recipe.epochs)
+    if share < 2 <= len(batches.rows) and makes_steps and not with_head and has_batch_norm(network):
+        raise ConfigError(
+            f"batches of {batches.batch_size} for {processes.size} process{'es' * (processes.size > 1)}: batch "
+            "normalisation takes two pictures at least; make them larger (--set batch_size=N)"
+        )
 
     if different := processes.first(lambda: settle.changes(work, processes.size)):
         progress.say(f"This is not where the training began, so its last bits may differ ({different})")
@@ -261,6 +270,7 @@ def _fit(
         progress.say(_shared_sentence(network, batches, with_head or recipe.sync_batchnorm))
         if recipe.sync_batchnorm:
             synchronised.synchronise(network)
+    most = torch.get_num_threads()
     torch.set_num_threads(chosen.num_threads)
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
     checkpoints = Checkpoints(work.checkpoints_path, options.checkpoint_s, progress.say)
@@ -291,7 +301,7 @@ def _fit(
         batches, upper = kept.last_stages(engine, batches, recipe.augment_if_safe, work.folder / "kept", progress)
     settled = processes.first(settled_steps)
     schedule = settle.schedule_of(work, settled, started, processes.rank == 0, batches.cost)
-    threads = settle.threads_of(work, settled, options, chosen, progress.say)
+    threads = settle.threads_of(work, settled, options, chosen, most, progress.say)
     outcome = loop.fit(
         engine, batches, selection, recipe, objective, chosen, schedule, progress, log or _unlogged,
         checkpoints if processes.rank == 0 else NoCheckpoints(), with_head, head_loss, goes_on, processes,
@@ -301,7 +311,8 @@ def _fit(
     tta = settle.tta_of(recipe, outcome.augmentations)
     engine = replace(engine, config=replace(engine.config, tta=tta, num_threads=threads.staying(outcome.num_steps)))
     cross_fitted = None if outcome.num_steps else settled.get("cross_fitted")  # of a head that steps would have changed
-    unseen = calibrate.Unseen.of(engine, table, frame, recipe)
+    chose_weights = outcome.num_steps > 0 and outcome.kept_epoch is not None
+    unseen = calibrate.Unseen.of(engine, table, frame, calibrate.parts_for(recipe, chose_weights))
     calibration = calibrate.calibration_of(objective, unseen, cross_fitted)
     if calibration.is_none:
         progress.say(f"Calibration: {calibration.sentence}")

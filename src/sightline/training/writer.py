@@ -3,6 +3,7 @@
 Must not know how training works.
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -95,18 +96,25 @@ def write_recipe(folder: Path, recipe: Recipe, model_options: Mapping[str, objec
 
 
 class MetricsLog:
-    """metrics.jsonl, and TensorBoard's events where asked for."""
+    """metrics.jsonl, and TensorBoard's events where asked for.
+
+    Where a line cannot be written, as on a full disk, training goes on: at the end all of them are written again.
+    """
 
     def __init__(self, folder: Path, with_tensorboard: bool, figure: str) -> None:
         """`figure`: the name of the task's, `val_FIGURE` in the file."""
-        self.figure = figure
-        self.file = (folder / "metrics.jsonl").open("w", encoding="utf-8")
+        self.figure, self.path, self.lines, self.is_whole = figure, folder / "metrics.jsonl", list[str](), True
+        self.file = self.path.open("w", encoding="utf-8")
         self.events = _tensorboard(folder) if with_tensorboard else None
 
     def __call__(self, record: Epoch) -> None:
         line = {f"val_{self.figure}" if k == "val_figure" else k: value for k, value in asdict(record).items()}
-        self.file.write(json.dumps(line) + "\n")
-        self.file.flush()
+        self.lines.append(json.dumps(line) + "\n")
+        try:
+            self.file.write(self.lines[-1])
+            self.file.flush()
+        except OSError:
+            self.is_whole = False
         if self.events is not None:
             for name, value in line.items():
                 if value is not None and name not in ("epoch", "step"):
@@ -116,7 +124,13 @@ class MetricsLog:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.file.close()
+        try:
+            self.file.close()
+        except OSError:  # what the buffer holds is still not written
+            self.is_whole = False
+        if not self.is_whole:
+            with contextlib.suppress(OSError) if error[0] else contextlib.nullcontext(), replacing(self.path) as file:
+                file.write("".join(self.lines))
         if self.events is not None:
             self.events.close()
 

@@ -253,3 +253,11 @@ def test_pairs_do_not_depend_on_the_number_of_threads() -> None:
     signed = signatures([pixels(jpeg(image, 40 + seed // 40 * 30)) for seed, image in enumerate(images)])
     found = [near_pairs(signed, num_workers).tolist() for num_workers in (0, 1, 3)]
     assert found[0] == found[1] == found[2] and len(found[0]) == 40
+
+
+def test_each_twin_of_a_picture_is_near_what_the_picture_is_near() -> None:
+    """So that leaving one of them out leaves no copy of the test in training."""
+    original = picture(3)
+    again = signatures(pixels(original))
+    found = near_pairs(np.stack([again, again, signatures(pixels(jpeg(original, 60))), signatures(pixels(picture(4)))]))
+    assert found.tolist() == [[0, 1], [0, 2], [1, 2]]

@@ -1,7 +1,7 @@
 """Threads that change with the machine: by a clock of our own, and in a training that was killed."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +100,17 @@ def test_what_must_not_change_does_not() -> None:
 @pytest.mark.parametrize("options", [{"plan": "threads=1"}, {"deterministic": True}, {"num_processes": 2}])
 def test_nothing_is_tried_where_the_plan_is_asked_for_or_must_be_the_same(options: dict[str, Any]) -> None:
     plan = settle.trials.default_plan()
-    assert settle.threads_of(None, {}, Options(**options), plan, print).others == ()  # type: ignore[arg-type]
-    torch.set_num_threads(4)
-    assert settle.threads_of(None, {}, Options(), plan, print).others == [1, 2, 4]  # type: ignore[arg-type]
+    assert settle.threads_of(None, {}, Options(**options), plan, 4, print).others == ()  # type: ignore[arg-type]
+    assert settle.threads_of(None, {}, Options(), plan, 4, print).others == [1, 2, 4]  # type: ignore[arg-type]
+
+
+def test_a_training_may_take_more_threads_than_its_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, of = list[Threads](), settle.threads_of
+    monkeypatch.setattr(settle, "threads_of", lambda *words: made.append(of(*words)) or made[-1])
+    monkeypatch.setattr(settle, "plan_for", lambda *words: replace(settle.trials.default_plan(), num_threads=1))
+    torch.set_num_threads(2)
+    train.train(from_arrays(*bars(40)), {"model": "simple_cnn", "epochs": 1}, Options(out=tmp_path / "run"))
+    assert [threads.others for threads in made] == [[1, 2]] and made[0].num == 1
 
 
 def test_a_training_that_goes_on_takes_the_same_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

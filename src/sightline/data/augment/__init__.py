@@ -119,9 +119,21 @@ def part_of(picture: Pixels | Tensor, top: int, left: int, height: int, width: i
 
 
 def augmented(view: View, draw: Draw, names: Sequence[str]) -> Tensor:
-    """The named augmentations, one after another: (N, C, height, width) of the frame."""
+    """The named augmentations, one after another: (N, C, height, width) of the frame.
+
+    Pictures of 8 bits are rounded after each, those of float32 are not; where both are in a batch, each by itself.
+    """
     import torch
 
+    kinds = [] if view.is_whole else [str(picture.dtype).removeprefix("torch.") for picture in view.pictures]
+    if len(set(kinds)) > 1:
+        found = list[Tensor](view.pictures)  # type: ignore[arg-type]  # of which each is replaced
+        for kind in sorted(set(kinds)):
+            rows = np.flatnonzero(np.array(kinds) == kind)
+            some = View([view.pictures[row] for row in rows.tolist()], view.frame)
+            for row, image in zip(rows.tolist(), torch.split(augmented(some, draw.part(rows), names), 1), strict=True):
+                found[row] = image
+        return torch.cat(found)
     size = max(1, PART // prod(view.pictures[0].shape))
     done = []
     for start in range(0, len(view.pictures), size):
@@ -140,7 +152,7 @@ class Draw:
     epoch: int
     indices: NDArray[np.int64]  # (N,)
 
-    def part(self, rows: slice) -> Draw:
+    def part(self, rows: slice | NDArray[np.intp]) -> Draw:
         """Of some of the samples."""
         return replace(self, indices=self.indices[rows])
 

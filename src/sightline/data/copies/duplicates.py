@@ -17,6 +17,7 @@ In a set whose pictures all look alike without being copies (digits) more is ask
 `groups` joins the pairs, so that a group stays whole. Memory beyond the signatures is some 750 bytes a picture.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,7 @@ MAX_COLOUR_DIFFERENCE = 48  # grey levels, of the channel that differs most
 MAX_CONTRAST_RATIO = 1.6
 MAX_BLANK_DIFFERENCE = 3  # grey levels, between two blank pictures
 BLANKS_COMPARED = 32
+TWINS = 20  # of a picture, that are near what it is near
 BLOCK = 1024  # candidate pairs at a time
 # So many pictures of a larger set are searched first, to see whether all look alike (`crowds`).
 SAMPLE = 4096
@@ -76,12 +78,13 @@ def find_near(signatures: NDArray[np.uint8], num_workers: int | None = None) -> 
 def _find_near(signatures: NDArray[np.uint8], num_workers: int | None) -> Near:
     firsts, twins = _twins(signatures)
     blank = is_blank(signatures[firsts])
-    found = [twins, _blank_pairs(signatures, firsts[blank])]
+    found = [_blank_pairs(signatures, firsts[blank])]
     rows, most = firsts[~blank], None
     if len(rows) > 1:
         copies, most = _copies(signatures, rows, num_workers)
         found.append(copies)
-    return Near(np.unique(np.concatenate(found), axis=0), most)
+    alike = _with_twins(np.concatenate(found), twins)
+    return Near(np.unique(np.concatenate([twins, alike]), axis=0), most)
 
 
 def groups(pairs: Pairs, num: int) -> NDArray[np.int64]:
@@ -103,6 +106,21 @@ def _twins(signatures: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Pairs]:
     owner, own = first_alike(signatures), np.arange(len(signatures))
     others = np.flatnonzero(owner != own)
     return np.flatnonzero(owner == own), np.stack([owner[others], others], axis=1)
+
+
+def _with_twins(pairs: Pairs, twins: Pairs) -> Pairs:
+    """Pairs of firsts (P, 2), and what their twins (T, 2) are near for the same reason: one may be left out alone."""
+    others = defaultdict[int, list[int]](list)
+    for first, other in twins.tolist():
+        others[first].append(other)
+    more = [
+        (a, b)
+        for first, second in pairs.tolist()
+        if first in others or second in others
+        for a in (first, *others.get(first, ())[:TWINS])
+        for b in (second, *others.get(second, ())[:TWINS])
+    ]
+    return np.concatenate([pairs, np.sort(np.array(more, pairs.dtype).reshape(-1, 2), axis=1)])
 
 
 def _blank_pairs(signatures: NDArray[np.uint8], rows: NDArray[np.int64]) -> Pairs:

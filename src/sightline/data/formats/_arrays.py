@@ -41,7 +41,7 @@ def to_pixels(parts: list[NDArray[np.generic]], where: str) -> tuple[list[Pixels
     Anything else raises DataError: what it means is not known.
     """
     kinds = {part.dtype.str for part in parts}
-    if len({part.dtype.kind for part in parts}) > 1:
+    if len({part.dtype.kind for part in parts}) > 1 or 0 < sum(p.dtype.itemsize == 2 for p in parts) < len(parts):
         raise DataError(f"{where}: pictures of different types: {', '.join(sorted(kinds))}; save them alike")
     if all(part.dtype == np.uint8 for part in parts):
         return list(parts), ""  # type: ignore[arg-type]  # uint8 all of them

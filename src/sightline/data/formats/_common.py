@@ -37,6 +37,11 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(_SUFFIXES)
 
 
+def not_in(pictures: Sequence[str], what: str) -> str:
+    """A note on picture files that lie beside what holds the data set's; empty where there are none."""
+    return f"left aside {count(pictures, 'picture')}: not in {what}" if pictures else ""
+
+
 def walked(folder: str) -> Iterator[tuple[str, bool]]:
     """Every file in a folder, of whatever depth, also where links lead, in order; and whether it is named as a picture.
 

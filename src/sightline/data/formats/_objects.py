@@ -37,7 +37,10 @@ def labelled(
         raise DataError(f"{location}: the annotations list {'no object' if pictures else 'no picture'}")
     mixed = [p for p in pictures if len(set(p.categories)) > 1]
     kept = list(pictures) if mixed else [p for p in pictures if p.categories]
-    splits = None if any(p.split is None for p in kept) else [str(p.split) for p in kept]
+    bare = [p.path for p in kept if p.split is None]
+    if bare and len(bare) < len(kept):
+        raise DataError(f"{location}: of {count(bare, 'picture')} no split is said, of the others one is")
+    splits = None if bare else [str(p.split) for p in kept]
     labels: Labels
     if mixed:
         labels, classes = multi.encode([sorted(set(p.categories)) for p in kept])

@@ -231,7 +231,7 @@ def _used(names: Sequence[str]) -> set[str]:
 
 def _cell(value: object, where: str, column: str) -> str:
     """A value of JSON or Parquet as text; missing is empty, several labels are a JSON list."""
-    if value is None:
+    if value is None or value != value:  # NaN is how floats say that there is none
         return ""
     if isinstance(value, list) and column_name(column) == "labels":
         return json.dumps(value, ensure_ascii=False, default=str)
@@ -284,6 +284,8 @@ def _read_parquet(store: Store, name: str, where: str) -> Table:
 def _by_name(where: str, names: Sequence[str], columns: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
     plain = [column_name(name) for name in names]
     for name in dict.fromkeys((*COLUMNS, *label_columns(plain)) if label_columns(plain) else plain):
+        if plain.count(name) > 1 and len({*names} & {"path", "file_name"}) == 2 and name == "path":
+            raise DataError(f"{where}: file_name and path both say which picture is meant; keep one of the columns")
         if plain.count(name) > 1:
             raise DataError(f"{where}: the column {name} occurs {plain.count(name)} times")
     # Which of two that share a name is meant, nothing tells.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.dataset import ArrayImages, Dataset, natural_key
-from sightline.data.formats._common import few
+from sightline.data.formats._common import few, is_picture, not_in
 from sightline.data.storage.names import Names, Repeated, as_text
 from sightline.data.storage.store import Store
 from sightline.errors import DataError
@@ -79,7 +79,10 @@ def read(store: Store, entry: str | None) -> Dataset:
         labels=new_index[written].astype(np.int64),
         classes=tuple(classes[i] for i in order),
         splits=Repeated("train" if name in files[0] else "test" for name, size in sizes.items() for _ in range(size)),
-        notes=_notes(layout, files[0]),
+        notes=(
+            *_notes(layout, files[0]),
+            *filter(None, [not_in([name for name in names if is_picture(name)], "its batches")]),
+        ),
     )
 
 

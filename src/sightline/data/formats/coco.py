@@ -76,9 +76,20 @@ def _candidates(store: Store) -> list[str]:
                     head = file.read(HEAD_BYTES)
             except OSError:
                 continue
-            if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and any(key in head for key in HEAD_KEYS):
+            is_object = head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+            if is_object and any(key in head for key in HEAD_KEYS) and _has_keys(store, name, head):
                 found.append(name)
     return found
+
+
+def _has_keys(store: Store, name: str, head: bytes) -> bool:
+    """Whether it speaks of pictures at all, as other JSON with a title and a licence does not."""
+    if b'"images"' in head:
+        return True
+    try:
+        return b'"images"' in store.read(name)
+    except OSError:
+        return True  # `read` will say why not
 
 
 def _read(store: Store, name: str) -> _File | None:

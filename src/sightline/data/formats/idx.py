@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sightline.data.dataset import SPLIT_NAMES, ArrayImages, Dataset
 from sightline.data.formats._arrays import check_picture_size, with_channels
-from sightline.data.formats._common import few
+from sightline.data.formats._common import few, is_picture, not_in
 from sightline.data.storage.archive import MAX_DEFLATE_RATIO
 from sightline.data.storage.names import Names, Repeated
 from sightline.data.storage.store import Store
@@ -54,6 +54,9 @@ def read(store: Store, entry: str | None) -> Dataset:
     if len(set(shapes.values())) > 1:
         raise DataError(f"{store.location}: pictures of different sizes (H, W, C): {shapes}")
     values, labels = np.unique(np.concatenate([part.labels for part in parts]), return_inverse=True)
+    bare = [part.name for part in parts if not part.split]
+    if bare and len(bare) < len(parts):
+        raise DataError(f"{store.location}: the names of {few(bare, 20)} say no split, the others' do; take them out")
     splits = Repeated(split for part in parts if (split := part.split) for _ in range(len(part.labels)))
     return Dataset(
         location=store.location,
@@ -63,6 +66,7 @@ def read(store: Store, entry: str | None) -> Dataset:
         labels=labels.astype(np.int64),
         classes=tuple(str(value) for value in values),
         splits=splits if len(splits) == len(labels) else None,
+        notes=tuple(filter(None, [not_in([name for name in names if is_picture(name)], "IDX's files")])),
     )
 
 

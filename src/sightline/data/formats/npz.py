@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sightline.data.dataset import SPLIT_NAMES, ArrayImages, Dataset, encode_labels
 from sightline.data.formats._arrays import check_picture_size, to_pixels, with_channels
-from sightline.data.formats._common import check_classes, count, few
+from sightline.data.formats._common import check_classes, count, few, is_picture, not_in
 from sightline.data.storage.archive import MAX_DEFLATE_RATIO, reason_of
 from sightline.data.storage.names import is_text
 from sightline.data.storage.store import Store
@@ -86,7 +86,7 @@ def read(store: Store, entry: str | None) -> Dataset:
     labels = _label_names([(labels, arrays[labels]) for _, labels, _ in pairs], names, where)
     splits = [split for (_, _, split), part in zip(pairs, parts, strict=True) if split for _ in range(len(part))]
     used = {key for pair in pairs for key in pair[:2]} | set(CLASS_NAMES)
-    unused = [key for key in members if key not in used]
+    unused, beside = [key for key in members if key not in used], [n for n in store.names() if is_picture(n)]
     check_classes(where, labels, splits or None)
     indices, classes = encode_labels(labels)
     return Dataset(
@@ -97,7 +97,11 @@ def read(store: Store, entry: str | None) -> Dataset:
         labels=indices,
         classes=classes,
         splits=splits or None,
-        notes=((f"left aside {count(unused, 'array')}",) if unused else ()) + ((rule,) if rule else ()),
+        notes=tuple(
+            filter(
+                None, (f"left aside {count(unused, 'array')}" if unused else "", not_in(beside, "the archive"), rule)
+            )
+        ),
     )
 
 
@@ -200,7 +204,7 @@ def _array(archive: zipfile.ZipFile, member: _Member, where: str) -> NDArray[np.
 
 
 def _class_names(archive: zipfile.ZipFile, members: dict[str, _Member], where: str) -> list[str] | None:
-    key = next((k for k in CLASS_NAMES if k in members and members[k].dtype.kind == "U"), None)
+    key = next((k for k in CLASS_NAMES if k in members and members[k].dtype.kind in "US"), None)
     if key is None or len(members[key].shape) != 1 or members[key].num_bytes > 1 << 24:
         return None
     return _texts(_array(archive, members[key], where), f"{where}: {key}")
@@ -257,9 +261,9 @@ def _label_names(
 
 
 def _texts(array: NDArray[np.generic], where: str) -> list[str]:
-    """Values (N,) as text. Raises DataError where NumPy's text holds what is no character."""
+    """Values (N,) as text, bytes as UTF-8. Raises DataError where NumPy's text holds what is no character."""
     try:
-        texts = [str(value) for value in array.tolist()]
+        texts = [value.decode() if isinstance(value, bytes) else str(value) for value in array.tolist()]
     except (ValueError, SystemError) as error:  # of numpy, about code points past Unicode's
         raise DataError(f"{where}: damaged text: {error}; fetch it again") from error
     if not all(map(is_text, texts)):

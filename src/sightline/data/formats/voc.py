@@ -71,12 +71,16 @@ def read(store: Store, entry: str | None) -> Dataset:
         if not lists or stem in splits
     ]
     found = {p.path for p in pictures}
-    lonely = [name for name in names if is_picture(name) and _stem(name, layout.in_voc_folders) not in known]
+    lonely = [
+        name
+        for name in names
+        if is_picture(name) and name not in found and _stem(name, layout.in_voc_folders) not in known
+    ]
     notes = []
     if unlisted:
         notes.append(f"left aside {count(unlisted, 'annotation')}: in no list of {LISTS}")
     if lonely:
-        notes.append(f"left aside {count([n for n in lonely if n not in found], 'picture')}: without an annotation")
+        notes.append(f"left aside {count(lonely, 'picture')}: without an annotation")
     return labelled(store, store.location, "voc", pictures, notes)
 
 

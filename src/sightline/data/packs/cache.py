@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from sightline.data.packs.pack import Pack, PackError, PackWriter, facts_of
 from sightline.data.preprocess import Pixels
 from sightline.data.storage.durable import sync_folder, try_lock
+from sightline.data.storage.user_cache import default_folder
 from sightline.errors import ConfigError
 
 BYTES_VARIABLE = "SIGHTLINE_CACHE_BYTES"
@@ -282,16 +283,6 @@ class Growing:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             self.cache.say(f"Cache: {self.path.parent} could not be written ({reason}); going on without it")
             self.abandon()
-
-
-def default_folder() -> Path:
-    """`$XDG_CACHE_HOME/sightline`; where that is not set, what the system has in its place."""
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(named):  # the specification has relative ones ignored
-        return Path(named) / "sightline"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "sightline" / "Cache"
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "sightline"
 
 
 def bound(folder: Path) -> int:

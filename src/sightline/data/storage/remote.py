@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sightline.data.storage.user_cache import default_folder
 from sightline.errors import DataError, MissingExtraError
 
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # between tries: 16 seconds in all, so a server that restarts is waited for
@@ -70,9 +71,8 @@ def public(url: str) -> str:
 
 
 def cache_folder(*names: str) -> Path:
-    """A folder below the user's cache, by XDG_CACHE_HOME; made if need be."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(home, "sightline", *names)
+    """A folder below the user's cache; made if need be."""
+    folder = default_folder().joinpath(*names)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sightline.data.storage.remote import NoRangesError, RemoteFile, cache_folder, describe, read_range, stream
+from sightline.data.storage.user_cache import default_folder
 from sightline.errors import DataError, SightlineError
 
 MAX_CACHE_BYTES = 16 << 30  # four times the window of the shuffle (see `shards`), and shards in flight
@@ -214,6 +215,12 @@ def _no_room(error: Exception, folder: Path) -> Exception:
     return error
 
 
+def kept() -> list[Path]:
+    """Shards of servers, and their lists of members, that lie in the user's cache."""
+    place = default_folder()
+    return [*sorted((place / "shards").glob("*.tar")), *sorted((place / "shard-index").glob("*.json"))]
+
+
 def _room(folder: Path) -> int:
     used = sum(path.stat().st_size for path in folder.glob("*.tar"))
     return int(min(MAX_CACHE_BYTES, used + MAX_DISK_SHARE * shutil.disk_usage(folder).free))
@@ -223,13 +230,13 @@ def _make_room(folder: Path, max_bytes: int) -> None:
     """Remove the shards that were read longest ago until the rest takes at most `max_bytes`."""
     found = []
     for path in folder.glob("*.tar"):
-        with contextlib.suppress(FileNotFoundError):  # another process made room
+        with contextlib.suppress(OSError):  # another process made room
             found.append((path.stat().st_mtime, path.stat().st_size, path))
     total = sum(size for _, size, _ in found)
     for _, size, path in sorted(found):
         if total <= max_bytes:
             return
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             path.unlink()
         total -= size
 

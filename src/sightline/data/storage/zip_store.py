@@ -111,4 +111,6 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
             name = name.encode("cp437").decode("utf-8")
     if "/" not in name:
         name = name.replace("\\", "/")  # written by old Windows programs, against the standard
+    while name.startswith("./"):
+        name = name[2:]
     return as_text(name)

@@ -47,7 +47,7 @@ def plain(name: str) -> str:
 
 def check_folder_names(location: str, names: Sequence[str]) -> None:
     """Raises DataError unless every class can have a folder of its name, none the same as another's."""
-    mend = "rename the class, or convert to a table, Parquet or WebDataset, which hold any name"
+    mend = "rename the class, or convert to a table or Parquet, which hold any name"
     for name in names:
         if reason := why_unsafe(name):
             raise DataError(f"{location}: the class {name!r} cannot be a folder's name: {reason}; {mend}")

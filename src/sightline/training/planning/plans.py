@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sightline.data.packs.cache import default_folder
+from sightline.data.storage.user_cache import default_folder
 from sightline.run import write_json
 from sightline.training.planning.plan import Plan
 

@@ -58,7 +58,12 @@ def choose(seen: Seen, task: str = "single") -> Chosen:
     modules = (RECIPES.get(name) for name in RECIPES.names())
     (module,) = (module for module in modules if module.fits(seen))
     chosen: Chosen = module.choose(seen)
-    return replace(chosen, recipe=_FOR_TASK[task](chosen.recipe))
+    return replace(chosen, recipe=for_task(chosen.recipe, task))
+
+
+def for_task(recipe: Recipe, task: str) -> Recipe:
+    """What a recipe for one class a picture is for another task; to it twice is as once."""
+    return _FOR_TASK[task](recipe)
 
 
 def _for_several(recipe: Recipe) -> Recipe:

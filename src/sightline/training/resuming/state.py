@@ -128,9 +128,9 @@ class State:
         return {
             "at": asdict(self.at),
             "history": [asdict(record) for record in self.history],
-            "notes": self.notes,
+            "notes": list(self.notes),
             "augmentations": self.batches.augmentations,
-            "untried": self.probe.waiting,
+            "untried": list(self.probe.waiting),
             "keeper": [
                 None if math.isinf(keeper.best_loss) else keeper.best_loss,
                 keeper.since_best,
