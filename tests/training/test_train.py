@@ -279,7 +279,7 @@ def test_batches_of_one_are_refused_where_pictures_are_compared(tmp_path: Path) 
 def test_a_log_that_cannot_be_written_is_written_in_the_end(tmp_path: Path) -> None:
     with MetricsLog(tmp_path, False, "accuracy") as log:
         log(Epoch(1, 10, 2.0, 1.5, 0.5, 1e-3, 3.0))
-        whole, log.file = log.file, Path("/dev/full").open("w")
+        whole, log.file = log.file, Path("/dev/full").open("w")  # noqa: SIM115
         log(Epoch(2, 20, 1.0, 1.0, 0.6, 1e-3, 3.0))
         whole.close()
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
