@@ -19,10 +19,10 @@ def one_object(result: Result) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("words", "split", "num_samples"),
     [
-        (("run",), "test", 3),
-        (("run", "--split", "test"), "test", 3),
-        (("run", "--split", "train"), "train", 15),
-        (("run", "fruit"), "test", 3),
+        (("run",), "test", 4),
+        (("run", "--split", "test"), "test", 4),
+        (("run", "--split", "train"), "train", 16),
+        (("run", "fruit"), "test", 4),
         (("run", "more"), "all", 12),
         (("run", "parted"), "test", 2),
         (("run", "parted", "--split", "train"), "train", 4),
@@ -65,10 +65,10 @@ def test_pictures_that_were_trained_on_are_refused_or_counted_aloud(place: Path,
     cases.own_run(place)
     (place / "fruit").rename(place / "copy")
     refused = sightline("evaluate", "run", "copy")
-    assert refused.code == 5 and "15 of " in refused.err and "--i-know" in refused.err
+    assert refused.code == 5 and "16 of " in refused.err and "--i-know" in refused.err
     result = sightline("evaluate", "run", "copy", "--json", "--i-know")
-    assert one_object(result)["num_trained_on"] == 15
-    assert "15 of these pictures were trained on" in result.err
+    assert one_object(result)["num_trained_on"] == 16
+    assert "16 of these pictures were trained on" in result.err
 
 
 def test_slices_and_gaps_are_printed_and_in_the_object(place: Path, sightline: Sightline) -> None:

@@ -121,5 +121,5 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     data, options = from_arrays(*bars(20)), Options(out=tmp_path / "run")
     with pytest.raises(ConfigError, match="sizes = 40: the frame that answers has 28 pixels; give a larger --size"):
         train(data, FAST | NETWORK | {"sizes": [40]}, options)
-    with pytest.raises(ConfigError, match=r"sizes = 20: simple_cnn does not take pictures of 20x20 pixels .*larger"):
+    with pytest.raises(ConfigError, match=r"sizes = 20: simple_cnn does not take pictures of 20x20 .*give others"):
         train(data, FAST | {"sizes": [20], "model": "simple_cnn"}, options)

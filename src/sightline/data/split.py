@@ -153,33 +153,39 @@ def _deal_pictures(
 ) -> NDArray[np.intp]:
     """Part index for each of `rows`: every class is shuffled and cut at the fractions.
 
-    Of a class so small that a part should get less than a picture, what it gets less is owed to it by the next such
-    class: a thousand classes of five pictures calibrate too.
+    Of a class so small that a part should get less than a picture, each goes to the part that lacks most of its share,
+    over all such classes: a thousand classes of five pictures calibrate too.
     """
     generator = np.random.default_rng(seed)
     labels, part_of = dataset.labels[rows], np.empty(len(rows), np.intp)
-    owed, shares = np.zeros(len(fractions)), np.array(list(fractions.values()))
+    shares, owed = np.array(list(fractions.values())), np.zeros(len(fractions))
+    first = [list(fractions).index(name) for name in ("train", "test") if name in fractions]
     for k in range(len(dataset.classes)):
         positions = generator.permutation(np.flatnonzero(labels == k))
-        is_small = len(positions) * shares.min() < 1
-        sizes = _sizes(len(positions), fractions, owed if is_small else np.zeros(len(shares)))
-        owed += (len(positions) * shares - sizes) * is_small
+        exact = len(positions) * shares
+        sizes = _shared_out(len(positions), exact + owed, shares, first) if exact.min() < 1 else _rounded(exact)
+        owed += (exact - sizes) * (exact.min() < 1)
         part_of[positions] = np.repeat(np.arange(len(sizes)), sizes)
     return part_of
 
 
-def _sizes(num: int, fractions: dict[str, float], owed: NDArray[np.float64]) -> NDArray[np.intp]:
-    """`num` divided by largest remainders, with what is `owed` to each part; train, then test, get one each before the
-    others get any."""
-    exact = num * np.array(list(fractions.values()))
+def _rounded(exact: NDArray[np.float64]) -> NDArray[np.intp]:
+    """By largest remainders."""
     sizes: NDArray[np.intp] = np.floor(exact).astype(np.intp)
-    for part in np.argsort(sizes - exact - owed, kind="stable")[: num - int(sizes.sum())]:
+    for part in np.argsort(sizes - exact, kind="stable")[: round(exact.sum()) - int(sizes.sum())]:
         sizes[part] += 1
-    for name in ("test", "train"):
-        part = list(fractions).index(name) if name in fractions else -1
-        if num >= 2 and part >= 0 and sizes[part] == 0:
-            sizes[sizes.argmax()] -= 1
-            sizes[part] += 1
+    return sizes
+
+
+def _shared_out(
+    num: int, wanted: NDArray[np.float64], shares: NDArray[np.float64], first: list[int]
+) -> NDArray[np.intp]:
+    """Of two pictures and more the parts `first` get one each; the others one by one as `wanted`, by `shares`."""
+    sizes = np.zeros(len(shares), np.intp)
+    if num >= 2:
+        sizes[first] = 1
+    while sizes.sum() < num:
+        sizes[((wanted - sizes) / shares).argmax()] += 1
     return sizes
 
 

@@ -258,6 +258,5 @@ def test_pairs_do_not_depend_on_the_number_of_threads() -> None:
 def test_each_twin_of_a_picture_is_near_what_the_picture_is_near() -> None:
     """So that leaving one of them out leaves no copy of the test in training."""
     original = picture(3)
-    again = signatures(pixels(original))
-    found = near_pairs(np.stack([again, again, signatures(pixels(jpeg(original, 60))), signatures(pixels(picture(4)))]))
+    found = near_pairs(signatures([pixels(each) for each in (original, original, jpeg(original, 60), picture(4))]))
     assert found.tolist() == [[0, 1], [0, 2], [1, 2]]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any  # what holds arrays first, tensors then
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +127,7 @@ def augmented(view: View, draw: Draw, names: Sequence[str]) -> Tensor:
 
     kinds = [] if view.is_whole else [str(picture.dtype).removeprefix("torch.") for picture in view.pictures]
     if len(set(kinds)) > 1:
-        found = list[Tensor](view.pictures)  # type: ignore[arg-type]  # of which each is replaced
+        found: list[Any] = list(view.pictures)  # each of which is replaced by a Tensor
         for kind in sorted(set(kinds)):
             rows = np.flatnonzero(np.array(kinds) == kind)
             some = View([view.pictures[row] for row in rows.tolist()], view.frame)
