@@ -125,7 +125,10 @@ def _too_few(num: int) -> Found:
 def chosen(
     trained: Answers, trained_labels: Labels, unseen: Answers, labels: Labels, strange: Answers, task: str, rate: float
 ) -> Found:
-    """The method that tells best, over all that was tried."""
+    """The method that tells best what it tells worse: classes taken away, or made-up pictures.
+
+    The mean would trust the former too much, which the network has seen: they said 98 % where it was 75 %.
+    """
     has_features = trained.features.shape[1] > 0
     names = [name for name in methods.METHODS if _applies(name, task, has_features)]
     if not names:
@@ -133,7 +136,7 @@ def chosen(
     away = _classes_away(trained, trained_labels, unseen, labels, task)
     near, far = [_told(names, *parts) for parts in away], _told(names, trained, unseen, strange)
     tried = {name: (float(np.mean([one[name] for one in near])) if near else float("nan"), far[name]) for name in names}
-    best = max(names, key=lambda name: np.nanmean(tried[name]))
+    best = max(names, key=lambda name: round(float(np.nanmin(tried[name])), 2))  # of equals the first of METHODS
     kept = methods.fitted(best, trained, unseen)
     unknown = methods.calibrated(best, kept, methods.strangeness(best, kept, unseen), rate)
     return Found(unknown, _sentence(unknown, tried[best]), tried)
