@@ -36,11 +36,24 @@ def scores(probabilities: NDArray[np.float64], method: str) -> NDArray[np.float6
         raise ConfigError(nearest(method, METHODS, "method for sets"))
     if method == "lac":
         return 1 - probabilities
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    rank = np.argsort(order, axis=1)  # (N, K), 0: the most probable
-    summed = np.take_along_axis(np.take_along_axis(probabilities, order, 1).cumsum(axis=1), rank, 1)
-    before = np.where(rank == 0, 0.0, summed - probabilities)
-    return before + (PENALTY * np.maximum(rank + 1 - FREE, 0) if method == "raps" else 0.0)
+    order = _falling(probabilities)
+    falling = np.take_along_axis(probabilities, order, 1)
+    before = falling.cumsum(axis=1) - falling
+    before[:, 0] = 0.0
+    if method == "raps":
+        before += PENALTY * np.maximum(np.arange(1, before.shape[1] + 1) - FREE, 0)
+    found = np.empty_like(before)
+    np.put_along_axis(found, order, before, 1)
+    return found
+
+
+def _falling(probabilities: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The classes of each picture, the most probable first, of equals the first of the order, (N, K)."""
+    order = np.argsort(-probabilities, axis=1)  # twice as fast as a stable sort, which only equals need
+    sorted_ = np.take_along_axis(probabilities, order, 1)
+    tied = (sorted_[:, 1:] == sorted_[:, :-1]).any(axis=1)
+    order[tied] = np.argsort(-probabilities[tied], axis=1, kind="stable")
+    return np.asarray(order)
 
 
 def true_scores(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, list[float]]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 NUM_NEEDED = 25  # pictures; of fewer a temperature would be luck
 LEAST, MOST = 1e-3, 1e3
 NUM_HALVINGS = 50  # of that range's logarithm: more exact than any use of it
+CLOSE = 1e-12  # a step that moves it by less is the last
 
 
 def fitted(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
@@ -25,14 +26,23 @@ def fitted(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
         return 1.0  # they say nothing, however they are divided
     smoothing = 1 / (len(labels) + 2)
     true = (1 - smoothing) * scores[np.arange(len(labels)), labels] + smoothing * scores.mean(axis=1)
-    low, high = np.log(1 / MOST), np.log(1 / LEAST)  # of the inverse, in which the log loss is convex
+    low, high, inverse = 1 / MOST, 1 / LEAST, 1.0  # of the inverse, in which the log loss is convex
     for _ in range(NUM_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _slope(scores, true, float(np.exp(middle))) > 0 else (middle, high)
-    return float(np.exp(-(low + high) / 2))
+        slope, bend = _slope_and_bend(scores, true, inverse)
+        low, high = (low, inverse) if slope > 0 else (inverse, high)
+        newton = inverse - slope / bend if bend > 0 else low
+        before, inverse = inverse, newton if low < newton < high else float(np.sqrt(low * high))
+        if abs(inverse - before) <= CLOSE * inverse:
+            break
+    return 1 / inverse
 
 
-def _slope(scores: NDArray[np.float64], true: NDArray[np.float64], inverse: float) -> float:
-    """Of the mean log loss by the inverse temperature: what is expected of the scores less what the truths have."""
+def _slope_and_bend(scores: NDArray[np.float64], true: NDArray[np.float64], inverse: float) -> tuple[float, float]:
+    """Of the mean log loss by the inverse temperature: what is expected of the scores less what the truths have, and
+    the scores' variance."""
     weights = np.exp(inverse * scores)
-    return float(((weights * scores).sum(axis=1) / weights.sum(axis=1) - true).mean())
+    sums = weights.sum(axis=1)
+    weights *= scores
+    means = weights.sum(axis=1) / sums
+    squares = np.einsum("nk,nk->n", weights, scores) / sums
+    return float((means - true).mean()), float((squares - means**2).mean())
