@@ -91,7 +91,7 @@ class Predictor:
         """The predictor of a run folder. Raises RunError or WeightsError if it cannot be opened.
 
         `sets`: a rate of error; answers come with the classes among which the right one is but for that share, or, of
-        numbers, with the interval. `method`: how sets of one class are made (raps). `abstain`: the share of given
+        numbers, with the interval. `method`: how sets of one class are made (aps). `abstain`: the share of given
         answers that may be wrong; less sure ones are marked. Raises ConfigError where the run cannot promise it.
         """
         run = Run.open(Path(path))
