@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sightline.decision import AnySets, Intervals, LabelSets, Sets
 from sightline.evaluation.evaluate import Evaluation
-from sightline.metrics import Figure, Rate, rate
+from sightline.metrics import Figure, Rate, Sample, rate
 from sightline.metrics._interval import of_mean
 
 NUM_QUARTERS = 4
@@ -156,22 +156,16 @@ def of_numbers(tested: Evaluation, intervals: Intervals, names: tuple[str, ...])
             intervals.spreads[t] is not None,
             rate(held[:, t], tested.groups),
             float(widths[:, t].mean()),
-            _quarters(tested.outputs[:, t], held[:, t], widths[:, t], tested.groups),
+            _quarters(tested.sample, t, held[:, t], widths[:, t]),
         )
         for t, name in enumerate(names)
     )
 
 
-def _quarters(
-    answers: NDArray[np.float64],
-    held: NDArray[np.bool_],
-    widths: NDArray[np.float64],
-    groups: NDArray[np.intp] | None,
-) -> tuple[Quarter, ...]:
-    """By the answers (N,), the smallest first; of fewer than four pictures a part for each."""
-    parts = np.array_split(np.argsort(answers, kind="stable"), min(NUM_QUARTERS, len(answers)))
-    found = []
-    for part in parts:
-        coverage = rate(held[part], None if groups is None else groups[part])
+def _quarters(sample: Sample, t: int, held: NDArray[np.bool_], widths: NDArray[np.float64]) -> tuple[Quarter, ...]:
+    """By the answers for number `t`, the smallest first; of fewer than four pictures a part for each."""
+    answers, found = sample.outputs[:, t], []
+    for part in np.array_split(np.argsort(answers, kind="stable"), min(NUM_QUARTERS, len(answers))):
+        coverage = rate(held[part], sample.groups_of(part))
         found.append(Quarter(float(answers[part[0]]), float(answers[part[-1]]), coverage, float(widths[part].mean())))
     return tuple(found)

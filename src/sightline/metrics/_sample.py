@@ -26,7 +26,7 @@ class Sample:
     groups: NDArray[np.intp] | None = None
     asked: Asked = field(default_factory=Asked)
 
-    def groups_of(self, members: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+    def groups_of(self, members: NDArray[np.bool_] | NDArray[np.intp]) -> NDArray[np.intp] | None:
         """Of some of the pictures (N,)."""
         return None if self.groups is None else self.groups[members]
 

@@ -75,7 +75,7 @@ def attacked(
         found[PGD].append(survivors(found[PGD][-1], steps(eps, first, "PGD")))
         standing = found[ALL][-1] & found[FGSM][-1] & found[PGD][-1]
         found[ALL].append(survivors(standing, steps(eps, second, "PGD of the lead")))
-    groups = None if tested.groups is None else tested.groups[chosen]
+    groups = tested.sample.groups_of(chosen)
     return tuple(
         Attacked(name, len(chosen), (0, *EPSILONS), tuple(rate(one, groups) for one in hits))
         for name, hits in found.items()
