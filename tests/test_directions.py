@@ -28,10 +28,12 @@ ALLOWED: dict[str, set[str]] = {
 }
 for name in EVALUATION:
     ALLOWED[name] = {*ALLOWED["predictor"], "predictor", *EVALUATION}
+ALLOWED["explainers"] = {*BASE, "data"}
+ALLOWED["explaining"] = {*ALLOWED["evaluation"], "explainers", "__init__"}
 ALLOWED["comparing"] = ALLOWED["evaluation"]
 ALLOWED["robustness"] = {*ALLOWED["evaluation"], "__init__"}
 ALLOWED["checking"] = {*ALLOWED["evaluation"], "__init__"}
-ALLOWED["training"] = {*ALLOWED["checking"], "checking", "models"}
+ALLOWED["training"] = {*ALLOWED["checking"], "checking", "models", "explainers", "explaining"}
 ALLOWED["labelling"] = {*ALLOWED["training"], "training"}
 ALLOWED["growth"] = {*ALLOWED["training"], "training", "__init__"}
 ALLOWED["classifier"] = {*ALLOWED["training"], "training"}
@@ -138,6 +140,8 @@ def test_torch_is_not_known_where_it_must_not_be() -> None:
         "metrics",
         "evaluation",
         "slicing",
+        "explainers",
+        "explaining",
         "report",
         "checking",
     }

@@ -129,11 +129,11 @@ class Predictor:
         pictures = in_threads(lambda numbered: (_name(*numbered), read_one(numbered[1])), enumerate(inputs))
         while chunk := list(islice(pictures, self.engine.batch_size)):
             good = [pixels for _, pixels in chunk if not isinstance(pixels, str)]
-            rows = self._decided([name for name, pixels in chunk if not isinstance(pixels, str)], good)
+            rows = self.answered([name for name, pixels in chunk if not isinstance(pixels, str)], good)
             for name, pixels in chunk:
                 yield Failure(name, pixels) if isinstance(pixels, str) else next(rows)
 
-    def _decided(self, names: list[str], pictures: list[Pixels]) -> Iterator[AnyPrediction]:
+    def answered(self, names: list[str], pictures: list[Pixels]) -> Iterator[AnyPrediction]:
         """An answer to each preprocessed picture of a batch, in order."""
         if not pictures:
             return
@@ -168,6 +168,10 @@ class Predictor:
 
     def read(self, item: Input, volumes: Volumes | None = None) -> Pixels:
         """One input, preprocessed. Raises PictureError. `volumes`: those that inputs may be slices of."""
+        return self.preprocessing.apply(self.decoded(item, volumes))
+
+    def decoded(self, item: Input, volumes: Volumes | None = None) -> Pixels:
+        """One input, decoded, as large as preprocessing needs it."""
         if isinstance(item, str | Path):
             if "\0" in str(item):
                 raise PictureError("a name with a null byte in it")
@@ -175,14 +179,14 @@ class Predictor:
                 raise PictureError("an empty name")
             try:
                 if volumes is not None and (pixels := volumes.slice(str(item))) is not None:
-                    return self.preprocessing.apply(pixels)
+                    return pixels
                 item = Path(item).read_bytes()
             except IsADirectoryError as error:
                 raise PictureError("a folder, not a picture") from error
         side = self.preprocessing.decode_side()
         if isinstance(item, bytes):
-            return self.preprocessing.apply(decode(item, side))
-        return self.preprocessing.apply(to_pixels(item, side) if isinstance(item, Image.Image) else _from_array(item))
+            return decode(item, side)
+        return to_pixels(item, side) if isinstance(item, Image.Image) else _from_array(item)
 
 
 def open_sets_if_asked(run: Run, error: float | None, method: str | None, by_class: bool) -> AnySets | None:

@@ -104,3 +104,25 @@ def test_grey_is_pillows_to_the_bit() -> None:
     colours = np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype=np.uint8)
     grey = Preprocessing(50, 50, 1).apply(colours)
     np.testing.assert_array_equal(grey[:, :, 0], np.asarray(Image.fromarray(colours).convert("L")))
+
+
+@pytest.mark.parametrize("shape", [(90, 130), (300, 40), (40, 300), (33, 37), (700, 500)])
+@pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
+@pytest.mark.parametrize("fraction", [1.0, 0.875])
+def test_the_window_is_where_pixels_come_from(shape: tuple[int, int], fit: str, fraction: float) -> None:
+    """Pixels that hold their own place, in percent of the side, come out at the place that the window tells."""
+    preprocessing = Preprocessing(32, 48, 3, fit, fraction)
+    image = np.zeros((*shape, 3), np.float32)
+    image[:, :, 0] = 100 * (np.arange(shape[1]) + 0.5) / shape[1]
+    image[:, :, 1] = 100 * (np.arange(shape[0]) + 0.5)[:, None] / shape[0]
+    seen, window = preprocessing.apply(image), preprocessing.window(*shape)
+    rows = window.top + (np.arange(32) + 0.5) * window.height / 32
+    columns = window.left + (np.arange(48) + 0.5) * window.width / 48
+    steps = window.height / 32, window.width / 48
+    for axis, places, side, step in ((1, rows[:, None], shape[0], steps[0]), (0, columns[None], shape[1], steps[1])):
+        expected = np.broadcast_to(100 * places / side, (32, 48))
+        # Within the picture, and not so near its edge that what is averaged there reaches beyond it.
+        inside = (rows[:, None] > 0) & (rows[:, None] < shape[0]) & (columns > 0) & (columns < shape[1])
+        inside &= np.abs(expected - 50) < 50 - 100 * max(2.0, step) / side
+        assert inside.any()
+        np.testing.assert_allclose(seen[:, :, axis][inside], expected[inside], atol=0.3)

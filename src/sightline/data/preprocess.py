@@ -25,6 +25,20 @@ LUMA = (19595, 38470, 7471)
 
 
 @dataclass(frozen=True)
+class Window:
+    """A rectangle of a picture, in its pixels, from its upper left corner; what lies beyond the picture is padding."""
+
+    top: float
+    left: float
+    height: float
+    width: float
+
+    def scaled(self, down: float, right: float) -> "Window":
+        """The same of a picture that is so many times as high and wide."""
+        return Window(self.top * down, self.left * right, self.height * down, self.width * right)
+
+
+@dataclass(frozen=True)
 class Preprocessing:
     """Resize, fit and normalise.
 
@@ -85,31 +99,59 @@ class Preprocessing:
             return resize(image, self.height, self.width, self.interpolation)
         if self.fit == "pad":
             return self._pad(image)
-        frame = _scaled(self.height, self.crop_fraction), _scaled(self.width, self.crop_fraction)
-        scale = max(frame[0] / image.shape[0], frame[1] / image.shape[1])
-        # Cut before scaling: a picture of 1 x 20000 must not become one of 224 x 4480000.
-        limit = [int(np.ceil(2 * side / scale)) for side in frame]
-        cut = centre_crop(image, min(image.shape[0], limit[0]), min(image.shape[1], limit[1]))
-        height, width = (min(2 * f, max(f, round(n * scale))) for n, f in zip(cut.shape[:2], frame, strict=True))
-        return resize(cut, height, width, self.interpolation)
+        cut, scaled = self._cut(image.shape[0], image.shape[1])
+        return resize(centre_crop(image, *cut), *scaled, self.interpolation)
+
+    def window(self, height: int, width: int) -> Window:
+        """Which part of a picture of this size `apply` shows to the network."""
+        if self.fit == "squash":
+            return Window(0.0, 0.0, height, width)
+        if self.fit == "pad":
+            inner, top, left = self._inner(height, width)
+            down, right = height / inner[0], width / inner[1]
+            return Window(-top * down, -left * right, self.height * down, self.width * right)
+        cut, scaled = self._cut(height, width)
+        down, right = cut[0] / scaled[0], cut[1] / scaled[1]
+        top, left = (scaled[0] - self.height) // 2, (scaled[1] - self.width) // 2
+        return Window(
+            (height - cut[0]) // 2 + top * down, (width - cut[1]) // 2 + left * right, self.height * down,
+            self.width * right,
+        )  # fmt: skip
 
     def affine(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """`scale` and `shift`, float32 (C, 1, 1): x * scale + shift is (x / 255 - mean) / std."""
         mean, std = (np.broadcast_to(np.array(v), self.channels)[:, None, None] for v in (self.mean, self.std))
         return (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
 
+    def _cut(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """With `crop`: the sides of the middle that is scaled, and those that it is scaled to."""
+        frame = _scaled(self.height, self.crop_fraction), _scaled(self.width, self.crop_fraction)
+        scale = max(frame[0] / height, frame[1] / width)
+        # Cut before scaling: a picture of 1 x 20000 must not become one of 224 x 4480000.
+        down, right = (min(side, ceil(2 * f / scale)) for side, f in zip((height, width), frame, strict=True))
+        return (down, right), (_between(round(down * scale), frame[0]), _between(round(right * scale), frame[1]))
+
+    def _inner(self, height: int, width: int) -> tuple[tuple[int, int], int, int]:
+        """With `pad`: the sides of the picture in the frame, and where it lies in it, from above and from the left."""
+        scale = min(self.height / height, self.width / width)
+        inner = max(1, round(height * scale)), max(1, round(width * scale))
+        return inner, (self.height - inner[0]) // 2, (self.width - inner[1]) // 2
+
     def _pad(self, image: Pixels) -> Pixels:
-        scale = min(self.height / image.shape[0], self.width / image.shape[1])
-        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        (height, width), top, left = self._inner(image.shape[0], image.shape[1])
         frame: Pixels = np.empty((self.height, self.width, self.channels), image.dtype)
         frame[:] = [round(255 * m) for m in self.mean]
-        top, left = (self.height - height) // 2, (self.width - width) // 2
         frame[top : top + height, left : left + width] = resize(image, height, width, self.interpolation)
         return frame
 
 
 def _scaled(side: int, crop_fraction: float) -> int:
     return round(side / crop_fraction)
+
+
+def _between(side: int, frame: int) -> int:
+    """As long as the frame at least, and at most twice as long."""
+    return min(2 * frame, max(frame, side))
 
 
 def to_channels(image: Pixels, channels: int) -> Pixels:

@@ -63,6 +63,10 @@ class OpenVINOEngine:
 
     def __call__(self, images: Pixels) -> NDArray[np.float32]:
         """(n, height, width, C), uint8 or float32 0..255, n <= batch_size -> float32 logits (n, K)."""
+        return self.plain(images)
+
+    def plain(self, images: Pixels) -> NDArray[np.float32]:
+        """The same; it averages over no views."""
         return self.logits_and_features(images)[0]
 
     def logits_and_features(self, images: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

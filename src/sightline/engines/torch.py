@@ -81,6 +81,11 @@ class TorchEngine:
     def _chunks(self, pictures: Pixels) -> Iterator[Pixels]:
         return (pictures[i : i + self.batch_size] for i in range(0, len(pictures), self.batch_size))
 
+    def plain(self, images: Pixels) -> NDArray[np.float32]:
+        """Of the pictures as they are: float32 logits (n, K)."""
+        with self._ready(images) as pixels:
+            return self._first(self._in_parts(lambda part: (self.network(part),), pixels)[0], len(images))
+
     def logits_and_features(self, images: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Of the pictures as they are: float32 logits (n, K), and all that the head reads, float32 (n, D)."""
         with self._ready(images) as pixels:

@@ -6,7 +6,8 @@ auxiliary outputs a training has to weigh.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from sightline.errors import ConfigError
 from sightline.models.sizes import why_not
-from sightline.models.stages import StageHead, listening, readable
+from sightline.models.stages import StageHead, last_map, listening, readable
 
 # Modules of auxiliary classifiers, which only training runs through.
 AUXILIARY_PREFIXES = ("aux1.", "aux2.", "AuxLogits.")
@@ -153,10 +154,24 @@ class Network(nn.Module):
 
     def readable_stages(self) -> dict[str, int]:
         """Channels of the stages that a head can read, by their names, input first; it runs once for it."""
-        training = self.training
-        picture = torch.zeros(1, self.in_channels, *self.image_size, device=self.head.weight.device)
+        with self._resting() as picture:
+            return readable(self.stages(), self, picture)
+
+    def last_map(self, least: int) -> str | None:
+        """The last stage that gives a map of the picture with `least` points a side, or else any; None: there is none.
+
+        It runs once for it.
+        """
+        with self._resting() as picture:
+            return last_map(self.stages(), self, picture, least)
+
+    @contextmanager
+    def _resting(self) -> Iterator[Tensor]:
+        """In evaluation mode for a while; with a picture (1, C, H, W) of nothing, where its weights are."""
+        training, device = self.training, next(self.parameters()).device
+        self.eval()
         try:
-            return readable(self.stages(), self.eval(), picture)
+            yield torch.zeros(1, self.in_channels, *self.image_size, device=device)
         finally:
             self.train(training)
 

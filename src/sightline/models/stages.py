@@ -79,6 +79,15 @@ def readable(stages: Mapping[str, nn.Module], network: nn.Module, picture: Tenso
     return {name: shapes[name][1] for name in names if name in last}
 
 
+@torch.inference_mode()
+def last_map(stages: Mapping[str, nn.Module], network: nn.Module, picture: Tensor, least: int) -> str | None:
+    """The last stage that gives a map of the picture with `least` points a side; the last with a map where none has."""
+    shapes = shapes_of(stages, network, picture)
+    names = [name for name in shapes if is_map(shapes[name], (picture.shape[2], picture.shape[3]))]
+    large = [name for name in names if min(shapes[name][2:]) >= least]
+    return next(reversed(large or names), None)
+
+
 def shapes_of(stages: Mapping[str, nn.Module], network: nn.Module, picture: Tensor) -> dict[str, tuple[int, ...]]:
     """Of what each stage gives, where that is a tensor, in the order in which `picture` runs through them."""
     shapes = dict[str, tuple[int, ...]]()

@@ -5,7 +5,6 @@ the run as it answers, by the predictor's own loop. torch is imported inside, wi
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +21,8 @@ from sightline.robustness.figures import Attacked
 from sightline.robustness.sampling import drawn
 
 if TYPE_CHECKING:
+    import torch
+
     from sightline.robustness.measure import Track
 
 FGSM, PGD, ALL = "FGSM", "PGD", "together"
@@ -92,4 +93,8 @@ def _gradients_of(predictor: Predictor) -> tuple[Gradient, Gradient]:
         raise ConfigError(
             f"robustness: attacks need gradients, which {type(engine).__name__} does not give; --attacked 0"
         )
-    return partial(gradients, engine, loss=cross_entropy), partial(gradients, engine, loss=lead)
+
+    def of(loss: "Callable[[torch.Tensor, NDArray[np.int64]], torch.Tensor]") -> Gradient:
+        return lambda images, labels: gradients(engine, images, lambda logits: loss(logits, labels))
+
+    return of(cross_entropy), of(lead)

@@ -8,12 +8,12 @@ import pytest
 from tests.training.test_train import FAST, Lines, bars
 
 from sightline.classifier import from_arrays
+from sightline.engines import fastest
 from sightline.engines.openvino import ConversionError, OpenVINOEngine, is_installed
 from sightline.engines.torch import TorchEngine
 from sightline.run import Run
 from sightline.training.options import Options
 from sightline.training.train import train
-from sightline.training.transfer import features
 
 pytestmark = [
     pytest.mark.usefixtures("default_plan"),
@@ -40,10 +40,10 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[type, float]:
     """Seconds a batch that each engine is said to take; what they compute is real."""
     seconds: dict[type, float] = {TorchEngine: 100.0, OpenVINOEngine: 50.0}
 
-    def timed(engine: features.Engine, sample: list[np.ndarray]) -> tuple[float, np.ndarray]:
-        return seconds[type(engine)], np.concatenate([features._features(engine, pixels) for pixels in sample])
+    def timed(engine: fastest.Engine, sample: list[np.ndarray]) -> tuple[float, np.ndarray]:
+        return seconds[type(engine)], np.concatenate([engine.logits_and_features(pixels)[1] for pixels in sample])
 
-    monkeypatch.setattr(features, "_timed", timed)
+    monkeypatch.setattr(fastest, "_timed", timed)
     return seconds
 
 

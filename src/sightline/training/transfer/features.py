@@ -19,19 +19,16 @@ from sightline.data.batches import Batch, Batches
 from sightline.data.packs.cache import Cache
 from sightline.data.packs.packing import MIN_FILES, decoding
 from sightline.data.preprocess import Pixels
-from sightline.engines.openvino import AGREEMENT, ConversionError, OpenVINOEngine, is_installed, version
+from sightline.engines.fastest import NUM_NEEDED, Engine, fastest
+from sightline.engines.openvino import is_installed, version
 from sightline.engines.torch import TorchEngine
 from sightline.training import writer
 from sightline.training.progress import Progress
 from sightline.training.transfer.known_features import KnownFeatures
 
-# OpenVINO is tried where torch would need so much longer: importing and converting takes 2 to 5 s on two cores.
-WORTH_TRYING_S = 10.0
 OPENVINO, TORCH = "OpenVINO", "torch"
-NUM_TIMED = 3  # batches; one before them is for warming up
 
 Floats = NDArray[np.float32]
-Engine = TorchEngine | OpenVINOEngine
 
 
 @dataclass(frozen=True)
@@ -112,45 +109,8 @@ def one_by_one(
 
 def choose(engine: TorchEngine, batches: Batches) -> tuple[Engine, str]:
     """The engine that will be done sooner, and why: the end of a sentence, empty where there was no choice."""
-    if torch.are_deterministic_algorithms_enabled():  # the choice would be the clock's
-        return engine, ""
     total = -(-len(batches.rows) // batches.batch_size)
-    if engine.device.type != "cpu" or total <= NUM_TIMED + 1 or not is_installed():
-        return engine, ""
-    sample = [_pixels(batch) for batch in islice(batches.in_order(0), NUM_TIMED + 1)]
-    torch_s, reference = _timed(engine, sample)
-    if torch_s * total < WORTH_TRYING_S:
-        return engine, ""
-    try:
-        other = OpenVINOEngine.build(
-            engine.network, batches.preprocessing, engine.batch_size, engine.config.num_threads
-        )
-        openvino_s, found = _timed(other, sample)
-    except ConversionError as error:
-        return engine, f"; OpenVINO cannot take this network ({error})"
-    apart = float(np.abs(found - reference).max() / max(float(reference.std()), 1e-12))
-    if not apart <= AGREEMENT:
-        return engine, f"; OpenVINO's are {apart:.1g} standard deviations from torch's and are not used"
-    ratio = torch_s / openvino_s
-    if ratio <= 1:
-        return engine, f"; OpenVINO would take {1 / ratio:.1f} times as long"
-    return (
-        other,
-        f", {ratio:.1f} times as fast as torch on the first batches; within {apart:.0e} standard deviations of it",
-    )
-
-
-def _timed(engine: Engine, sample: list[Pixels]) -> tuple[float, Floats]:
-    """Seconds a batch, the least of all but the first; features of all.
-
-    On a busy machine the median of three told 9 times where whole trainings had 1.3 to 2.5.
-    """
-    seconds, found = list[float](), list[Floats]()
-    for pixels in sample:
-        began = time.perf_counter()
-        found.append(_features(engine, pixels))
-        seconds.append(time.perf_counter() - began)
-    return min(seconds[1:]), np.concatenate(found)
+    return fastest(engine, [_pixels(batch) for batch in islice(batches.in_order(0), NUM_NEEDED)], total)
 
 
 def _features(engine: Engine, pixels: Pixels) -> Floats:

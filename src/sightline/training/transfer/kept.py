@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sightline.data.augment import Draw, flip
 from sightline.data.batches import Batch, Batches
 from sightline.data.storage.durable import replacing, sync_folder
+from sightline.engines.fastest import Engine
 from sightline.engines.torch import TorchEngine
 from sightline.errors import TrainingError
 from sightline.models import Network
@@ -38,7 +39,7 @@ class Kept:
     batches: Batches
     folder: Path | None
     progress: Progress
-    _chosen: features.Engine | None = None
+    _chosen: Engine | None = None
     _found: dict[bool, Outputs] = field(default_factory=dict)
 
     def of(self, rows: NDArray[np.int64], mirrored: NDArray[np.bool_]) -> torch.Tensor:

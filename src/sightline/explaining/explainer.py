@@ -1,0 +1,245 @@
+"""A run + pictures -> why each was answered as it was. Comes in: paths, bytes, Pillow images or arrays; goes out: an
+Explanation, or a Failure with its reason, each in its place.
+
+The predictor answers; the network behind it is asked once more, as it is, without the views that a run may average
+over. Must not know the terminal or pages.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sightline.data.decode import read_header
+from sightline.data.decoding.header import orientation_of
+from sightline.data.medical.greys import for_display
+from sightline.data.medical.slices import Volumes
+from sightline.data.preprocess import Pixels
+from sightline.data.reading.scan import in_threads, reason_or
+from sightline.data.resize import resize
+from sightline.data.warp import Floats
+from sightline.decision import AnyPrediction
+from sightline.errors import BadPicturesError, ConfigError, nearest
+from sightline.explainers import METHODS, Question, Subject
+from sightline.explaining.explanation import Explanation
+from sightline.predictor import Failure, Input, Predictor
+
+if TYPE_CHECKING:
+    from sightline.engines.torch import TorchEngine
+
+DEFAULT = "layer_cam"
+LEAST_POINTS = 4  # a side of the map that methods by stages read, where there is a stage of as many
+SHOWN_SIDE = 1024  # pixels of a picture that is kept to be drawn on
+UNITS = {"stage": "of the score", "gradient": "of the score", "answers": "of the score"}
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """Explains a run's answers by one method. `stage`: the one that methods by stages read; None: there is none.
+
+    target, against   names: why this one (None: what was answered), and not that one
+    """
+
+    predictor: Predictor
+    method: str
+    answers: Callable[[Floats], Floats]
+    stage: str | None = None
+    target: str | None = None
+    against: str | None = None
+    seed: int = 0
+
+    @staticmethod
+    def open(
+        run: str | Path | Predictor,
+        method: str = DEFAULT,
+        target: str | None = None,
+        against: str | None = None,
+        seed: int = 0,
+    ) -> "Explainer":
+        """Of a run folder, or of a predictor at hand.
+
+        Raises ConfigError for a method or class that does not exist, and for a method that this network does not
+        allow; RunError or WeightsError if the run cannot be opened.
+        """
+        METHODS.check(method)
+        predictor = run if isinstance(run, Predictor) else Predictor.open(run)
+        for name in (target, against):
+            if name is not None and name not in predictor.classes:
+                raise ConfigError(nearest(name, predictor.classes, "class"))
+        if against is not None and against == target:
+            raise ConfigError(f"against: {against!r} is the target itself; name another class")
+        engine = _torch_engine(predictor)
+        if engine is None:
+            _check_answers_do(method, f"{type(predictor.engine).__name__} gives answers alone, no gradients")
+            return Explainer(predictor, method, _answers_of(predictor), None, target, against, seed)
+        from sightline.explaining.answering import Answering
+
+        stage = engine.network.last_map(LEAST_POINTS)
+        if stage is None and METHODS.get(method).NEEDS == "stage":
+            others = [name for name in METHODS.names() if METHODS.get(name).NEEDS != "stage"]
+            raise ConfigError(
+                f"{method}: no stage of {engine.network.architecture} gives a map of the picture larger than one "
+                f"point; these methods do without: {', '.join(others)}"
+            )
+        return Explainer(predictor, method, Answering(engine), stage, target, against, seed)
+
+    def explain(self, inputs: Input | Iterable[Input]) -> list[Explanation]:
+        """One picture or several, in order. Raises BadPicturesError if any cannot be read."""
+        single = isinstance(inputs, str | bytes | Path | Image.Image) or _is_picture(inputs)
+        results = list(self.stream([inputs] if single else inputs))  # type: ignore[list-item,arg-type]
+        if bad := {r.path: r.error for r in results if isinstance(r, Failure)}:
+            raise BadPicturesError(bad)
+        return [r for r in results if not isinstance(r, Failure)]
+
+    def stream(self, inputs: Iterable[Input]) -> Iterator[Explanation | Failure]:
+        """An explanation for each input, in order, as they are reached."""
+        volumes = Volumes(lambda name: Path(name).read_bytes())
+
+        def read_item(item: Input) -> _Picture:
+            return _read(self.predictor, item, volumes)
+
+        read = reason_or(read_item)
+        numbered = in_threads(lambda pair: (_name(*pair), read(pair[1])), enumerate(inputs))
+        while chunk := list(islice(numbered, self.predictor.engine.batch_size)):
+            good = [(name, found) for name, found in chunk if not isinstance(found, str)]
+            answers = list(self.predictor.answered([name for name, _ in good], [found.frame for _, found in good]))
+            explained = self._explained([found for _, found in good], answers)
+            for name, found in chunk:
+                yield Failure(name, found) if isinstance(found, str) else next(explained)
+
+    def maps(self, pixels: Floats, question: Question) -> Floats:
+        """What the method says of preprocessed pictures (N, height, width, C) 0..255: (N, height, width)."""
+        found: Floats = METHODS.get(self.method).maps(self.subject(pixels, question))
+        assert found.shape == pixels.shape[:3] and found.dtype == np.float32
+        return found
+
+    def subject(self, pixels: Floats, question: Question) -> Subject:
+        """What methods are given of these pictures."""
+        preprocessing = self.predictor.preprocessing
+        blank = np.broadcast_to(255 * np.array(preprocessing.mean, np.float32), preprocessing.channels)
+        size, engine = self.predictor.engine.batch_size, _torch_engine(self.predictor)
+        plain = Subject(pixels, question, np.asarray(blank, np.float32), self.answers, batch_size=size, seed=self.seed)
+        return plain if engine is None else _with_gradients(plain, engine, self.stage)
+
+    def question(self, answers: Sequence[AnyPrediction]) -> Question:
+        """Of pictures that were answered so."""
+        classes = self.predictor.classes
+        if self.target is not None:
+            targets = np.full(len(answers), classes.index(self.target), np.intp)
+        else:
+            targets = np.array([_answered(answer, classes) for answer in answers], np.intp)
+        against = None if self.against is None else np.full(len(answers), classes.index(self.against), np.intp)
+        return Question(self.predictor.task, targets, against)
+
+    def _explained(self, pictures: "list[_Picture]", answers: list[AnyPrediction]) -> Iterator[Explanation | Failure]:
+        if not pictures:
+            return
+        classes, method, question = self.predictor.classes, METHODS.get(self.method), self.question(answers)
+        pixels = np.stack([picture.frame for picture in pictures]).astype(np.float32)
+        maps = self.maps(pixels, question)
+        for picture, answer, target, found in zip(pictures, answers, question.targets.tolist(), maps, strict=True):
+            if classes[target] == self.against:
+                yield Failure(answer.path, f"answered {self.against}, so there is no why not; name the target too")
+                continue
+            yield Explanation(
+                answer.path, self.method, answer, classes[target], self.against, found, method.UNIT, method.SIGNED,
+                self.predictor.preprocessing.window(*picture.decoded).scaled(
+                    picture.size[0] / picture.decoded[0], picture.size[1] / picture.decoded[1]
+                ),
+                picture.shown, picture.size,
+            )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """frame: as the network sees it; shown: to be drawn on; size: as it is; decoded: the size it was decoded at."""
+
+    frame: Pixels
+    shown: NDArray[np.uint8]
+    size: tuple[int, int]
+    decoded: tuple[int, int]
+
+
+def _read(predictor: Predictor, item: Input, volumes: Volumes) -> _Picture:
+    """Raises PictureError."""
+    if isinstance(item, str | Path) and str(item) and Path(item).is_file():
+        item = Path(item).read_bytes()
+    pixels = predictor.decoded(item, volumes)
+    decoded = pixels.shape[0], pixels.shape[1]
+    size = decoded
+    if isinstance(item, bytes):
+        header = read_header(item)
+        size = header.height, header.width
+    elif isinstance(item, Image.Image):
+        size = item.size if orientation_of(item) >= 5 else item.size[::-1]
+    shown, most = for_display(pixels), max(decoded)
+    if most > SHOWN_SIDE:
+        height, width = (max(1, round(side * SHOWN_SIDE / most)) for side in decoded)
+        shown = resize(shown, height, width, "bilinear").astype(np.uint8, copy=False)
+    return _Picture(predictor.preprocessing.apply(pixels), shown, size, decoded)
+
+
+def _answered(answer: AnyPrediction, classes: tuple[str, ...]) -> int:
+    """Which output an answer hangs on most: the class; of several the most probable; the first number."""
+    probabilities: dict[str, float] = getattr(answer, "probabilities", {})  # numbers have none
+    return int(np.argmax(list(probabilities.values()))) if probabilities else 0
+
+
+def _torch_engine(predictor: Predictor) -> "TorchEngine | None":
+    """The engine that gives gradients; None where another answers."""
+    from sightline.engines.torch import TorchEngine
+
+    return predictor.engine if isinstance(predictor.engine, TorchEngine) else None
+
+
+def _with_gradients(subject: Subject, engine: "TorchEngine", stage: str | None) -> Subject:
+    """A subject whose network may be asked for gradients too."""
+    from contextlib import nullcontext
+    from dataclasses import replace
+
+    from sightline.engines.gradients import at_stages, gradients, in_parts
+    from sightline.engines.rectifying import Rectifying
+
+    def gradient(pixels: Floats, question: Question, rule: Any = None) -> Floats:
+        with nullcontext() if rule is None else Rectifying(rule) as heard:
+            (found,) = in_parts(
+                lambda part: (gradients(engine, pixels[part], question.of(part).score),), len(pixels), engine.batch_size
+            )
+        if heard is not None and not heard.num_heard:
+            raise ConfigError(f"{rule}: {engine.network.architecture} has no activations that are known; take another")
+        return found
+
+    def stage_maps(pixels: Floats, question: Question) -> list[tuple[Floats, Floats]]:
+        def of(part: slice) -> list[Floats]:
+            assert stage is not None
+            return list(chain(*at_stages(engine, pixels[part], stage, question.of(part).score)))
+
+        found = in_parts(of, len(pixels), engine.batch_size)
+        return list(zip(found[::2], found[1::2], strict=True))
+
+    return replace(subject, gradient=gradient, at_stages=None if stage is None else stage_maps)
+
+
+def _check_answers_do(method: str, why: str) -> None:
+    if METHODS.get(method).NEEDS != "answers":
+        others = [name for name in METHODS.names() if METHODS.get(name).NEEDS == "answers"]
+        raise ConfigError(f"{method}: {why}; these methods do without: {', '.join(others)}")
+
+
+def _answers_of(predictor: Predictor) -> Callable[[Floats], Floats]:
+    """Any number of pictures -> logits, by an engine that is no torch network."""
+    return lambda pixels: predictor.logits(iter(pixels))
+
+
+def _is_picture(inputs: object) -> bool:
+    """An array of 2 axes, or 3 with grey or colour last, is one picture; of 4, several."""
+    return isinstance(inputs, np.ndarray) and (inputs.ndim == 2 or (inputs.ndim == 3 and inputs.shape[2] in (1, 3, 4)))
+
+
+def _name(number: int, item: Input) -> str:
+    return str(item) if isinstance(item, str | Path) else f"input[{number}]"
