@@ -5,6 +5,7 @@ The predictor answers; the network behind it is asked once more, as it is, witho
 over. Must not know the terminal or pages.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -24,7 +25,7 @@ from sightline.data.reading.scan import in_threads, reason_or
 from sightline.data.resize import resize
 from sightline.data.warp import Floats
 from sightline.decision import AnyPrediction
-from sightline.errors import BadPicturesError, ConfigError, nearest
+from sightline.errors import BadPicturesError, ConfigError, RunError, nearest
 from sightline.explainers import METHODS, Question, Subject
 from sightline.explaining.explanation import Explanation
 from sightline.predictor import Failure, Input, Predictor
@@ -32,10 +33,10 @@ from sightline.predictor import Failure, Input, Predictor
 if TYPE_CHECKING:
     from sightline.engines.torch import TorchEngine
 
-DEFAULT = "layer_cam"
+DEFAULT = "hires_cam"
 LEAST_POINTS = 4  # a side of the map that methods by stages read, where there is a stage of as many
 SHOWN_SIDE = 1024  # pixels of a picture that is kept to be drawn on
-UNITS = {"stage": "of the score", "gradient": "of the score", "answers": "of the score"}
+COMPARED = "explainers.json"  # in a run folder: what a comparison of methods found
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,17 @@ class Explainer:
     @staticmethod
     def open(
         run: str | Path | Predictor,
-        method: str = DEFAULT,
+        method: str | None = None,
         target: str | None = None,
         against: str | None = None,
         seed: int = 0,
     ) -> "Explainer":
-        """Of a run folder, or of a predictor at hand.
+        """Of a run folder, or of a predictor at hand. `method`: None: the one that was found the best for this run.
 
         Raises ConfigError for a method or class that does not exist, and for a method that this network does not
         allow; RunError or WeightsError if the run cannot be opened.
         """
+        method = method or best_for(run)
         METHODS.check(method)
         predictor = run if isinstance(run, Predictor) else Predictor.open(run)
         for name in (target, against):
@@ -73,7 +75,7 @@ class Explainer:
                 raise ConfigError(nearest(name, predictor.classes, "class"))
         if against is not None and against == target:
             raise ConfigError(f"against: {against!r} is the target itself; name another class")
-        engine = _torch_engine(predictor)
+        engine = torch_engine(predictor)
         if engine is None:
             _check_answers_do(method, f"{type(predictor.engine).__name__} gives answers alone, no gradients")
             return Explainer(predictor, method, _answers_of(predictor), None, target, against, seed)
@@ -122,7 +124,7 @@ class Explainer:
         """What methods are given of these pictures."""
         preprocessing = self.predictor.preprocessing
         blank = np.broadcast_to(255 * np.array(preprocessing.mean, np.float32), preprocessing.channels)
-        size, engine = self.predictor.engine.batch_size, _torch_engine(self.predictor)
+        size, engine = self.predictor.engine.batch_size, torch_engine(self.predictor)
         plain = Subject(pixels, question, np.asarray(blank, np.float32), self.answers, batch_size=size, seed=self.seed)
         return plain if engine is None else _with_gradients(plain, engine, self.stage)
 
@@ -153,6 +155,16 @@ class Explainer:
                 ),
                 picture.shown, picture.size,
             )  # fmt: skip
+
+
+def best_for(run: str | Path | Predictor) -> str:
+    """The method that a comparison chose for a run, DEFAULT where there was none."""
+    if isinstance(run, Predictor) or not (path := Path(run) / COMPARED).is_file():
+        return DEFAULT
+    try:
+        return str(json.loads(path.read_text("utf-8"))["best"] or DEFAULT)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read ({error}); compare again, or name a method") from error
 
 
 @dataclass(frozen=True)
@@ -190,7 +202,7 @@ def _answered(answer: AnyPrediction, classes: tuple[str, ...]) -> int:
     return int(np.argmax(list(probabilities.values()))) if probabilities else 0
 
 
-def _torch_engine(predictor: Predictor) -> "TorchEngine | None":
+def torch_engine(predictor: Predictor) -> "TorchEngine | None":
     """The engine that gives gradients; None where another answers."""
     from sightline.engines.torch import TorchEngine
 

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from sightline.data.preprocess import Pixels
 from sightline.data.warp import Floats
 from sightline.errors import ConfigError
+from sightline.evaluation.drawing import drawn
 from sightline.evaluation.evaluate import Evaluation
+from sightline.evaluation.progress import Track
 from sightline.metrics import rate
 from sightline.predictor import Predictor
 from sightline.robustness.attacks import EPSILONS, Gradient, fgsm, pgd, starts_for
 from sightline.robustness.figures import Attacked
-from sightline.robustness.sampling import drawn
 
 if TYPE_CHECKING:
     import torch
 
-    from sightline.robustness.measure import Track
 
 FGSM, PGD, ALL = "FGSM", "PGD", "together"
 Attack = Callable[[Floats, NDArray[np.int64], NDArray[np.intp]], Floats]  # images, labels, their rows -> points
@@ -40,7 +40,7 @@ def attacked(
     tested: Evaluation,
     chosen: NDArray[np.intp],
     seed: int,
-    progress: "Track",
+    progress: Track,
 ) -> tuple[Attacked, ...]:
     """FGSM, PGD, and all attacks together, on the pictures `chosen` (n,): who is right under each within each eps.
 

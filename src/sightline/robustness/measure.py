@@ -5,11 +5,10 @@ A picture is decoded once, and the predictor's own loop answers. Must not know h
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +18,15 @@ from sightline.data.preprocess import Pixels
 from sightline.data.reading.scan import in_threads
 from sightline.data.tasks import Labels
 from sightline.errors import ConfigError, DataError
+from sightline.evaluation.drawing import drawn
 from sightline.evaluation.evaluate import Evaluation, evaluate
+from sightline.evaluation.progress import Track, untracked
 from sightline.evaluation.runs import checked, part_of
 from sightline.metrics import Figure, of_means, of_rates, rate
 from sightline.metrics._interval import of_mean
 from sightline.predictor import Predictor
 from sightline.robustness.attacked import attacked, drawn_for
 from sightline.robustness.figures import Corrupted, Example, Moved, Point, Robustness
-from sightline.robustness.sampling import drawn
 from sightline.robustness.variants import Variant, corruptions, moves
 from sightline.run import Run
 
@@ -34,19 +34,7 @@ NUM_PICTURES, NUM_ATTACKED = 500, 200
 MIN_PICTURES = 10  # of fewer, one more or less that is right is a tenth
 FIGURES = {"single": "accuracy", "multi": "exact match"}
 
-T = TypeVar("T")
 Hits = NDArray[np.bool_]
-
-
-class Track(Protocol):
-    """Wraps an iteration, and is told how long and what it is."""
-
-    def __call__(self, items: Iterable[T], total: int, what: str) -> Iterable[T]: ...
-
-
-def untracked(items: Iterable[T], total: int, what: str) -> Iterable[T]:
-    """No progress is shown."""
-    return items
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sightline.robustness.sampling import drawn
+from sightline.evaluation.drawing import drawn
 
 
 def test_each_class_has_its_share_within_one_picture() -> None:
