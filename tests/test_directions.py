@@ -36,10 +36,12 @@ ALLOWED["checking"] = {*ALLOWED["evaluation"], "__init__"}
 ALLOWED["training"] = {*ALLOWED["checking"], "checking", "models", "explainers", "explaining"}
 ALLOWED["labelling"] = {*ALLOWED["training"], "training"}
 ALLOWED["growth"] = {*ALLOWED["training"], "training", "__init__"}
-ALLOWED["classifier"] = {*ALLOWED["training"], "training"}
+ALLOWED["classifier"] = {*ALLOWED["training"], "training", "explaining"}
 ALLOWED["__init__"] = set()  # its names are texts, imported when asked for
 ALLOWED["__main__"] = {"cli"}
-ALLOWED["cli"] = {*ALLOWED["classifier"], "classifier", "comparing", "growth", "labelling", "robustness"}
+ALLOWED["cli"] = {
+    *ALLOWED["classifier"], "classifier", "comparing", "explaining", "growth", "labelling", "robustness",
+}  # fmt: skip
 # Slow to import, or not always installed.
 INSIDE_FUNCTIONS = {
     "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",

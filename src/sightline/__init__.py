@@ -11,6 +11,7 @@ _HOMES = {
     "Predictor": "predictor",
     "check": "checking",
     "compare": "comparing",
+    "explain": "explaining",
     "Regressor": "classifier",
     "find_rates": "training.rates",
     "find_wrong_labels": "labelling.find",

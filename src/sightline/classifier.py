@@ -24,6 +24,7 @@ from sightline.decision import IntervalPrediction, NumberPrediction, Prediction
 from sightline.errors import DataError, RunError
 from sightline.evaluation.evaluate import Evaluation, evaluate
 from sightline.evaluation.runs import aligned
+from sightline.explaining import Explanation, explain
 from sightline.predictor import Input, Predictor
 from sightline.run import Run
 from sightline.training.options import Options
@@ -104,6 +105,12 @@ class _Estimator:
             else:
                 rows.append(list(answer.probabilities.values()))
         return np.array(rows, dtype=np.float64).reshape(-1, len(self.predictor.classes))
+
+    def explain(
+        self, pictures: Pictures, method: str | None = None, target: str | None = None, against: str | None = None
+    ) -> list[Explanation]:
+        """Why each picture is answered as it is, as `sightline.explain` has it."""
+        return explain(self.predictor, pictures, method, target, against)
 
     def _evaluated(self, data: str | Path | Dataset) -> Evaluation:
         """All labelled pictures of a data set, answered."""

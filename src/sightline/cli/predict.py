@@ -33,14 +33,14 @@ def run(args: argparse.Namespace) -> int:
     columns = predictor.decision.columns(predictor.classes)
     write = _json if args.json else _csv(columns) if args.csv else _table
     num_failed = 0
-    named = (name for path in _paths(args.inputs) for name in slice_names(path))
+    named = (name for path in paths(args.inputs) for name in slice_names(path))
     for answer in predictor.stream(named):
         num_failed += isinstance(answer, Failure)
         write(answer)
     return 3 if num_failed else 0
 
 
-def _paths(inputs: Iterable[str]) -> Iterator[str]:
+def paths(inputs: Iterable[str]) -> Iterator[str]:
     """Every picture that the inputs name, as they are reached; what folders hold besides is counted aloud."""
     import glob
     import io

@@ -1,5 +1,6 @@
 """What in a picture an answer hangs on. One file, one method; each exposes
 
+    TITLE            its name, as papers write it
     NEEDS            `stage`: a map inside the network and the gradient there; `gradient`: that of the pixels;
                      `answers`: nothing but answers, so that an exported network does too
     SIGNED           whether a map has values below 0, where the picture speaks against the answer
@@ -15,4 +16,4 @@ from sightline.explainers._subject import Question as Question
 from sightline.explainers._subject import Subject as Subject
 from sightline.registry import Registry
 
-METHODS = Registry("sightline.explainers", "method", ("NEEDS", "SIGNED", "UNIT", "SAYS", "CAUTION", "maps"))
+METHODS = Registry("sightline.explainers", "method", ("TITLE", "NEEDS", "SIGNED", "UNIT", "SAYS", "CAUTION", "maps"))

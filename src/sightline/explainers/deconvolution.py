@@ -7,7 +7,7 @@ from sightline.data.warp import Floats
 from sightline.explainers._by_pixel import strongest
 from sightline.explainers._subject import Subject
 
-NEEDS, SIGNED, UNIT = "gradient", False, "score a grey level"
+TITLE, NEEDS, SIGNED, UNIT = "Deconvolution", "gradient", False, "score a grey level"
 SAYS = "shapes that the last layers would draw"
 CAUTION = "It hardly depends on the class, and little on what the network has learned. It does not tell why."
 

@@ -7,7 +7,7 @@ import numpy as np
 from sightline.data.warp import Floats
 from sightline.explainers._subject import Subject
 
-NEEDS, SIGNED, UNIT = "stage", False, "score"
+TITLE, NEEDS, SIGNED, UNIT = "Grad-CAM", "stage", False, "score"
 SAYS = "where the last stage found what speaks for the answer, coarsely"
 CAUTION = "Gradients are averaged over the picture, so it may show places that the answer does not hang on."
 

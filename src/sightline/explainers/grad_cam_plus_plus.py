@@ -7,7 +7,7 @@ import numpy as np
 from sightline.data.warp import Floats
 from sightline.explainers._subject import Subject
 
-NEEDS, SIGNED, UNIT = "stage", False, "score"
+TITLE, NEEDS, SIGNED, UNIT = "Grad-CAM++", "stage", False, "score"
 SAYS = "where the last stage found what speaks for the answer, several objects alike, coarsely"
 CAUTION = "Its weights hardly depend on the class; of several classes it may show the same."
 

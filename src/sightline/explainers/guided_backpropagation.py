@@ -7,7 +7,7 @@ from sightline.data.warp import Floats
 from sightline.explainers._by_pixel import strongest
 from sightline.explainers._subject import Subject
 
-NEEDS, SIGNED, UNIT = "gradient", False, "score a grey level"
+TITLE, NEEDS, SIGNED, UNIT = "Guided backpropagation", "gradient", False, "score a grey level"
 SAYS = "edges that reach the last layers"
 CAUTION = (
     "It hardly depends on what the network has learned, nor on the class: with weights drawn at random it looks nearly "

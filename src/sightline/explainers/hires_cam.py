@@ -10,7 +10,7 @@ import numpy as np
 from sightline.data.warp import Floats
 from sightline.explainers._subject import Subject
 
-NEEDS, SIGNED, UNIT = "stage", False, "score"
+TITLE, NEEDS, SIGNED, UNIT = "HiResCAM", "stage", False, "score"
 SAYS = "which places of the last stage added to the answer, coarsely"
 CAUTION = ""
 

@@ -8,7 +8,7 @@ from sightline.data.warp import Floats
 from sightline.explainers._by_pixel import mean_gradient
 from sightline.explainers._subject import Subject
 
-NEEDS, SIGNED, UNIT = "gradient", True, "score"
+TITLE, NEEDS, SIGNED, UNIT = "Integrated gradients", "gradient", True, "score"
 SAYS = "what each pixel added to the score, from a blank picture on"
 CAUTION = "Pixels of the blank picture's own colour cannot count, whatever they show."
 

@@ -7,7 +7,7 @@ import numpy as np
 from sightline.data.warp import Floats
 from sightline.explainers._subject import Subject
 
-NEEDS, SIGNED, UNIT = "stage", False, "score"
+TITLE, NEEDS, SIGNED, UNIT = "LayerCAM", "stage", False, "score"
 SAYS = "which places of the last stage speak for the answer, coarsely"
 CAUTION = "What speaks against the answer at the same place is left out."
 

@@ -9,7 +9,7 @@ import numpy as np
 from sightline.data.warp import Floats
 from sightline.explainers._subject import Subject
 
-NEEDS, SIGNED, UNIT = "answers", True, "score"
+TITLE, NEEDS, SIGNED, UNIT = "Occlusion", "answers", True, "score"
 SAYS = "how much the score falls where the picture is blanked out"
 CAUTION = "A blank window is no picture that the network has learned from; the colour of it counts."
 

@@ -14,7 +14,7 @@ from sightline.data.warp import Floats
 from sightline.explainers._frame import in_frame
 from sightline.explainers._subject import Subject
 
-NEEDS, SIGNED, UNIT = "answers", True, "probability"
+TITLE, NEEDS, SIGNED, UNIT = "RISE", "answers", True, "probability"
 SAYS = "how much more probable the answer is where a place shows than where it does not"
 CAUTION = "Masks are drawn at random: small differences in the map are chance."
 

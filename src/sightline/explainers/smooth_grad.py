@@ -8,7 +8,7 @@ from sightline.data.warp import Floats
 from sightline.explainers._by_pixel import mean_gradient, strongest
 from sightline.explainers._subject import Subject
 
-NEEDS, SIGNED, UNIT = "gradient", False, "score a grey level"
+TITLE, NEEDS, SIGNED, UNIT = "SmoothGrad", "gradient", False, "score a grey level"
 SAYS = "pixels by which the score would change most, for or against the answer"
 CAUTION = "It shows what would change the answer, not what made it."
 

@@ -23,9 +23,11 @@ from sightline.evaluation.runs import checked, part_of
 from sightline.explainers import METHODS, Question
 from sightline.explaining.comparison import GAP, Comparison, Row
 from sightline.explaining.explainer import Explainer, torch_engine
+from sightline.explaining.explanation import Explanation
 from sightline.explaining.faithfulness import MEASURES, Asked
 from sightline.explaining.faithfulness._controls import CONTROLS
 from sightline.explaining.faithfulness.randomisation import MOST
+from sightline.explaining.picture import of_row
 from sightline.metrics import Figure, of_means
 from sightline.metrics._interval import of_mean
 from sightline.predictor import Predictor
@@ -50,7 +52,7 @@ def compare(
     What is explained is what the run answers, right or wrong. Raises ConfigError for a method that does not exist or
     does not go with the network; DataError and BadPicturesError as `evaluate_run` does.
     """
-    run = Run.open(Path(path))
+    began, run = time.perf_counter(), Run.open(Path(path))
     if num < MIN_PICTURES or seed < 0:
         raise ConfigError(f"explain: --num {num}, --seed {seed}; {MIN_PICTURES} pictures and 0 are the least")
     part, predictor = part_of(run, data, split), Predictor.open(path)
@@ -63,8 +65,14 @@ def compare(
         raise DataError(f"{part.dataset.location}: {len(images)} pictures; {MIN_PICTURES} are needed at least")
     pixels = np.stack(images).astype(np.float32)
     names, left_out = _allowed(predictor, methods)
-    rows_found = measured(predictor, pixels, asked_of(tested), names, tested.groups, seed, progress)
-    return Comparison(str(path), tested.split, len(images), seed, tuple(rows_found), left_out)
+    found = tuple(measured(predictor, pixels, asked_of(tested), names, tested.groups, seed, progress))
+    row = int(tested.rows[0])
+    example = part.dataset.paths[row], of_row(predictor, part.dataset.images, row)
+    examples = (next(one.of([example])) for one in _explainers(predictor, names, seed).values())
+    return Comparison(
+        str(path), tested.split, len(images), seed, found, left_out,
+        tuple(one for one in examples if isinstance(one, Explanation)), time.perf_counter() - began,
+    )  # fmt: skip
 
 
 def asked_of(tested: Evaluation) -> Question:
@@ -81,8 +89,12 @@ def measured(
     groups: NDArray[np.intp] | None,
     seed: int,
     progress: Track = untracked,
+    measures: Sequence[str] | None = None,
 ) -> list[Row]:
-    """A row for each control and each method, on preprocessed pictures (N, height, width, C) 0..255."""
+    """A row for each control and each method, on preprocessed pictures (N, height, width, C) 0..255.
+
+    `measures`: insertion and deletion at least; None: all.
+    """
     explainers = _explainers(predictor, methods, seed)
     forgotten = _explainers(_forgotten(predictor, pixels, seed), methods, seed)
     subject = next(iter(explainers.values())).subject(pixels, question)
@@ -101,7 +113,7 @@ def measured(
         maps = again(pixels)
         took[name] = (time.perf_counter() - began) / len(pixels)
         asked = Asked(subject, maps, again, None if randomised is None else partial(randomised, pixels), seed)
-        values = {measure: MEASURES.get(measure).measure(asked) for measure in MEASURES.names()}
+        values = {measure: MEASURES.get(measure).measure(asked) for measure in measures or MEASURES.names()}
         found[name] = {measure: each for measure, each in values.items() if each is not None}
         found[name][GAP] = found[name]["insertion"] - found[name]["deletion"]
     return [_row(name, found, took[name], groups) for name in found]

@@ -2,9 +2,10 @@
 measured."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from sightline.explaining.explanation import Explanation
 from sightline.metrics import Difference, Figure
 
 GAP = "gap"  # insertion less deletion: how much more probable the answer is for what the map shows than for the rest
@@ -46,6 +47,7 @@ class Comparison:
     """
     rows       the controls, then the methods
     left_out   methods that do not go with the network -> why
+    examples   one picture by each method
     """
 
     run: str
@@ -54,6 +56,13 @@ class Comparison:
     seed: int
     rows: tuple[Row, ...]
     left_out: Mapping[str, str]
+    examples: tuple[Explanation, ...]
+    duration_s: float
+
+    @property
+    def methods(self) -> list[Row]:
+        """Without the controls, the largest gap first."""
+        return [row for row in self.ranked if not row.is_control]
 
     @property
     def ranked(self) -> list[Row]:
@@ -66,10 +75,10 @@ class Comparison:
 
         Only of methods that beat the controls and depend on what the network learned; None where there is none.
         """
-        good = [row for row in self.ranked if not row.is_control and row.beats_controls and row.depends is not False]
+        good = [row for row in self.methods if row.beats_controls and row.depends is not False]
         equal = [row for row in good if row is good[0] or (row.behind is not None and not row.behind.is_clear)]
         return min(equal, key=lambda row: row.took_s).name if equal else None
 
     def to_json(self) -> dict[str, Any]:
-        """All as plain values."""
-        return {**asdict(self), "best": self.best}
+        """All but the examples, as plain values."""
+        return {**asdict(replace(self, examples=())), "best": self.best}

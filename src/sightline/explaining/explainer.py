@@ -13,21 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.data.decode import read_header
-from sightline.data.decoding.header import orientation_of
-from sightline.data.medical.greys import for_display
 from sightline.data.medical.slices import Volumes
-from sightline.data.preprocess import Pixels
 from sightline.data.reading.scan import in_threads, reason_or
-from sightline.data.resize import resize
 from sightline.data.warp import Floats
 from sightline.decision import AnyPrediction
 from sightline.errors import BadPicturesError, ConfigError, RunError, nearest
 from sightline.explainers import METHODS, Question, Subject
 from sightline.explaining.explanation import Explanation
+from sightline.explaining.picture import Picture, opened
 from sightline.predictor import Failure, Input, Predictor
 
 if TYPE_CHECKING:
@@ -35,7 +30,6 @@ if TYPE_CHECKING:
 
 DEFAULT = "hires_cam"
 LEAST_POINTS = 4  # a side of the map that methods by stages read, where there is a stage of as many
-SHOWN_SIDE = 1024  # pixels of a picture that is kept to be drawn on
 COMPARED = "explainers.json"  # in a run folder: what a comparison of methods found
 
 
@@ -102,12 +96,16 @@ class Explainer:
         """An explanation for each input, in order, as they are reached."""
         volumes = Volumes(lambda name: Path(name).read_bytes())
 
-        def read_item(item: Input) -> _Picture:
-            return _read(self.predictor, item, volumes)
+        def read_one(item: Input) -> Picture:
+            return opened(self.predictor, item, volumes)
 
-        read = reason_or(read_item)
-        numbered = in_threads(lambda pair: (_name(*pair), read(pair[1])), enumerate(inputs))
-        while chunk := list(islice(numbered, self.predictor.engine.batch_size)):
+        read = reason_or(read_one)
+        return self.of(in_threads(lambda pair: (_name(*pair), read(pair[1])), enumerate(inputs)))
+
+    def of(self, named: Iterable[tuple[str, Picture | str]]) -> Iterator[Explanation | Failure]:
+        """An explanation for each picture with its name, in order; a Failure where there is a reason in its place."""
+        named = iter(named)
+        while chunk := list(islice(named, self.predictor.engine.batch_size)):
             good = [(name, found) for name, found in chunk if not isinstance(found, str)]
             answers = list(self.predictor.answered([name for name, _ in good], [found.frame for _, found in good]))
             explained = self._explained([found for _, found in good], answers)
@@ -138,7 +136,7 @@ class Explainer:
         against = None if self.against is None else np.full(len(answers), classes.index(self.against), np.intp)
         return Question(self.predictor.task, targets, against)
 
-    def _explained(self, pictures: "list[_Picture]", answers: list[AnyPrediction]) -> Iterator[Explanation | Failure]:
+    def _explained(self, pictures: list[Picture], answers: list[AnyPrediction]) -> Iterator[Explanation | Failure]:
         if not pictures:
             return
         classes, method, question = self.predictor.classes, METHODS.get(self.method), self.question(answers)
@@ -150,10 +148,7 @@ class Explainer:
                 continue
             yield Explanation(
                 answer.path, self.method, answer, classes[target], self.against, found, method.UNIT, method.SIGNED,
-                self.predictor.preprocessing.window(*picture.decoded).scaled(
-                    picture.size[0] / picture.decoded[0], picture.size[1] / picture.decoded[1]
-                ),
-                picture.shown, picture.size,
+                picture.window, picture.shown, picture.size,
             )  # fmt: skip
 
 
@@ -165,35 +160,6 @@ def best_for(run: str | Path | Predictor) -> str:
         return str(json.loads(path.read_text("utf-8"))["best"] or DEFAULT)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} cannot be read ({error}); compare again, or name a method") from error
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """frame: as the network sees it; shown: to be drawn on; size: as it is; decoded: the size it was decoded at."""
-
-    frame: Pixels
-    shown: NDArray[np.uint8]
-    size: tuple[int, int]
-    decoded: tuple[int, int]
-
-
-def _read(predictor: Predictor, item: Input, volumes: Volumes) -> _Picture:
-    """Raises PictureError."""
-    if isinstance(item, str | Path) and str(item) and Path(item).is_file():
-        item = Path(item).read_bytes()
-    pixels = predictor.decoded(item, volumes)
-    decoded = pixels.shape[0], pixels.shape[1]
-    size = decoded
-    if isinstance(item, bytes):
-        header = read_header(item)
-        size = header.height, header.width
-    elif isinstance(item, Image.Image):
-        size = item.size if orientation_of(item) >= 5 else item.size[::-1]
-    shown, most = for_display(pixels), max(decoded)
-    if most > SHOWN_SIDE:
-        height, width = (max(1, round(side * SHOWN_SIDE / most)) for side in decoded)
-        shown = resize(shown, height, width, "bilinear").astype(np.uint8, copy=False)
-    return _Picture(predictor.preprocessing.apply(pixels), shown, size, decoded)
 
 
 def _answered(answer: AnyPrediction, classes: tuple[str, ...]) -> int:

@@ -17,7 +17,7 @@ from PIL import Image
 from sightline.data.preprocess import Window
 from sightline.data.warp import Floats
 from sightline.decision import AnyPrediction
-from sightline.explaining.overlay import overlay, with_scale
+from sightline.explaining.overlay import enlarged, overlay, with_scale
 from sightline.run import write_json
 
 TOP = 0.995  # of a map's values are within its colours; a few points far above all others would hide them
@@ -79,9 +79,9 @@ class Explanation:
 
     def overlay(self, scale: bool = True) -> Image.Image:
         """The picture, grey, under the map's colours; with `scale` what they stand for is written below."""
-        height, width = self.picture.shape[:2]
-        share = self.on_picture(height, width) / (self.top or 1.0)
-        drawn = Image.fromarray(overlay(self.picture, share, self.signed))
+        picture = enlarged(self.picture)
+        share = self.on_picture(*picture.shape[:2]) / (self.top or 1.0)
+        drawn = Image.fromarray(overlay(picture, share, self.signed))
         return (
             with_scale(drawn, self.top, self.signed, self.unit, f"{self.question} ({self.method})") if scale else drawn
         )

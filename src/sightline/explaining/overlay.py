@@ -12,8 +12,14 @@ from sightline.explaining.colours import coloured
 
 LEAST, MOST = 0.15, 0.75  # how much of a point is the map's colour: where the map is 0, and at its top
 UNSEEN = 0.35  # how bright the picture is where the network did not see it
-MIN_SIDE = 224  # pixels: smaller pictures are enlarged, or the words below would not fit
+MIN_SIDE = 224  # pixels: smaller pictures are enlarged, for the map to be smooth and the words below to fit
 BAR, TEXT = 10, 12  # heights in pixels
+
+
+def enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, C), every pixel as a square of pixels where the picture is smaller than MIN_SIDE."""
+    times = max(1, -(-MIN_SIDE // min(picture.shape[:2])))
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def overlay(picture: NDArray[np.uint8], share: Floats, signed: bool) -> NDArray[np.uint8]:
@@ -28,9 +34,6 @@ def overlay(picture: NDArray[np.uint8], share: Floats, signed: bool) -> NDArray[
 
 def with_scale(drawn: Image.Image, top: float, signed: bool, unit: str, title: str) -> Image.Image:
     """The picture with a strip below: a title, the colours from one end to the other, and what the ends stand for."""
-    enlarged = max(1, -(-MIN_SIDE // min(drawn.size)))
-    if enlarged > 1:
-        drawn = drawn.resize((drawn.width * enlarged, drawn.height * enlarged), Image.Resampling.NEAREST)
     width, gap, font = drawn.width, 6, ImageFont.load_default(TEXT)
     sheet = Image.new("RGB", (width, drawn.height + 2 * TEXT + BAR + 5 * gap), "white")
     sheet.paste(drawn, (0, 0))

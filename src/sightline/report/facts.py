@@ -63,12 +63,12 @@ class Example:
     image: bytes
 
     def __post_init__(self) -> None:
-        _media_type(self.path, self.image)
+        media_type_of(self.path, self.image)
 
     @property
     def media_type(self) -> str:
         """Told from the first bytes."""
-        return _media_type(self.path, self.image)
+        return media_type_of(self.path, self.image)
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,15 @@ class Card:
     lines: tuple[tuple[str, str, str], ...]
 
     def __post_init__(self) -> None:
-        _media_type(self.path, self.image)
+        media_type_of(self.path, self.image)
 
     @property
     def media_type(self) -> str:
         """Told from the first bytes."""
-        return _media_type(self.path, self.image)
+        return media_type_of(self.path, self.image)
 
 
-def _media_type(path: str, image: bytes) -> str:
+def media_type_of(path: str, image: bytes) -> str:
     for head, kind in MEDIA_TYPES.items():
         if image.startswith(head):
             return kind

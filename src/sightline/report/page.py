@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sightline.report import chart, curve_facts, histogram, scatter, where, words
 from sightline.report.check_facts import CheckFacts, Shown
 from sightline.report.curve_facts import CurveFacts
+from sightline.report.explained_facts import Bytes, ExplainedFacts
 from sightline.report.facts import Card, Common, Example
 from sightline.report.labels_facts import LabelsFacts
 from sightline.report.results import result_of
@@ -81,6 +82,12 @@ def render_robustness(facts: RobustnessFacts) -> str:
     return template.render(facts=facts, brand="Sightline robustness", title=facts.headline, **_script())
 
 
+def render_explained(facts: ExplainedFacts) -> str:
+    """Pictures under their maps, and how true these are, as one self-contained page."""
+    template = _environment().get_template("explained.html")
+    return template.render(facts=facts, brand="Sightline explain", title=facts.headline, **_script())
+
+
 def render_curve(facts: CurveFacts) -> str:
     """A learning curve, and how it goes on, as one self-contained page."""
     template, drawing = _environment().get_template("curve.html"), curve_facts.drawn(facts)
@@ -96,7 +103,7 @@ def _script() -> dict[str, str]:
     return {"script": Markup(script), "script_digest": Markup(digest)}
 
 
-def _data_uri(example: Example | Card | Shown | Thumb) -> str:
+def _data_uri(example: Example | Card | Shown | Thumb | Bytes) -> str:
     assert example.image is not None
     return f"data:{example.media_type};base64,{base64.b64encode(example.image).decode()}"
 

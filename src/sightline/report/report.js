@@ -1,4 +1,4 @@
-// Theme, sorting and finding. Everything on the page can be read without this script.
+// Theme, sorting, finding and stepping. Everything on the page can be read without this script.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -81,10 +81,24 @@
     });
   }
 
+  // From picture to picture by the arrow keys, where a page has pictures that can be stepped to.
+  function startStepping() {
+    const pictures = Array.from(document.querySelectorAll(".pair[tabindex]"));
+    const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+    pictures.forEach((picture, i) =>
+      picture.addEventListener("keydown", (event) => {
+        const next = pictures[i + steps[event.key]];
+        if (!next) return;
+        event.preventDefault();
+        next.focus();
+      }));
+  }
+
   show();
   document.addEventListener("DOMContentLoaded", () => {
     startTheme();
     document.querySelectorAll("table.sortable").forEach(startSorting);
     startFinding();
+    startStepping();
   });
 })();

@@ -1,0 +1,161 @@
+"""A run's own test, explained: its surest mistakes, and some that it got right; and how far the maps can be believed.
+
+Comes in: a run's folder; goes out: a Gallery. Must not know pages.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.reading.scan import in_threads, reason_or
+from sightline.data.tasks import Labels
+from sightline.evaluation.drawing import drawn
+from sightline.evaluation.evaluate import Evaluation, evaluate
+from sightline.evaluation.progress import Track, untracked
+from sightline.evaluation.runs import checked, part_of
+from sightline.explaining.compare import asked_of, measured
+from sightline.explaining.comparison import Row
+from sightline.explaining.explainer import Explainer
+from sightline.explaining.explanation import Explanation
+from sightline.explaining.picture import Picture, of_row
+from sightline.predictor import Failure
+from sightline.run import Run
+
+MOST_ASKED = 2_000  # test pictures: of more, as many are drawn by chance
+NUM_SHOWN = 12  # of each kind
+NUM_MEASURED = 20  # pictures by which it is measured whether maps are true
+QUICK = ("deletion", "insertion", "randomisation")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An explanation, and the picture's own label in words; is_right: None where no class was answered."""
+
+    explanation: Explanation
+    label: str
+    is_right: bool | None
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """
+    mistakes, right   the surest first; of those that are right one a class
+    rows              how true the method's maps are, beside maps that know nothing; on `num_measured` pictures
+    num_wrong         of `num` pictures asked, out of `num_in_split`
+    """
+
+    run: str
+    split: str
+    method: str
+    mistakes: tuple[Shown, ...]
+    right: tuple[Shown, ...]
+    rows: tuple[Row, ...]
+    num_measured: int
+    num_wrong: int
+    num: int
+    num_in_split: int
+    seed: int
+    duration_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """All but arrays, as plain values."""
+        kinds = {
+            name: [
+                {**one.explanation.to_json(), "label": one.label, "is_right": one.is_right}
+                for one in getattr(self, name)
+            ]
+            for name in ("mistakes", "right")
+        }
+        return {**asdict(replace(self, mistakes=(), right=())), **kinds}
+
+
+def gallery(
+    path: str | Path,
+    data: str | Path | None = None,
+    split: str | None = None,
+    method: str | None = None,
+    target: str | None = None,
+    against: str | None = None,
+    seed: int = 0,
+    skip_bad: bool = False,
+    i_know: bool = False,
+    progress: Track = untracked,
+) -> Gallery:
+    """Explain a run's test pictures, or others, as `evaluate_run` has them; the rest as `explain` has it.
+
+    Raises what these do.
+    """
+    began, run = time.perf_counter(), Run.open(Path(path))
+    explainer, part = Explainer.open(path, method, target, against, seed), part_of(run, data, split)
+    predictor = explainer.predictor
+    rows = part.rows[drawn(part.dataset.labels[part.rows], MOST_ASKED, seed)]
+    measured_rows = rows[drawn(part.dataset.labels[rows], NUM_MEASURED, seed)]
+    tested = checked(run, part, evaluate(predictor, part.dataset, rows, part.split, skip_bad), i_know)
+    some = tested.of(np.isin(tested.rows, measured_rows))
+    images = (of_row(predictor, part.dataset.images, row).frame for row in some.rows.tolist())
+    pixels = np.stack(list(images)).astype(np.float32)
+    wrong = _wrongness(tested)
+    return Gallery(
+        str(path), tested.split, explainer.method,
+        tuple(_explained(explainer, tested, _surest(tested, np.flatnonzero(wrong > 0), wrong), progress)),
+        tuple(_explained(explainer, tested, _one_a_class(tested, np.flatnonzero(wrong == 0)), progress)),
+        tuple(measured(predictor, pixels, asked_of(some), [explainer.method], some.groups, seed, progress, QUICK)),
+        len(pixels), int((wrong > 0).sum()), len(tested.rows), len(part.rows), seed, time.perf_counter() - began,
+    )  # fmt: skip
+
+
+def _wrongness(tested: Evaluation) -> NDArray[np.float64]:
+    """(N,): 0 where all is right; else how sure of a wrong class, how many classes are wrong, or how far off it is."""
+    if tested.task == "single":
+        return np.where(tested.decided == tested.labels, 0.0, tested.outputs.max(axis=1))
+    apart = np.abs(tested.decided.astype(np.float64) - tested.labels)
+    if tested.task == "number":
+        apart = apart / np.maximum(tested.labels.std(axis=0), 1e-12)
+    return np.asarray(apart.sum(axis=1))
+
+
+def _surest(tested: Evaluation, places: NDArray[np.intp], wrong: NDArray[np.float64]) -> list[int]:
+    return list(places[np.argsort(-wrong[places], kind="stable")][:NUM_SHOWN].tolist())
+
+
+def _one_a_class(tested: Evaluation, places: NDArray[np.intp]) -> list[int]:
+    """The surest of each class, those of the first classes; of several classes or numbers just the first."""
+    if tested.task != "single":
+        return list(places[:NUM_SHOWN].tolist())
+    sure = places[np.argsort(-tested.outputs[places].max(axis=1), kind="stable")]
+    _, first = np.unique(tested.decided[sure], return_index=True)
+    return list(sure[first][:NUM_SHOWN].tolist())
+
+
+def _explained(explainer: Explainer, tested: Evaluation, places: Sequence[int], progress: Track) -> Iterator[Shown]:
+    dataset = tested.dataset
+    assert dataset is not None
+
+    def read_row(place: int) -> Picture:
+        return of_row(explainer.predictor, dataset.images, int(tested.rows[place]))
+
+    read = reason_or(read_row)
+    named: Iterable[tuple[str, Picture | str]] = in_threads(
+        lambda place: (dataset.paths[int(tested.rows[place])], read(place)), places
+    )
+    found = progress(explainer.of(named), len(places), "maps")
+    for place, one in zip(places, found, strict=True):
+        if isinstance(one, Failure):
+            continue  # answered what it is asked against
+        label = tested.labels[place]
+        is_right = None if tested.task == "number" else bool((tested.decided[place] == label).all())
+        yield Shown(one, _in_words(label, tested.task, explainer.predictor.classes), is_right)
+
+
+def _in_words(label: Labels, task: str, classes: tuple[str, ...]) -> str:
+    """One row of labels."""
+    if task == "single":
+        return classes[int(label)]
+    if task == "multi":
+        return ", ".join(name for name, yes in zip(classes, label, strict=True) if yes) or "none"
+    return ", ".join(f"{value:.4g}" for value in np.atleast_1d(label).tolist())

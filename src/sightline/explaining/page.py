@@ -1,0 +1,150 @@
+"""The pages of explanations. Comes in: a Gallery, Explanations, a Comparison; goes out: one HTML file's text."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sightline import __version__
+from sightline.explainers import METHODS
+from sightline.explaining import words
+from sightline.explaining.colours import coloured
+from sightline.explaining.comparison import Comparison, Row
+from sightline.explaining.explainer import DEFAULT
+from sightline.explaining.explanation import Explanation
+from sightline.explaining.gallery import Gallery, Shown
+from sightline.explaining.overlay import enlarged
+from sightline.report.explained_facts import Bytes, Explained, ExplainedFacts, Kind, Measured
+from sightline.report.page import render_explained
+from sightline.report.thumbnail import encoded
+from sightline.report.words import percent
+
+SIDE = 448  # pixels of a picture on the page, where it is some 220 wide
+
+
+@dataclass(frozen=True)
+class _Table:
+    rows: tuple[Row, ...] = ()
+    best: str | None = None
+    said: str = ""
+
+
+def of_pictures(run: str, found: Sequence[Explanation], duration_s: float, notes: Sequence[str] = ()) -> str:
+    """The page of some pictures, of one method; at least one."""
+    kinds = [Kind("pictures", "Pictures", "In the order in which they were given.", tuple(_one(one) for one in found))]
+    asked = sorted({one.question for one in found})
+    headline = f"W{asked[0][1:]}" if len(asked) == 1 else "Why pictures are answered as they are"
+    method = found[0].method
+    lead = f"{words.title(method)} shows {METHODS.get(method).SAYS}."
+    return render_explained(_facts(run, method, headline, lead, kinds, _Table(), len(found), duration_s, notes))
+
+
+def of_gallery(found: Gallery) -> str:
+    """The page of a run's test."""
+    kinds = [
+        Kind("mistakes", "The surest mistakes", "Wrong answers, those first of which the run was surest.",
+             tuple(_of_test(one) for one in found.mistakes)),
+        Kind("right", "Right answers", "The surest of each class.", tuple(_of_test(one) for one in found.right)),
+    ]  # fmt: skip
+    table = _Table(found.rows, None, words.measured_on(found.num_measured, found.split))
+    notes = []
+    if found.num < found.num_in_split:
+        notes.append(
+            f"{found.num:,} of {found.num_in_split:,} pictures were asked, drawn by chance (seed {found.seed})."
+        )
+    headline = f"What {words.title(found.method)} shows of the {found.split} pictures"
+    kinds = [kind for kind in kinds if kind.pictures]
+    lead = words.of_gallery(found)
+    return render_explained(
+        _facts(found.run, found.method, headline, lead, kinds, table, found.num, found.duration_s, notes)
+    )
+
+
+def of_comparison(found: Comparison) -> str:
+    """The page of a comparison."""
+    pictures = tuple(_one(one, ("by", words.title(one.method), "plain")) for one in found.examples)
+    kinds = [Kind("pictures", "One picture, by every method", "Which of them is right the eye cannot tell.", pictures)]
+    table = _Table(found.rows, found.best, words.measured_on(found.num, found.split))
+    notes = [f"Left out: {why}" for why in found.left_out.values()]
+    method, headline = found.best or DEFAULT, words.headline(found)
+    return render_explained(
+        _facts(found.run, method, headline, words.lead(found), kinds, table, found.num, found.duration_s, notes)
+    )
+
+
+def _facts(
+    run: str, method: str, headline: str, lead: str, kinds: Sequence[Kind], table: _Table, num: int, duration_s: float,
+    notes: Sequence[str],
+) -> ExplainedFacts:  # fmt: skip
+    own, names = METHODS.get(method), words.columns(table.rows) if table.rows else []
+    ranked = sorted(table.rows, key=lambda row: -row.gap)
+    return ExplainedFacts(
+        title=Path(run).resolve().name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
+        headline=headline,
+        lead=lead,
+        method=words.title(method),
+        says=own.SAYS,
+        caution=own.CAUTION,
+        scale=_scale(own.SIGNED),
+        ends=("against", "nothing", "for the answer") if own.SIGNED else ("nothing", "most"),
+        kinds=tuple(kinds),
+        columns=(*((name, words.says(name)) for name in names), ("s a picture", "")) if names else (),
+        rows=tuple(
+            Measured(
+                words.map_name(row), row.is_control, row.name == table.best,
+                (*(words.cell(row.figures.get(name)) for name in names), f"{row.took_s:.3f}"), words.verdict(row),
+            )
+            for row in ranked
+        ),
+        measured_on=table.said,
+        notes=tuple(notes),
+        num_pictures=num,
+        duration_s=duration_s,
+    )  # fmt: skip
+
+
+def _of_test(one: Shown) -> Explained:
+    kind = "plain" if one.is_right is None else "right" if one.is_right else "wrong"
+    return _one(one.explanation, ("label", one.label, "plain"), kind)
+
+
+def _one(one: Explanation, *first: tuple[str, str, str] | str) -> Explained:
+    kind = next((each for each in first if isinstance(each, str)), "plain")
+    lines = [each for each in first if not isinstance(each, str)]
+    said = ", ".join(_answer(one))
+    return Explained(
+        path=one.path,
+        plain=Bytes(encoded(enlarged(one.picture), SIDE)),
+        over=Bytes(encoded(np.asarray(one.overlay(scale=False)), SIDE)),
+        alt=f"{one.path}: {one.question}, answered {said}",
+        lines=(
+            *lines, ("answer", said, kind), ("asked", one.question, ""),
+            ("end of scale", f"{one.top:.2g} {one.unit}", ""),
+        ),
+    )  # fmt: skip
+
+
+def _answer(one: Explanation) -> list[str]:
+    """What was answered, with how probable it is."""
+    probabilities: dict[str, float] = getattr(one.answer, "probabilities", {})  # numbers have none
+    label: str | None = getattr(one.answer, "label", None)
+    if label is not None:
+        return [f"{label} {percent(probabilities[label])}"]
+    labels: list[str] | None = getattr(one.answer, "labels", None)
+    if labels is not None:
+        return [f"{name} {percent(probabilities[name])}" for name in labels] or ["none"]
+    values: dict[str, float] = getattr(one.answer, "values", {})
+    return [f"{name} {value:.4g}" for name, value in values.items()]
+
+
+def _scale(signed: bool) -> Bytes:
+    values = np.linspace(-1 if signed else 0, 1, 256, dtype=np.float32)[None]
+    buffer = io.BytesIO()
+    Image.fromarray(np.repeat(coloured(values, signed), 8, axis=0)).save(buffer, "PNG")
+    return Bytes(buffer.getvalue())

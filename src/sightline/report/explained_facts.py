@@ -1,0 +1,76 @@
+"""What the page of explanations is made of. Must not know how maps were made, or how a page is drawn."""
+
+from dataclasses import dataclass
+
+from sightline.report.facts import media_type_of
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """An encoded picture."""
+
+    image: bytes
+
+    @property
+    def media_type(self) -> str:
+        return media_type_of("a map", self.image)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One picture, plain and under its map. `lines` as a Card has them; `alt`: the map in words."""
+
+    path: str
+    plain: Bytes
+    over: Bytes
+    alt: str
+    lines: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Pictures of one kind, under a heading."""
+
+    name: str  # of the section
+    heading: str
+    text: str
+    pictures: tuple[Explained, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A line of the table of methods: its figures in words, by the table's columns."""
+
+    name: str
+    is_control: bool
+    is_best: bool
+    cells: tuple[str, ...]
+    verdict: str
+
+
+@dataclass(frozen=True)
+class ExplainedFacts:
+    """
+    method, says, caution   of the method; caution may be empty
+    scale, ends             the colours, and what their ends stand for
+    kinds                   the pictures
+    columns, rows, measured_on   the table of how true maps are; no rows where nothing was measured
+    """
+
+    title: str
+    created: str  # ISO 8601
+    version: str
+    headline: str
+    lead: str
+    method: str
+    says: str
+    caution: str
+    scale: Bytes
+    ends: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[Measured, ...]
+    measured_on: str
+    notes: tuple[str, ...]
+    num_pictures: int
+    duration_s: float
