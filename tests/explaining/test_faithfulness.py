@@ -58,7 +58,7 @@ def test_the_right_map_is_first_by_every_measure() -> None:
 
 
 def test_deletion_by_hand() -> None:
-    """The square is 16 of 256 cells: gone at the first of 16 steps by a map that is right, at the last by its opposite."""
+    """The square is 16 of 256 cells, gone at the first of 16 steps by the right map, at the last by its opposite."""
     whole, gone = (1 / (1 + np.exp(-score)) for score in (2.0, -2.0))
     assert deletion.measure(asked(RIGHT))[0] == pytest.approx((whole / 2 + gone / 2 + 15 * gone) / 16, rel=1e-5)
     assert deletion.measure(asked(WRONG))[0] == pytest.approx((15 * whole + whole / 2 + gone / 2) / 16, rel=1e-5)
