@@ -121,6 +121,8 @@ def _gallery(args: argparse.Namespace, page: "Path", terminal: "Terminal") -> in
     print(words.of_gallery(found))
     for row in found.rows:
         print(f"{words.map_name(row)}: insertion less deletion {words.cell(row.figures['gap'])}, {words.verdict(row)}")
+    for warning in words.warnings(found.pieces):
+        print(f"Perhaps a shortcut: {warning.replace('`', '')}")
     print(f"Page: {page}")
     return 0
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.medical.greys import for_display
 from sightline.data.reading.scan import in_threads, reason_or
 from sightline.data.tasks import Labels
 from sightline.evaluation.drawing import drawn
@@ -23,12 +24,14 @@ from sightline.explaining.comparison import Row
 from sightline.explaining.explainer import Explainer
 from sightline.explaining.explanation import Explanation
 from sightline.explaining.picture import Picture, of_row
+from sightline.explaining.shortcuts import Shortcut, find
 from sightline.predictor import Failure
 from sightline.run import Run
 
 MOST_ASKED = 2_000  # test pictures: of more, as many are drawn by chance
 NUM_SHOWN = 12  # of each kind
 NUM_MEASURED = 20  # pictures by which it is measured whether maps are true
+NUM_FOR_PIECES = 240  # pictures among which pieces that make an answer are looked for
 QUICK = ("deletion", "insertion", "randomisation")
 
 
@@ -42,10 +45,21 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A piece that makes an answer; the picture that it was cut out of, and one with it, (height, width, C) uint8."""
+
+    found: Shortcut
+    path: str
+    source: NDArray[np.uint8]
+    other: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
 class Gallery:
     """
     mistakes, right   the surest first; of those that are right one a class
     rows              how true the method's maps are, beside maps that know nothing; on `num_measured` pictures
+    pieces            of each class the piece that makes it most
     num_wrong         of `num` pictures asked, out of `num_in_split`
     """
 
@@ -55,6 +69,7 @@ class Gallery:
     mistakes: tuple[Shown, ...]
     right: tuple[Shown, ...]
     rows: tuple[Row, ...]
+    pieces: tuple[Piece, ...]
     num_measured: int
     num_wrong: int
     num: int
@@ -71,7 +86,8 @@ class Gallery:
             ]
             for name in ("mistakes", "right")
         }
-        return {**asdict(replace(self, mistakes=(), right=())), **kinds}
+        pieces = [{**one.found.to_json(), "suffices": one.found.suffices, "path": one.path} for one in self.pieces]
+        return {**asdict(replace(self, mistakes=(), right=(), pieces=())), **kinds, "pieces": pieces}
 
 
 def gallery(
@@ -100,13 +116,27 @@ def gallery(
     images = (of_row(predictor, part.dataset.images, row).frame for row in some.rows.tolist())
     pixels = np.stack(list(images)).astype(np.float32)
     wrong = _wrongness(tested)
+    by_method = measured(predictor, pixels, asked_of(some), [explainer.method], some.groups, seed, progress, QUICK)
     return Gallery(
         str(path), tested.split, explainer.method,
-        tuple(_explained(explainer, tested, _surest(tested, np.flatnonzero(wrong > 0), wrong), progress)),
+        tuple(_explained(explainer, tested, _surest(np.flatnonzero(wrong > 0), wrong), progress)),
         tuple(_explained(explainer, tested, _one_a_class(tested, np.flatnonzero(wrong == 0)), progress)),
-        tuple(measured(predictor, pixels, asked_of(some), [explainer.method], some.groups, seed, progress, QUICK)),
-        len(pixels), int((wrong > 0).sum()), len(tested.rows), len(part.rows), seed, time.perf_counter() - began,
+        tuple(by_method), tuple(_pieces(explainer, tested, seed, progress)), len(pixels),
+        int((wrong > 0).sum()), len(tested.rows), len(part.rows), seed, time.perf_counter() - began,
     )  # fmt: skip
+
+
+def _pieces(explainer: Explainer, tested: Evaluation, seed: int, progress: Track) -> Iterator[Piece]:
+    """Those of each class, by some of the tested pictures."""
+    dataset = tested.dataset
+    assert dataset is not None
+    rows = tested.rows[drawn(tested.labels, NUM_FOR_PIECES, seed)].tolist()
+    frames = list(in_threads(lambda row: of_row(explainer.predictor, dataset.images, row).frame, rows))
+    pixels = np.stack(frames).astype(np.float32)
+    for one in find(explainer, pixels, seed, progress):
+        other = pixels[one.into].copy()
+        other[one.where] = pixels[one.place][one.where]
+        yield Piece(one, dataset.paths[rows[one.place]], for_display(frames[one.place]), for_display(other))
 
 
 def _wrongness(tested: Evaluation) -> NDArray[np.float64]:
@@ -119,7 +149,7 @@ def _wrongness(tested: Evaluation) -> NDArray[np.float64]:
     return np.asarray(apart.sum(axis=1))
 
 
-def _surest(tested: Evaluation, places: NDArray[np.intp], wrong: NDArray[np.float64]) -> list[int]:
+def _surest(places: NDArray[np.intp], wrong: NDArray[np.float64]) -> list[int]:
     return list(places[np.argsort(-wrong[places], kind="stable")][:NUM_SHOWN].tolist())
 
 

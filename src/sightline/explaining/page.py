@@ -2,12 +2,12 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from sightline import __version__
 from sightline.explainers import METHODS
@@ -16,13 +16,15 @@ from sightline.explaining.colours import coloured
 from sightline.explaining.comparison import Comparison, Row
 from sightline.explaining.explainer import DEFAULT
 from sightline.explaining.explanation import Explanation
-from sightline.explaining.gallery import Gallery, Shown
+from sightline.explaining.gallery import Gallery, Piece, Shown
 from sightline.explaining.overlay import enlarged
 from sightline.report.explained_facts import Bytes, Explained, ExplainedFacts, Kind, Measured
+from sightline.report.facts import Card
 from sightline.report.page import render_explained
 from sightline.report.thumbnail import encoded
 from sightline.report.words import percent
 
+MOST_PIECES = 12
 SIDE = 448  # pixels of a picture on the page, where it is some 220 wide
 
 
@@ -59,9 +61,9 @@ def of_gallery(found: Gallery) -> str:
     headline = f"What {words.title(found.method)} shows of the {found.split} pictures"
     kinds = [kind for kind in kinds if kind.pictures]
     lead = words.of_gallery(found)
-    return render_explained(
-        _facts(found.run, found.method, headline, lead, kinds, table, found.num, found.duration_s, notes)
-    )
+    facts = _facts(found.run, found.method, headline, lead, kinds, table, found.num, found.duration_s, notes)
+    pieces = tuple(card for one in found.pieces[:MOST_PIECES] for card in _cards(one))
+    return render_explained(replace(facts, pieces=pieces, warnings=tuple(words.warnings(found.pieces))))
 
 
 def of_comparison(found: Comparison) -> str:
@@ -94,6 +96,8 @@ def _facts(
         scale=_scale(own.SIGNED),
         ends=("against", "nothing", "for the answer") if own.SIGNED else ("nothing", "most"),
         kinds=tuple(kinds),
+        pieces=(),
+        warnings=(),
         columns=(*((name, words.says(name)) for name in names), ("s a picture", "")) if names else (),
         rows=tuple(
             Measured(
@@ -106,6 +110,29 @@ def _facts(
         notes=tuple(notes),
         num_pictures=num,
         duration_s=duration_s,
+    )  # fmt: skip
+
+
+def _cards(one: Piece) -> tuple[Card, Card]:
+    """The picture that a piece was cut out of, framed, and another with the piece."""
+    found, framed = one.found, one.source.copy()
+    if framed.shape[2] == 1:
+        framed = framed.repeat(3, axis=2)
+    framed, times = enlarged(framed), enlarged(framed).shape[0] // framed.shape[0]
+    top, left, side = (times * value for value in (found.top, found.left, found.side))
+    draw = ImageDraw.Draw(drawn := Image.fromarray(framed))
+    for width, colour in ((5, "black"), (3, "white")):
+        draw.rectangle((left, top, left + side - 1, top + side - 1), outline=colour, width=width)
+    kind = "wrong" if found.suffices else "plain"
+    return (
+        Card(one.path, encoded(np.asarray(drawn), SIDE), f"The piece that makes {found.label}", (
+            ("makes", found.label, "plain"), ("turns", words.with_span(found.turned), ""),
+            ("another piece", words.with_span(found.control), ""), ("lost without", words.with_span(found.lost), ""),
+        )),
+        Card(
+            "another picture, with the piece", encoded(enlarged(one.other), SIDE), f"With the piece of {found.label}",
+            (("answer", found.answer, kind),),
+        ),
     )  # fmt: skip
 
 

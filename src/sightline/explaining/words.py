@@ -1,12 +1,14 @@
 """What was found, as sentences and lines. Comes in: comparisons, galleries; goes out: text for people."""
 
+from collections.abc import Sequence
+
 from sightline.explainers import METHODS
 from sightline.explaining.comparison import GAP, Comparison, Row
 from sightline.explaining.explainer import DEFAULT
 from sightline.explaining.faithfulness import MEASURES
-from sightline.explaining.gallery import Gallery
-from sightline.metrics import Figure
-from sightline.report.words import pictures
+from sightline.explaining.gallery import Gallery, Piece
+from sightline.metrics import Figure, Rate
+from sightline.report.words import percent, pictures, span
 
 CONTROL_NAMES = {"random": "chance", "middle": "the middle"}
 GAP_SAYS = (
@@ -97,6 +99,23 @@ def lines(found: Comparison) -> list[str]:
     ]  # fmt: skip
     left = [f"left out: {why}" for why in found.left_out.values()]
     return [measured_on(found.num, found.split), head, *body, *left, f"{headline(found)}.", lead(found)]
+
+
+def with_span(found: Rate) -> str:
+    """A share and its interval."""
+    return f"{percent(found.value, 0)} ({span(found.interval)})"
+
+
+def warnings(pieces: Sequence[Piece]) -> list[str]:
+    """Of the pieces that make an answer alone."""
+    return [
+        f"A piece of {one.found.side} x {one.found.side} pixels, cut out of one picture, makes "
+        f"{with_span(one.found.turned)} of other classes' pictures be answered `{one.found.label}`; one of another "
+        f"picture {with_span(one.found.control)}. If this piece, shown below, is not what {one.found.label} means, "
+        "the network has learned a shortcut, and will fail where it is missing or elsewhere."
+        for one in pieces
+        if one.found.suffices
+    ]
 
 
 def of_gallery(found: Gallery) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sightline.report.facts import media_type_of
+from sightline.report.facts import Card, media_type_of
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class ExplainedFacts:
     method, says, caution   of the method; caution may be empty
     scale, ends             the colours, and what their ends stand for
     kinds                   the pictures
+    pieces, warnings        pieces that make an answer, and what is to be said of those that do so alone
     columns, rows, measured_on   the table of how true maps are; no rows where nothing was measured
     """
 
@@ -68,6 +69,8 @@ class ExplainedFacts:
     scale: Bytes
     ends: tuple[str, ...]
     kinds: tuple[Kind, ...]
+    pieces: tuple[Card, ...]
+    warnings: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     rows: tuple[Measured, ...]
     measured_on: str
