@@ -30,6 +30,7 @@ from sightline.metrics import rate
 from sightline.metrics._interval import of_mean
 from sightline.predictor import Predictor
 
+NUM_BY_ANSWERS = 10  # pictures for methods that ask the network hundreds of times for each
 MARK, MOVED, AROUND = 1 / 12, 1 / 20, 1 / 10  # of the short side
 SETS = ("hymenoptera", "fashion_mnist")
 
@@ -125,11 +126,10 @@ def told(name: str, root: Path, folder: Path, out: Path) -> None:
         near = around(places[own])
         print(f"  share of the map in and around the mark, which is {near.mean():.1%} of the picture:")
         for method in METHODS.names():
-            maps = Explainer.open(predictor, method).maps(
-                pixels[own], Question("single", np.full(len(own), pictures.label, np.intp))
-            )
-            positive = np.maximum(maps, 0)
-            shares = (positive * near).sum(axis=(1, 2)) / np.maximum(positive.sum(axis=(1, 2)), 1e-12)
+            some = own[: NUM_BY_ANSWERS if METHODS.get(method).NEEDS == "answers" else None]
+            asked = Question("single", np.full(len(some), pictures.label, np.intp))
+            positive = np.maximum(Explainer.open(predictor, method).maps(pixels[some], asked), 0)
+            shares = (positive * near[: len(some)]).sum(axis=(1, 2)) / np.maximum(positive.sum(axis=(1, 2)), 1e-12)
             low, high = of_mean(shares.astype(np.float64), None, 0.0, 1.0) or (0.0, 1.0)
             print(f"   {method:24s} {shares.mean():6.1%} ({low:.1%} to {high:.1%})", flush=True)
         found = find(Explainer.open(predictor), pixels[np.random.default_rng(0).permutation(len(pixels))[:500]])

@@ -96,7 +96,9 @@ def measured(
     `measures`: insertion and deletion at least; None: all.
     """
     explainers = _explainers(predictor, methods, seed)
-    forgotten = _explainers(_forgotten(predictor, pixels, seed), methods, seed)
+    measures = measures or MEASURES.names()
+    is_to_forget = "randomisation" in measures
+    forgotten = _explainers(_forgotten(predictor, pixels, seed) if is_to_forget else None, methods, seed)
     subject = next(iter(explainers.values())).subject(pixels, question)
     num, height, width, _ = pixels.shape
     found = dict[str, dict[str, NDArray[np.float64]]]()
@@ -113,7 +115,7 @@ def measured(
         maps = again(pixels)
         took[name] = (time.perf_counter() - began) / len(pixels)
         asked = Asked(subject, maps, again, None if randomised is None else partial(randomised, pixels), seed)
-        values = {measure: MEASURES.get(measure).measure(asked) for measure in measures or MEASURES.names()}
+        values = {measure: MEASURES.get(measure).measure(asked) for measure in measures}
         found[name] = {measure: each for measure, each in values.items() if each is not None}
         found[name][GAP] = found[name]["insertion"] - found[name]["deletion"]
     return [_row(name, found, took[name], groups) for name in found]

@@ -115,11 +115,11 @@ def gallery(
     some = tested.of(np.isin(tested.rows, measured_rows))
     images = (of_row(predictor, part.dataset.images, row).frame for row in some.rows.tolist())
     pixels = np.stack(list(images)).astype(np.float32)
-    wrong = _wrongness(tested)
+    wrong = wrongness(tested)
     by_method = measured(predictor, pixels, asked_of(some), [explainer.method], some.groups, seed, progress, QUICK)
     return Gallery(
         str(path), tested.split, explainer.method,
-        tuple(_explained(explainer, tested, _surest(np.flatnonzero(wrong > 0), wrong), progress)),
+        tuple(_explained(explainer, tested, surest(np.flatnonzero(wrong > 0), wrong), progress)),
         tuple(_explained(explainer, tested, _one_a_class(tested, np.flatnonzero(wrong == 0)), progress)),
         tuple(by_method), tuple(_pieces(explainer, tested, seed, progress)), len(pixels),
         int((wrong > 0).sum()), len(tested.rows), len(part.rows), seed, time.perf_counter() - began,
@@ -139,7 +139,7 @@ def _pieces(explainer: Explainer, tested: Evaluation, seed: int, progress: Track
         yield Piece(one, dataset.paths[rows[one.place]], for_display(frames[one.place]), for_display(other))
 
 
-def _wrongness(tested: Evaluation) -> NDArray[np.float64]:
+def wrongness(tested: Evaluation) -> NDArray[np.float64]:
     """(N,): 0 where all is right; else how sure of a wrong class, how many classes are wrong, or how far off it is."""
     if tested.task == "single":
         return np.where(tested.decided == tested.labels, 0.0, tested.outputs.max(axis=1))
@@ -149,7 +149,7 @@ def _wrongness(tested: Evaluation) -> NDArray[np.float64]:
     return np.asarray(apart.sum(axis=1))
 
 
-def _surest(places: NDArray[np.intp], wrong: NDArray[np.float64]) -> list[int]:
+def surest(places: NDArray[np.intp], wrong: NDArray[np.float64]) -> list[int]:
     return list(places[np.argsort(-wrong[places], kind="stable")][:NUM_SHOWN].tolist())
 
 

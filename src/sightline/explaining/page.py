@@ -18,8 +18,8 @@ from sightline.explaining.explainer import DEFAULT
 from sightline.explaining.explanation import Explanation
 from sightline.explaining.gallery import Gallery, Piece, Shown
 from sightline.explaining.overlay import enlarged
-from sightline.report.explained_facts import Bytes, Explained, ExplainedFacts, Kind, Measured
-from sightline.report.facts import Card
+from sightline.report.explained_facts import ExplainedFacts, Kind, Measured
+from sightline.report.facts import Card, Encoded
 from sightline.report.page import render_explained
 from sightline.report.thumbnail import encoded
 from sightline.report.words import percent
@@ -136,25 +136,32 @@ def _cards(one: Piece) -> tuple[Card, Card]:
     )  # fmt: skip
 
 
-def _of_test(one: Shown) -> Explained:
+def _of_test(one: Shown) -> Card:
     kind = "plain" if one.is_right is None else "right" if one.is_right else "wrong"
     return _one(one.explanation, ("label", one.label, "plain"), kind)
 
 
-def _one(one: Explanation, *first: tuple[str, str, str] | str) -> Explained:
+def _one(one: Explanation, *first: tuple[str, str, str] | str) -> Card:
     kind = next((each for each in first if isinstance(each, str)), "plain")
     lines = [each for each in first if not isinstance(each, str)]
     said = ", ".join(_answer(one))
-    return Explained(
-        path=one.path,
-        plain=Bytes(encoded(enlarged(one.picture), SIDE)),
-        over=Bytes(encoded(np.asarray(one.overlay(scale=False)), SIDE)),
-        alt=f"{one.path}: {one.question}, answered {said}",
-        lines=(
-            *lines, ("answer", said, kind), ("asked", one.question, ""),
-            ("end of scale", f"{one.top:.2g} {one.unit}", ""),
+    return Card(
+        one.path,
+        encoded(enlarged(one.picture), SIDE),
+        f"{one.path}: {one.question}, answered {said}",
+        (
+            *lines,
+            ("answer", said, kind),
+            ("asked", one.question, ""),
+            ("scale to", f"{one.top:.2g} {one.unit}", ""),
         ),
-    )  # fmt: skip
+        over(one),
+    )
+
+
+def over(one: Explanation, side: int = SIDE) -> Encoded:
+    """The picture under its map, small enough for a page."""
+    return Encoded(encoded(np.asarray(one.overlay(scale=False)), side))
 
 
 def _answer(one: Explanation) -> list[str]:
@@ -170,8 +177,8 @@ def _answer(one: Explanation) -> list[str]:
     return [f"{name} {value:.4g}" for name, value in values.items()]
 
 
-def _scale(signed: bool) -> Bytes:
+def _scale(signed: bool) -> Encoded:
     values = np.linspace(-1 if signed else 0, 1, 256, dtype=np.float32)[None]
     buffer = io.BytesIO()
     Image.fromarray(np.repeat(coloured(values, signed), 8, axis=0)).save(buffer, "PNG")
-    return Bytes(buffer.getvalue())
+    return Encoded(buffer.getvalue())

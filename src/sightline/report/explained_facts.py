@@ -2,29 +2,7 @@
 
 from dataclasses import dataclass
 
-from sightline.report.facts import Card, media_type_of
-
-
-@dataclass(frozen=True)
-class Bytes:
-    """An encoded picture."""
-
-    image: bytes
-
-    @property
-    def media_type(self) -> str:
-        return media_type_of("a map", self.image)
-
-
-@dataclass(frozen=True)
-class Explained:
-    """One picture, plain and under its map. `lines` as a Card has them; `alt`: the map in words."""
-
-    path: str
-    plain: Bytes
-    over: Bytes
-    alt: str
-    lines: tuple[tuple[str, str, str], ...]
+from sightline.report.facts import Card, Encoded
 
 
 @dataclass(frozen=True)
@@ -34,7 +12,7 @@ class Kind:
     name: str  # of the section
     heading: str
     text: str
-    pictures: tuple[Explained, ...]
+    pictures: tuple[Card, ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +44,7 @@ class ExplainedFacts:
     method: str
     says: str
     caution: str
-    scale: Bytes
+    scale: Encoded
     ends: tuple[str, ...]
     kinds: tuple[Kind, ...]
     pieces: tuple[Card, ...]

@@ -4,7 +4,8 @@ Goes out: the Facts of a task, from which the page and the card are written, so 
 how a figure was measured, torch, files, or how anything is drawn.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -72,13 +73,28 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """Bytes of a PNG or JPEG."""
+
+    image: bytes
+
+    @property
+    def media_type(self) -> str:
+        return media_type_of("a map", self.image)
+
+
+@dataclass(frozen=True)
 class Card:
-    """One tested picture; `lines`: a term, what is said of it, and how: `right`, `wrong`, `plain`, or "": no name."""
+    """One tested picture; `lines`: a term, what is said of it, and how: `right`, `wrong`, `plain`, or "": no name.
+
+    over   the same picture under the map of what its answer hangs on
+    """
 
     path: str
     image: bytes
     alt: str
     lines: tuple[tuple[str, str, str], ...]
+    over: Encoded | None = None
 
     def __post_init__(self) -> None:
         media_type_of(self.path, self.image)
@@ -143,6 +159,8 @@ class Common:
     unknown: UnknownFacts | None = None
     abstentions: tuple[AbstentionMeasured, ...] = ()  # of each share of wrong answers that can be promised
     where: Where | None = None  # None where too few pictures were tested
+    maps: Mapping[str, Encoded] = field(default_factory=dict)  # path -> the picture under what its answer hangs on
+    maps_said: str = ""  # by what they were made, and how true they are
 
     def shared(self) -> dict[str, Any]:  # Any: fields of many types
         """The fields that all tasks have."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from sightline.report import chart, curve_facts, histogram, scatter, where, words
 from sightline.report.check_facts import CheckFacts, Shown
 from sightline.report.curve_facts import CurveFacts
-from sightline.report.explained_facts import Bytes, ExplainedFacts
-from sightline.report.facts import Card, Common, Example
+from sightline.report.explained_facts import ExplainedFacts
+from sightline.report.facts import Card, Common, Encoded, Example
 from sightline.report.labels_facts import LabelsFacts
 from sightline.report.results import result_of
 from sightline.report.robustness_facts import RobustnessFacts, Thumb
@@ -103,7 +103,7 @@ def _script() -> dict[str, str]:
     return {"script": Markup(script), "script_digest": Markup(digest)}
 
 
-def _data_uri(example: Example | Card | Shown | Thumb | Bytes) -> str:
+def _data_uri(example: Example | Card | Shown | Thumb | Encoded) -> str:
     assert example.image is not None
     return f"data:{example.media_type};base64,{base64.b64encode(example.image).decode()}"
 

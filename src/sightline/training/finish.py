@@ -16,6 +16,7 @@ from sightline.decision import num_for_sets
 from sightline.decision.sets import can_promise
 from sightline.evaluation.asking import asked_of
 from sightline.evaluation.evaluate import Evaluation, evaluate
+from sightline.explaining.reported import reported
 from sightline.models import Network
 from sightline.predictor import Predictor
 from sightline.report import render_card, render_report, words
@@ -69,6 +70,9 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     write_json(folder / "metrics.json", metrics)
     write_csv(folder / "predictions.csv", *result.predictions(tested, table.dataset))
     common = told(trained, run, table, tested, plain, options, time.perf_counter() - started)
+    is_measured = max(run.config.preprocessing.height, run.config.preprocessing.width) <= SMALL_SIDE
+    maps, maps_said = reported(predictor, tested, is_measured)
+    common = replace(common, maps=maps, maps_said=maps_said)
     if slices is not None:
         common = replace(common, where=where(slices, tested, table.dataset))
     train_labels = table.dataset.labels[table.parts.rows("train")]

@@ -1,6 +1,7 @@
 """Numbers: how much of their variance is explained, how far off the answers are, where they lie."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,9 @@ def facts_of(
         answers=answers,
         intervals=() if sets is None else of_numbers(tested, sets, dataset.classes),
         ends=() if sets is None else sets.bounds(answers),
-        worst=worst(tested, dataset, train_labels.std(axis=0)),
+        worst=tuple(
+            replace(one, over=common.maps.get(one.path)) for one in worst(tested, dataset, train_labels.std(axis=0))
+        ),
     )
 
 

@@ -19,7 +19,7 @@ from sightline.metrics.per_class import ClassScore
 from sightline.metrics.risk_coverage import RiskCoverage
 from sightline.metrics.roc import Roc
 from sightline.report import asked, chart, reliability, risk, roc, words
-from sightline.report.facts import Card, ClassRow, Common, Example, Facts, Sureness
+from sightline.report.facts import Card, ClassRow, Common, Encoded, Example, Facts, Sureness
 from sightline.report.thumbnail import NUM_EXAMPLES, thumbnail
 from sightline.report.words import Caution
 
@@ -198,7 +198,7 @@ def page_values(facts: Facts) -> dict[str, object]:
         "levels": None if facts.tree is None else asked.tree_in_words(facts.tree),
         "diagram": reliability.diagram(facts.sureness.bins),
         "risk": risk.drawn(facts.risk),
-        "mistakes": [_card(one) for one in facts.surest_mistakes],
+        "mistakes": [_card(one, facts.maps.get(one.path)) for one in facts.surest_mistakes],
         "hits": [_card(one) for one in facts.least_sure_hits],
     }
 
@@ -218,7 +218,7 @@ def _finding(facts: Facts) -> Finding | None:
     return Finding(point.positive, sentences, roc.drawn(facts.roc, point), shown)
 
 
-def _card(one: Example) -> Card:
+def _card(one: Example, over: Encoded | None = None) -> Card:
     is_right = one.truth == one.predicted
     return Card(
         path=one.path,
@@ -229,6 +229,7 @@ def _card(one: Example) -> Card:
             ("Answer", one.predicted, "right" if is_right else "wrong"),
             ("Probability", words.percent(one.probability), ""),
         ),
+        over=over,
     )
 
 
