@@ -7,19 +7,21 @@ from collections.abc import Mapping
 import numpy as np
 
 from sightline.errors import ConfigError
+from sightline.evaluation.drawing import drawn
 from sightline.evaluation.evaluate import Evaluation
 from sightline.explainers import METHODS
 from sightline.explaining import words
+from sightline.explaining.compare import asked_of, measured
+from sightline.explaining.comparison import GAP
 from sightline.explaining.explainer import Explainer
 from sightline.explaining.explanation import Explanation
-from sightline.explaining.gallery import surest, wrongness
+from sightline.explaining.gallery import NUM_MEASURED, surest, wrongness
 from sightline.explaining.page import over
 from sightline.explaining.picture import of_row
 from sightline.predictor import Predictor
 from sightline.report.facts import Encoded
 from sightline.report.thumbnail import USUAL_SIDE
 
-NUM_MEASURED = 20  # pictures by which it is measured whether maps are true
 MEASURES = ("deletion", "insertion")
 
 
