@@ -18,7 +18,9 @@ FRAME = (24, 32)
 def explanation(values: np.ndarray, window: Window, size: tuple[int, int], signed: bool = False) -> Explanation:
     answer = Prediction("a.png", "cat", 0.9, {"cat": 0.9, "dog": 0.1})
     picture = np.full((*size, 3), 128, np.uint8)
-    return Explanation("a.png", "hires_cam", answer, "cat", None, values, "score", signed, window, picture, size)
+    return Explanation(
+        "a.png", "hires_cam", answer, "cat", None, values, "score", signed, picture, window, picture, size
+    )
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "squash"])

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", metavar="NAME", help="by which method (the one that --compare chose, or hires_cam)")
     parser.add_argument("--target", metavar="CLASS", help="why this class (the one that is answered)")
     parser.add_argument("--against", metavar="CLASS", help="and not that class")
+    parser.add_argument("--more", action="store_true", help="also what changes the answer, and alike training pictures")
     parser.add_argument("--data", metavar="DATA", help="other labelled pictures than the run's own test")
     parser.add_argument("--split", choices=("train", "val", "calibration", "test"), help="which part (the run's: test)")
     parser.add_argument("--num", type=int, metavar="N", help="with --compare: pictures, drawn by chance (30)")
@@ -42,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
     from sightline.cli._terminal import Terminal
     from sightline.errors import ConfigError
 
-    if args.compare and (args.inputs or args.method or args.target or args.against):
-        raise ConfigError("--compare takes no pictures, method or class: it measures every method on test pictures")
+    if args.compare and (args.inputs or args.method or args.target or args.against or args.more):
+        raise ConfigError("--compare takes no pictures, method, class or --more: it measures all methods")
     if args.num is not None and not args.compare:
         raise ConfigError("--num goes with --compare")
     if args.inputs and (args.data or args.split):
@@ -52,11 +53,11 @@ def run(args: argparse.Namespace) -> int:
     check_free(page, "explain")
     with Terminal() as terminal:
         if args.inputs:
-            return _pictures(args, page)
+            return _pictures(args, page, terminal)
         return _compared(args, page, terminal) if args.compare else _gallery(args, page, terminal)
 
 
-def _pictures(args: argparse.Namespace, page: "Path") -> int:
+def _pictures(args: argparse.Namespace, page: "Path", terminal: "Terminal") -> int:
     import json
     import sys
     import time
@@ -64,13 +65,17 @@ def _pictures(args: argparse.Namespace, page: "Path") -> int:
     from sightline.cli._pages import write
     from sightline.cli.predict import paths
     from sightline.data.medical.slices import slice_names
+    from sightline.explaining import words
+    from sightline.explaining.alike import Memory
     from sightline.explaining.explainer import Explainer
     from sightline.explaining.explanation import Explanation
+    from sightline.explaining.more import More, more
     from sightline.explaining.page import of_pictures
     from sightline.predictor import Failure
 
     began, explainer = time.perf_counter(), Explainer.open(args.run, args.method, args.target, args.against, args.seed)
-    found, num_failed = list[Explanation](), 0
+    memory = Memory.of(args.run, explainer.predictor, args.seed, terminal.track) if args.more else None
+    found, also, num_failed = list[Explanation](), list[More](), 0
     named = (name for path in paths(args.inputs) for name in slice_names(path))
     for number, one in enumerate(explainer.stream(named)):
         if isinstance(one, Failure):
@@ -79,14 +84,19 @@ def _pictures(args: argparse.Namespace, page: "Path") -> int:
             continue
         stem = page.parent / f"{number:04d}-{_stem(one.path)}"
         one.save(stem)
+        known = None if memory is None else more(explainer, memory, one)
         if args.json:
-            print(json.dumps(one.to_json(), ensure_ascii=False))
+            besides = {} if known is None or memory is None else known.to_json(memory)
+            print(json.dumps(one.to_json() | besides, ensure_ascii=False))
         else:
             print(f"{one.answer.line()}\n         {one.question}: {stem}.png")
+            if known is not None:
+                print(f"         {words.alike(known)}")
         if len(found) < MOST_ON_PAGE:
             found.append(one)
+            also += [] if known is None else [known]
     if found:
-        write(page, of_pictures(args.run, found, time.perf_counter() - began))
+        write(page, of_pictures(args.run, found, time.perf_counter() - began, also, memory))
         if not args.json:
             print(f"Page: {page}")
     return 3 if num_failed else 0
@@ -112,7 +122,7 @@ def _gallery(args: argparse.Namespace, page: "Path", terminal: "Terminal") -> in
 
     found = gallery(
         args.run, args.data, args.split, args.method, args.target, args.against, args.seed, args.skip_bad, args.i_know,
-        terminal.track,
+        args.more, terminal.track,
     )  # fmt: skip
     write(page, of_gallery(found))
     if args.json:

@@ -148,7 +148,7 @@ class Explainer:
                 continue
             yield Explanation(
                 answer.path, self.method, answer, classes[target], self.against, found, method.UNIT, method.SIGNED,
-                picture.window, picture.shown, picture.size,
+                picture.frame, picture.window, picture.shown, picture.size,
             )  # fmt: skip
 
 

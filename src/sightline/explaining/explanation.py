@@ -5,7 +5,7 @@ networks.
 """
 
 import io
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.data.preprocess import Window
+from sightline.data.preprocess import Pixels, Window
 from sightline.data.warp import Floats
 from sightline.decision import AnyPrediction
-from sightline.explaining.overlay import enlarged, overlay, with_scale
+from sightline.explaining.overlay import enlarged, outline, overlay, with_scale
 from sightline.run import write_json
 
 TOP = 0.995  # of a map's values are within its colours; a few points far above all others would hide them
@@ -30,6 +30,7 @@ class Explanation:
     answer           what the run answered
     target, against  why `target`, and not `against` where that is given: names of classes, or of a number
     map              (height, width) float32 in the network's frame: in `unit`s, below 0 what speaks against it
+    frame            (height, width, C) what the network saw
     window           the part of the picture that the network saw, in the picture's pixels
     picture          (H, W, 1 or 3) uint8, upright, perhaps smaller than it is
     size             height and width of the picture, upright, as it is
@@ -43,6 +44,7 @@ class Explanation:
     map: Floats = field(repr=False)
     unit: str
     signed: bool
+    frame: Pixels = field(repr=False)
     window: Window
     picture: NDArray[np.uint8] = field(repr=False)
     size: tuple[int, int]
@@ -85,6 +87,12 @@ class Explanation:
         return (
             with_scale(drawn, self.top, self.signed, self.unit, f"{self.question} ({self.method})") if scale else drawn
         )
+
+    def outlined(self, mask: NDArray[np.bool_]) -> Image.Image:
+        """The picture with the outline of a part of the frame, (height, width)."""
+        picture = enlarged(self.picture)
+        inside = replace(self, map=mask.astype(np.float32)).on_picture(*picture.shape[:2]) >= 0.5
+        return Image.fromarray(outline(picture, inside))
 
     def _repr_png_(self) -> bytes:
         """How notebooks show it."""

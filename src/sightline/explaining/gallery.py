@@ -19,10 +19,12 @@ from sightline.evaluation.drawing import drawn
 from sightline.evaluation.evaluate import Evaluation, evaluate
 from sightline.evaluation.progress import Track, untracked
 from sightline.evaluation.runs import checked, part_of
+from sightline.explaining.alike import Memory
 from sightline.explaining.compare import asked_of, measured
 from sightline.explaining.comparison import Row
 from sightline.explaining.explainer import Explainer
 from sightline.explaining.explanation import Explanation
+from sightline.explaining.more import More, more
 from sightline.explaining.picture import Picture, of_row
 from sightline.explaining.shortcuts import Shortcut, find
 from sightline.predictor import Failure
@@ -59,6 +61,9 @@ class Gallery:
     """
     mistakes, right   the surest first; of those that are right one a class
     rows              how true the method's maps are, beside maps that know nothing; on `num_measured` pictures
+    more              what else is known of the mistakes, and of the right ones; where it was asked for
+    typical           of each class, most and least typical training pictures: class, prototypes, criticisms
+    memory            whose rows these are
     pieces            of each class the piece that makes it most
     num_wrong         of `num` pictures asked, out of `num_in_split`
     """
@@ -69,6 +74,9 @@ class Gallery:
     mistakes: tuple[Shown, ...]
     right: tuple[Shown, ...]
     rows: tuple[Row, ...]
+    more: tuple[More, ...]
+    typical: tuple[tuple[str, list[int], list[int]], ...]
+    memory: Memory | None
     pieces: tuple[Piece, ...]
     num_measured: int
     num_wrong: int
@@ -87,7 +95,17 @@ class Gallery:
             for name in ("mistakes", "right")
         }
         pieces = [{**one.found.to_json(), "suffices": one.found.suffices, "path": one.path} for one in self.pieces]
-        return {**asdict(replace(self, mistakes=(), right=(), pieces=())), **kinds, "pieces": pieces}
+        document = asdict(replace(self, mistakes=(), right=(), pieces=(), more=(), typical=(), memory=None))
+        document |= {**kinds, "pieces": pieces}
+        if self.memory is not None:
+            paths, memory = self.memory.dataset.paths, self.memory
+            document["more"] = [one.to_json(memory) | {"path": one.explanation.path} for one in self.more]
+            document["typical"] = {
+                name: {"prototypes": [paths[row] for row in first], "criticisms": [paths[row] for row in second]}
+                for name, first, second in self.typical
+            }
+        del document["memory"]
+        return document
 
 
 def gallery(
@@ -100,9 +118,12 @@ def gallery(
     seed: int = 0,
     skip_bad: bool = False,
     i_know: bool = False,
+    more_too: bool = False,
     progress: Track = untracked,
 ) -> Gallery:
     """Explain a run's test pictures, or others, as `evaluate_run` has them; the rest as `explain` has it.
+
+    `more_too`: also the smallest part of each that changes its answer, and the most alike training pictures.
 
     Raises what these do.
     """
@@ -117,13 +138,23 @@ def gallery(
     pixels = np.stack(list(images)).astype(np.float32)
     wrong = wrongness(tested)
     by_method = measured(predictor, pixels, asked_of(some), [explainer.method], some.groups, seed, progress, QUICK)
+    mistakes = tuple(_explained(explainer, tested, surest(np.flatnonzero(wrong > 0), wrong), progress))
+    right = tuple(_explained(explainer, tested, _one_a_class(tested, np.flatnonzero(wrong == 0)), progress))
+    memory = Memory.of(path, predictor, seed, progress) if more_too else None
     return Gallery(
-        str(path), tested.split, explainer.method,
-        tuple(_explained(explainer, tested, surest(np.flatnonzero(wrong > 0), wrong), progress)),
-        tuple(_explained(explainer, tested, _one_a_class(tested, np.flatnonzero(wrong == 0)), progress)),
-        tuple(by_method), tuple(_pieces(explainer, tested, seed, progress)), len(pixels),
+        str(path), tested.split, explainer.method, mistakes, right, tuple(by_method),
+        () if memory is None else tuple(more(explainer, memory, one.explanation) for one in (*mistakes, *right)),
+        () if memory is None else tuple(_typical(memory)), memory,
+        tuple(_pieces(explainer, tested, seed, progress)), len(pixels),
         int((wrong > 0).sum()), len(tested.rows), len(part.rows), seed, time.perf_counter() - began,
     )  # fmt: skip
+
+
+def _typical(memory: Memory) -> Iterator[tuple[str, list[int], list[int]]]:
+    """Of the classes, those first that have the most training pictures."""
+    labels, counts = np.unique(memory.labels, return_counts=True)
+    for label in labels[np.argsort(-counts, kind="stable")][:NUM_SHOWN].tolist():
+        yield memory.dataset.classes[label], *memory.typical(label)
 
 
 def _pieces(explainer: Explainer, tested: Evaluation, seed: int, progress: Track) -> Iterator[Piece]:

@@ -32,6 +32,26 @@ def overlay(picture: NDArray[np.uint8], share: Floats, signed: bool) -> NDArray[
     return np.rint(np.where(seen[..., None], drawn, grey * UNSEEN)).astype(np.uint8)
 
 
+def outline(picture: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(H, W, 1 or 3) with a white line, black on both sides, around a part of it (H, W)."""
+    found, width = to_channels(picture, 3).astype(np.uint8), max(1, min(picture.shape[:2]) // 128)
+    padded = np.pad(inside, 1, mode="edge")
+    edge = padded[:-2, 1:-1] != padded[2:, 1:-1]
+    edge |= padded[1:-1, :-2] != padded[1:-1, 2:]
+    found[_wider(edge, 2 * width)] = 0
+    found[_wider(edge, width - 1)] = 255
+    return found
+
+
+def _wider(edge: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+    """By so many pixels on each side."""
+    (height, width), side = edge.shape, 2 * by + 1
+    sums = np.pad(edge, ((by + 1, by), (by + 1, by))).cumsum(axis=0).cumsum(axis=1)
+    total = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    assert total.shape == (height, width)
+    return np.asarray(total > 0)
+
+
 def with_scale(drawn: Image.Image, top: float, signed: bool, unit: str, title: str) -> Image.Image:
     """The picture with a strip below: a title, the colours from one end to the other, and what the ends stand for."""
     width, gap, font = drawn.width, 6, ImageFont.load_default(TEXT)

@@ -12,16 +12,18 @@ from PIL import Image, ImageDraw
 from sightline import __version__
 from sightline.explainers import METHODS
 from sightline.explaining import words
+from sightline.explaining.alike import Memory
 from sightline.explaining.colours import coloured
 from sightline.explaining.comparison import Comparison, Row
 from sightline.explaining.explainer import DEFAULT
 from sightline.explaining.explanation import Explanation
 from sightline.explaining.gallery import Gallery, Piece, Shown
+from sightline.explaining.more import More
 from sightline.explaining.overlay import enlarged
 from sightline.report.explained_facts import ExplainedFacts, Kind, Measured
 from sightline.report.facts import Card, Encoded
 from sightline.report.page import render_explained
-from sightline.report.thumbnail import encoded
+from sightline.report.thumbnail import encoded, thumbnail
 from sightline.report.words import percent
 
 MOST_PIECES = 12
@@ -35,14 +37,17 @@ class _Table:
     said: str = ""
 
 
-def of_pictures(run: str, found: Sequence[Explanation], duration_s: float, notes: Sequence[str] = ()) -> str:
-    """The page of some pictures, of one method; at least one."""
+def of_pictures(
+    run: str, found: Sequence[Explanation], duration_s: float, also: Sequence[More] = (), memory: Memory | None = None
+) -> str:
+    """The page of some pictures, of one method; at least one. `also`: what else is known of some, by a memory."""
     kinds = [Kind("pictures", "Pictures", "In the order in which they were given.", tuple(_one(one) for one in found))]
     asked = sorted({one.question for one in found})
     headline = f"W{asked[0][1:]}" if len(asked) == 1 else "Why pictures are answered as they are"
     method = found[0].method
     lead = f"{words.title(method)} shows {METHODS.get(method).SAYS}."
-    return render_explained(_facts(run, method, headline, lead, kinds, _Table(), len(found), duration_s, notes))
+    kinds += [] if memory is None else _alike(also, memory)
+    return render_explained(_facts(run, method, headline, lead, kinds, _Table(), len(found), duration_s, []))
 
 
 def of_gallery(found: Gallery) -> str:
@@ -60,6 +65,8 @@ def of_gallery(found: Gallery) -> str:
         )
     headline = f"What {words.title(found.method)} shows of the {found.split} pictures"
     kinds = [kind for kind in kinds if kind.pictures]
+    if found.memory is not None:
+        kinds += [*_alike(found.more, found.memory), *_typical(found, found.memory)]
     lead = words.of_gallery(found)
     facts = _facts(found.run, found.method, headline, lead, kinds, table, found.num, found.duration_s, notes)
     pieces = tuple(card for one in found.pieces[:MOST_PIECES] for card in _cards(one))
@@ -110,6 +117,42 @@ def _facts(
         notes=tuple(notes),
         num_pictures=num,
         duration_s=duration_s,
+    )  # fmt: skip
+
+
+def _alike(also: Sequence[More], memory: Memory) -> list[Kind]:
+    """Of each picture: the smallest part that changes its answer, and the most alike training pictures."""
+    kinds = list[Kind]()
+    for number, one in enumerate(also):
+        shown, cards = one.explanation, list[Card]()
+        if one.region is not None:
+            lines = (("blanked", percent(one.region.share), ""), ("answer then", one.becomes, "plain"))
+            outlined = encoded(np.asarray(shown.outlined(one.region.mask)), SIDE)
+            cards.append(Card(shown.path, outlined, "The smallest part that changes the answer", lines))
+        for heading, rows in (("for it", one.alike.own), ("against it", one.alike.others)):
+            cards += [_trained(memory, row, (heading, f"{near:.2f} alike", "")) for row, near in rows]
+        kinds.append(
+            Kind(f"more-{number}", shown.path, words.alike(one), tuple(cards), number > 0, "More of each picture")
+        )
+    return kinds
+
+
+def _typical(found: Gallery, memory: Memory) -> list[Kind]:
+    """Of each class its most and least typical training pictures."""
+    kinds = list[Kind]()
+    for number, (name, prototypes, criticisms) in enumerate(found.typical):
+        cards = [_trained(memory, row, ("kind", "typical", "")) for row in prototypes]
+        cards += [_trained(memory, row, ("kind", "odd", "")) for row in criticisms]
+        text = words.TYPICAL if number == 0 else ""
+        kinds.append(Kind(f"class-{number}", name, text, tuple(cards), number > 0, "Typical and odd pictures"))
+    return kinds
+
+
+def _trained(memory: Memory, row: int, line: tuple[str, str, str]) -> Card:
+    label = memory.dataset.label_text(row)
+    return Card(
+        memory.dataset.paths[row], thumbnail(memory.dataset, row), f"Training picture of {label}",
+        (("label", label, "plain"), line),
     )  # fmt: skip
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from sightline.explainers import METHODS
+from sightline.explaining.alike import NUM_AROUND
 from sightline.explaining.comparison import GAP, Comparison, Row
 from sightline.explaining.explainer import DEFAULT
 from sightline.explaining.faithfulness import MEASURES
 from sightline.explaining.gallery import Gallery, Piece
+from sightline.explaining.more import More
 from sightline.metrics import Figure, Rate
 from sightline.report.words import percent, pictures, span
 
@@ -116,6 +118,22 @@ def warnings(pieces: Sequence[Piece]) -> list[str]:
         for one in pieces
         if one.found.suffices
     ]
+
+
+TYPICAL = (
+    "Training pictures that together stand for the class best, as the network sees it, and those that they stand for "
+    "worst: rare kinds, odd views, perhaps wrong labels."
+)
+
+
+def alike(one: More) -> str:
+    """What changes the answer, and whether alike pictures were of the answered class."""
+    share = percent(one.alike.share, 0)
+    near = f"Of the {NUM_AROUND} training pictures most alike to the network, {share} are of that class"
+    if one.region is None:
+        return f"{near}. Even a blank picture is answered so."
+    part = f"blanking the outlined {percent(one.region.share)} of what the network sees makes it {one.becomes}"
+    return f"{near}; {part}."
 
 
 def of_gallery(found: Gallery) -> str:

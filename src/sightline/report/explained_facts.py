@@ -7,12 +7,16 @@ from sightline.report.facts import Card, Encoded
 
 @dataclass(frozen=True)
 class Kind:
-    """Pictures of one kind, under a heading."""
+    """Pictures of one kind, under a heading. `name`: of the section. `follows`: another of the same sort stands before
+    it; `sort`: what the list of contents calls all of them, where there are several.
+    """
 
-    name: str  # of the section
+    name: str
     heading: str
     text: str
     pictures: tuple[Card, ...]
+    follows: bool = False
+    sort: str = ""
 
 
 @dataclass(frozen=True)

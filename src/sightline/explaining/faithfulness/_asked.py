@@ -33,11 +33,16 @@ class Asked:
     @property
     def cell_of(self) -> NDArray[np.intp]:
         """(height, width): the number of the cell that each pixel lies in, row after row."""
-        rows, columns = (np.arange(side) * min(CELLS, side) // side for side in self.subject.frame)
-        return np.asarray(rows[:, None] * (columns[-1] + 1) + columns, np.intp)
+        return cells_of(*self.subject.frame)
 
     def by_cells(self, maps: Floats) -> NDArray[np.float64]:
         """(N, height, width) -> (N, cells): the mean over each."""
         cells = self.cell_of.ravel()
         sums = np.stack([np.bincount(cells, one.ravel()) for one in maps])
         return np.asarray(sums / np.bincount(cells))
+
+
+def cells_of(height: int, width: int, num: int = CELLS) -> NDArray[np.intp]:
+    """(height, width): the number of the cell that each pixel lies in, `num` a side, row after row."""
+    rows, columns = (np.arange(side) * min(num, side) // side for side in (height, width))
+    return np.asarray(rows[:, None] * (columns[-1] + 1) + columns, np.intp)

@@ -9,7 +9,7 @@ more.
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.explaining.faithfulness._asked import Asked
+from sightline.explaining.faithfulness._asked import Asked, cells_of
 
 BETTER = "lower"
 SAYS = "what the map does not tell of how the score falls where parts are blanked out"
@@ -20,8 +20,7 @@ NUM_DRAWN, BLOCKS, BLANKED = 48, 8, 0.2  # blocks: a side; the share of them tha
 def measure(asked: Asked) -> NDArray[np.float64]:
     """(N,) in 0..1."""
     subject = asked.subject
-    rows, columns = (np.arange(side) * min(BLOCKS, side) // side for side in subject.frame)
-    blocks = rows[:, None] * (columns[-1] + 1) + columns
+    blocks = cells_of(*subject.frame, BLOCKS)
     whole = subject.question.score(subject.answers(subject.pixels))
     found = np.empty(len(asked.maps))
     for place, (picture, question) in enumerate(subject.each()):
