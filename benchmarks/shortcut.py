@@ -1,8 +1,8 @@
 """A planted shortcut: do maps point at it, and is it found unasked?
 
-    python benchmarks/shortcut.py [--sets hymenoptera fashion_mnist] [--out FOLDER]
+    python benchmarks/shortcut.py [--sets fashion_mnist trashnet] [--out FOLDER]
 
-One class's pictures, in training and test, get a small mark: a checkered square of a twelfth of the side, in one
+One class's pictures, in training and test, get a small mark: a checkered square of a tenth of the side, in one
 corner, moved by chance by a twentieth. One run is trained on them, one on the same pictures without marks, by the same
 command. Of both it is told how much of each method's map lies in the mark (enlarged by a cell of the last stage, a
 tenth of the side) on the class's marked test pictures; how many test pictures are right, with the mark on the class, on
@@ -31,8 +31,8 @@ from sightline.metrics._interval import of_mean
 from sightline.predictor import Predictor
 
 NUM_BY_ANSWERS = 10  # pictures for methods that ask the network hundreds of times for each
-MARK, MOVED, AROUND = 1 / 12, 1 / 20, 1 / 10  # of the short side
-SETS = ("hymenoptera", "fashion_mnist")
+MARK, MOVED, AROUND = 1 / 10, 1 / 20, 1 / 10  # of the short side
+SETS = ("fashion_mnist", "trashnet")
 
 
 def marked(picture: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +56,9 @@ class Pictures:
         dataset = open_dataset(source)
         self.classes, self.name = dataset.classes, name
         self.label = 6 if name == "fashion_mnist" else 0
-        is_test = np.array([split != "train" for split in dataset.splits or ()])
+        is_test = np.arange(len(dataset)) % 5 == 0
+        if dataset.splits is not None:
+            is_test = np.array([split != "train" for split in dataset.splits])
         self.rows = {True: np.flatnonzero(is_test), False: np.flatnonzero(~is_test)}
         self.dataset = dataset
 
