@@ -93,3 +93,20 @@ def test_others_files_are_not_written_over(place: Path, sightline: Sightline, ru
     result = sightline("explain", "run", "--out", "mine")
     assert result.code == 4 and "not written by sightline explain" in result.err
     assert (place / "mine" / "explain.html").read_bytes() == b"years of work"
+
+
+def test_from_inside_and_more(place: Path, sightline: Sightline, run: Path) -> None:
+    result = sightline("explain", "run", "--inside")
+    assert result.code == 0, result.err
+    assert result.out.endswith("Page: run/explained/inside.html\n") and "channels" in result.out
+    picture = str(sorted((place / "more").rglob("*.png"))[0])
+    result = sightline("explain", "run", picture, "--more", "--json")
+    assert result.code == 0, result.err
+    found = json.loads(result.out)
+    assert 0 <= found["share"] <= 1 and found["alike"][0]["path"]
+    gallery = sightline("explain", "run", "--more")
+    assert gallery.code == 0, gallery.err
+    page = (run / "explained" / "explain.html").read_text("utf-8")
+    assert "Typical and odd pictures" in page and "More of each picture" in page
+    refused = sightline("explain", "run", picture, "--inside")
+    assert refused.code == 4 and "takes no pictures" in refused.err

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("inputs", metavar="INPUT", nargs="*", help="pictures, folders of pictures, globs, or -")
     parser.add_argument("--compare", action="store_true", help="measure every method on test pictures; choose one")
+    parser.add_argument("--inside", action="store_true", help="what the network has learned, stage by stage")
     parser.add_argument("--method", metavar="NAME", help="by which method (the one that --compare chose, or hires_cam)")
     parser.add_argument("--target", metavar="CLASS", help="why this class (the one that is answered)")
     parser.add_argument("--against", metavar="CLASS", help="and not that class")
@@ -45,15 +46,21 @@ def run(args: argparse.Namespace) -> int:
 
     if args.compare and (args.inputs or args.method or args.target or args.against or args.more):
         raise ConfigError("--compare takes no pictures, method, class or --more: it measures all methods")
+    if args.inside and (args.inputs or args.compare or args.method or args.target or args.against or args.more):
+        raise ConfigError("--inside takes no pictures, method or class: it goes through the run's own pictures")
     if args.num is not None and not args.compare:
         raise ConfigError("--num goes with --compare")
     if args.inputs and (args.data or args.split):
         raise ConfigError("--data and --split go without pictures: name either")
-    page = (Path(args.out) if args.out else Path(args.run) / "explained") / "explain.html"
+    page = (
+        Path(args.out) if args.out else Path(args.run) / "explained"
+    ) / f"{'inside' if args.inside else 'explain'}.html"
     check_free(page, "explain")
     with Terminal() as terminal:
         if args.inputs:
             return _pictures(args, page, terminal)
+        if args.inside:
+            return _inside(args, page, terminal)
         return _compared(args, page, terminal) if args.compare else _gallery(args, page, terminal)
 
 
@@ -134,6 +141,21 @@ def _gallery(args: argparse.Namespace, page: "Path", terminal: "Terminal") -> in
     for warning in words.warnings(found.pieces):
         print(f"Perhaps a shortcut: {warning.replace('`', '')}")
     print(f"Page: {page}")
+    return 0
+
+
+def _inside(args: argparse.Namespace, page: "Path", terminal: "Terminal") -> int:
+    import json
+
+    from sightline.cli._pages import write
+    from sightline.explaining.inside import page as pages
+    from sightline.explaining.inside.look import look
+
+    found = look(args.run, args.seed, terminal.track)
+    write(page, pages.page(found))
+    print(json.dumps(found.to_json(), ensure_ascii=False) if args.json else "\n".join(pages.lines(found)))
+    if not args.json:
+        print(f"Page: {page}")
     return 0
 
 

@@ -24,11 +24,11 @@ Score = Callable[[torch.Tensor], torch.Tensor]  # logits (n, K) -> (n,)
 
 def gradients(engine: TorchEngine, images: Floats, score: Score) -> Floats:
     """(n, height, width, C) float32 0..255 -> the gradient of each picture's score by its pixels, same shape."""
-    with _ready(engine, images) as seen:
+    with ready(engine, images) as seen:
         seen.requires_grad_()
         (found,) = torch.autograd.grad(score(engine.network(seen)).sum(), [seen])
         scale = torch.from_numpy(engine.config.preprocessing.affine()[0]).to(engine.device)  # by the chain rule
-        return _numpy((found * scale).permute(0, 2, 3, 1))
+        return as_numpy((found * scale).permute(0, 2, 3, 1))
 
 
 def at_stages(engine: TorchEngine, images: Floats, last: str, score: Score) -> list[tuple[Floats, Floats]]:
@@ -47,7 +47,7 @@ def at_stages(engine: TorchEngine, images: Floats, last: str, score: Score) -> l
     def go_on(module: nn.Module, inputs: object, output: torch.Tensor) -> torch.Tensor:
         return output.detach()  # only those who listen got what the gradient goes through
 
-    with _ready(engine, images) as pixels, _frozen(engine.network), contextlib.ExitStack() as handles:
+    with ready(engine, images) as pixels, frozen(engine.network), contextlib.ExitStack() as handles:
         for name in [*read, last]:
             module = engine.network.body.get_submodule(name)
             # Before the hooks of those who read stages, and after them.
@@ -56,7 +56,7 @@ def at_stages(engine: TorchEngine, images: Floats, last: str, score: Score) -> l
                 handles.callback(module.register_forward_hook(go_on).remove)
         total = score(engine.network(pixels)).sum()
         found = torch.autograd.grad(total, list(leaves.values()))
-        return [(_numpy(leaf.detach()), _numpy(slope)) for leaf, slope in zip(leaves.values(), found, strict=True)]
+        return [(as_numpy(leaf.detach()), as_numpy(slope)) for leaf, slope in zip(leaves.values(), found, strict=True)]
 
 
 def in_parts(compute: Callable[[slice], Sequence[Floats]], num: int, batch_size: int) -> list[Floats]:
@@ -75,7 +75,7 @@ def in_parts(compute: Callable[[slice], Sequence[Floats]], num: int, batch_size:
 
 
 @contextlib.contextmanager
-def _ready(engine: TorchEngine, images: Floats) -> Iterator[torch.Tensor]:
+def ready(engine: TorchEngine, images: Floats) -> Iterator[torch.Tensor]:
     """The network's input, while the process is set as the run has it, and gradients are computed."""
     engine.network.eval()
     with torch.enable_grad(), exactly(engine.config.num_threads, engine.device), flushing_denormals():
@@ -84,7 +84,7 @@ def _ready(engine: TorchEngine, images: Floats) -> Iterator[torch.Tensor]:
 
 
 @contextlib.contextmanager
-def _frozen(network: Network) -> Iterator[None]:
+def frozen(network: Network) -> Iterator[None]:
     """No parameter wants a gradient, so that nothing is kept for it."""
     wanting = [parameter for parameter in network.parameters() if parameter.requires_grad]
     for parameter in wanting:
@@ -96,7 +96,7 @@ def _frozen(network: Network) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def _numpy(values: torch.Tensor) -> Floats:
+def as_numpy(values: torch.Tensor) -> Floats:
     return np.ascontiguousarray(values.float().cpu().numpy())
 
 

@@ -15,6 +15,7 @@ from sightline.report.check_facts import CheckFacts, Shown
 from sightline.report.curve_facts import CurveFacts
 from sightline.report.explained_facts import ExplainedFacts
 from sightline.report.facts import Card, Common, Encoded, Example
+from sightline.report.inside_facts import InsideFacts
 from sightline.report.labels_facts import LabelsFacts
 from sightline.report.results import result_of
 from sightline.report.robustness_facts import RobustnessFacts, Thumb
@@ -85,6 +86,12 @@ def render_robustness(facts: RobustnessFacts) -> str:
 def render_explained(facts: ExplainedFacts) -> str:
     """Pictures under their maps, and how true these are, as one self-contained page."""
     template = _environment().get_template("explained.html")
+    return template.render(facts=facts, brand="Sightline explain", title=facts.headline, **_script())
+
+
+def render_inside(facts: InsideFacts) -> str:
+    """What a network has learned, stage by stage, as one self-contained page."""
+    template = _environment().get_template("inside.html")
     return template.render(facts=facts, brand="Sightline explain", title=facts.headline, **_script())
 
 
