@@ -1,4 +1,4 @@
-"""Sensitivity: by how much the map changes at most where the picture is changed by what nobody sees (Yeh et al., 2019,
+"""Sensitivity: by how much the map changes where the picture is changed by what nobody sees (Yeh et al., 2019,
 On the (in)fidelity and sensitivity of explanations), as a share of the map.
 """
 
@@ -10,7 +10,7 @@ from sightline.explaining.faithfulness._asked import Asked
 BETTER = "lower"
 SAYS = "how much the map changes with noise that nobody sees"
 
-NUM_DRAWN, NOISE = 2, 0.02 * 255  # uniform, at most so many grey levels up or down
+NUM_DRAWN, NOISE = 1, 0.02 * 255  # uniform, at most so many grey levels up or down
 
 
 def measure(asked: Asked) -> NDArray[np.float64]:
