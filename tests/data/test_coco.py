@@ -119,3 +119,12 @@ def test_json_that_speaks_of_no_pictures_is_none(tree: Tree) -> None:
     text = json.dumps({"title": "Cats", "licenses": [{"name": "CC0-1.0"}], "info": "x"})
     data = open_dataset(tree(["cat/1.png", "cat/2.png", "dog/3.png"], {"dataset-metadata.json": text}))
     assert data.format == "folder" and data.classes == ("cat", "dog")
+
+
+def test_boxes_are_kept_where_they_are_boxes(tree: Tree) -> None:
+    found = coco_json(NAMES, [[1], [2], [1], [2]])
+    for annotation, box in zip(found["annotations"], ([2, 3, 8, 17], [0, 0, 0, 5], "none", [1, 1, 2]), strict=True):
+        annotation["bbox"] = box
+    data = open_dataset(tree(NAMES, {"annotations/instances.json": json.dumps(found)}))
+    assert data.boxes is not None and data.boxes.rows.tolist() == [0]
+    assert data.boxes.of(0, 0).tolist() == [[3, 2, 20, 10]]

@@ -7,6 +7,7 @@ import pytest
 
 from sightline.data import open_dataset
 from sightline.errors import DataError
+from sightline.evaluation.runs import aligned
 
 from .making import voc_xml
 
@@ -132,3 +133,30 @@ def test_a_split_that_only_some_pictures_have_is_an_error(tree: Tree) -> None:
 def test_a_picture_that_its_annotation_names_is_not_left_aside(tree: Tree) -> None:
     texts = {f"Annotations/x{i}.xml": voc_xml(f"p{i}.png", [name]) for i, name in enumerate("ab")}
     assert open_dataset(tree(["JPEGImages/p0.png", "JPEGImages/p1.png"], texts)).notes == ()
+
+
+def test_boxes_are_kept_where_they_are_boxes(tree: Tree) -> None:
+    def of(name: str, *sides: object) -> str:
+        written = "".join(
+            f"<{tag}>{side}</{tag}>" for tag, side in zip(("xmin", "ymin", "xmax", "ymax"), sides, strict=False)
+        )
+        return f"<object><name>{name}</name><bndbox>{written}</bndbox></object>"
+
+    objects = {
+        "1": of("cat", 2, 3, 10, 20) + of("dog", 1, 1, 5.5, 4),
+        "2": of("dog", 9, 9, 3, 20) + of("dog", 1, 2, "wide", 4) + of("dog", 1, 2),  # none of them a box
+        "3": of("cat", 0, 0, 4, 4) + "<object><name>cat</name></object>",
+    }
+    texts = {
+        f"Annotations/{k}.xml": f"<annotation><filename>{k}.png</filename>{v}</annotation>" for k, v in objects.items()
+    }
+    data = open_dataset(tree([f"JPEGImages/{stem}.png" for stem in objects], texts))
+    assert data.classes == ("cat", "dog") and data.labels.tolist() == [[1, 1], [0, 1], [1, 0]]
+    boxes = data.boxes
+    assert boxes is not None and len(boxes.rows) == 3
+    assert boxes.of(0, 0).tolist() == [[3, 2, 20, 10]] and boxes.of(0, 1).tolist() == [[1, 1, 4, 5.5]]
+    assert boxes.of(1, 1).tolist() == [] and boxes.of(2, 0).tolist() == [[0, 0, 4, 4]]
+    fewer = data.without([0], "left out")
+    assert fewer.boxes is not None and fewer.boxes.of(1, 0).tolist() == [[0, 0, 4, 4]] and len(fewer.boxes.rows) == 1
+    turned = aligned(data, ("dog", "cat"), "multi")
+    assert turned.boxes is not None and turned.boxes.of(0, 1).tolist() == [[3, 2, 20, 10]]

@@ -4,12 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from sightline.data import open_dataset
 from sightline.errors import ConfigError, DataError
-from sightline.explaining.compare import compare
+from sightline.evaluation.evaluate import evaluate
+from sightline.evaluation.runs import Part
+from sightline.explaining.compare import _objects, asked_of, compare
 from sightline.explaining.comparison import Comparison
 from sightline.explaining.gallery import gallery
 from sightline.explaining.words import lines
+from sightline.predictor import Predictor
 
 FEW = ["grad_cam", "hires_cam", "guided_backpropagation", "occlusion"]
 
@@ -84,3 +89,31 @@ def test_a_gallery_shows_mistakes_first_and_measures_itself(single: Path) -> Non
     sure = [max(one.explanation.answer.probabilities.values()) for one in found.mistakes]  # type: ignore[union-attr]
     assert sure == sorted(sure, reverse=True)
     assert np.isfinite(found.duration_s)
+
+
+def test_boxes_of_objects_are_found_in_the_frame(single: Path, tmp_path: Path) -> None:
+    """A wide picture whose middle is seen: an object in the middle, one in a part that is cut off."""
+    picture = np.zeros((40, 80, 3), np.uint8)
+    objects = [
+        "<xmin>30</xmin><ymin>10</ymin><xmax>50</xmax><ymax>40</ymax>",
+        "<xmin>0</xmin><ymin>0</ymin><xmax>15</xmax><ymax>40</ymax>",
+    ]
+    for number in range(12):
+        label = ("above", "below")[number % 2]
+        (tmp_path / "voc").mkdir(exist_ok=True)
+        Image.fromarray(picture + number).save(tmp_path / "voc" / f"{number}.png")
+        written = "".join(f"<object><name>{label}</name><bndbox>{box}</bndbox></object>" for box in objects)
+        (tmp_path / "voc" / f"{number}.xml").write_text(f"<annotation>{written}</annotation>")
+    found = compare(single, tmp_path / "voc", methods=["hires_cam"], num=12)
+    seen, dataset = Predictor.open(single), open_dataset(tmp_path / "voc")
+    assert seen.preprocessing.height == seen.preprocessing.width
+    tested = evaluate(seen, dataset, np.arange(12), "all")
+    inside = _objects(Part(dataset, tested.rows, "all", None), tested, asked_of(tested), seen)
+    side = seen.preprocessing.height
+    right = tested.decided == tested.labels
+    assert inside is not None and not inside[~right].any() and right.any()
+    expected = np.zeros((side, side), bool)
+    expected[side // 4 :, side // 4 : 3 * side // 4] = True
+    assert (inside[right] == expected).mean() > 0.97
+    row = next(one for one in found.rows if one.name == "middle")
+    assert row.figures["pointing"].value == 1.0

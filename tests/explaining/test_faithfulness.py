@@ -1,5 +1,7 @@
 """Measures of faithfulness, on functions whose right map is known, and by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -15,6 +17,7 @@ from sightline.explaining.faithfulness import (
     deletion,
     infidelity,
     insertion,
+    pointing,
     randomisation,
     sensitivity,
 )
@@ -134,3 +137,13 @@ def test_an_upper_half_forgets_and_the_network_at_hand_does_not() -> None:
 def test_a_measure_says_what_it_is(name: str) -> None:
     module = MEASURES.get(name)
     assert module.BETTER in ("lower", "higher") and module.SAYS[0].islower() and not module.SAYS.endswith(".")
+
+
+def test_the_pointing_game_by_hand() -> None:
+    maps = np.zeros((3, 32, 32), np.float32)
+    maps[:, 5, 21] = 1
+    objects = np.zeros((3, 32, 32), bool)
+    objects[0, 4:12, 20:28] = objects[1, 20:28, 4:12] = True  # on it; beside it; none is known of the third
+    found = pointing.measure(replace(asked(maps), objects=objects))
+    assert found is not None and found[:2].tolist() == [1, 0] and np.isnan(found[2])
+    assert pointing.measure(asked(maps)) is None

@@ -134,6 +134,29 @@ class ArrayImages:
 
 
 @dataclass(frozen=True)
+class Boxes:
+    """Where objects lie, M of them: of which row (M,) and class (M,), and the sides of their boxes (M, 4).
+
+    Sides are top, left, bottom and right, in pixels of the upright picture.
+    """
+
+    rows: NDArray[np.intp]
+    labels: NDArray[np.intp]
+    sides: NDArray[np.float32]
+
+    def of(self, row: int, label: int) -> NDArray[np.float32]:
+        """The boxes (n, 4) of a class in a row."""
+        return np.asarray(self.sides[(self.rows == row) & (self.labels == label)])
+
+    def kept(self, rows: NDArray[np.intp], total: int) -> "Boxes":
+        """Where only some of `total` rows are kept, renumbered."""
+        number = np.full(total, -1, np.intp)
+        number[rows] = np.arange(len(rows))
+        is_kept = number[self.rows] >= 0
+        return Boxes(number[self.rows[is_kept]], self.labels[is_kept], self.sides[is_kept])
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Samples, their labels and what is known about them.
 
@@ -145,6 +168,7 @@ class Dataset:
     notes    what was left aside while reading, a sentence each, shown to the user
     source   what `open_dataset` opens it again by: an absolute path, or a name; "" for arrays
     columns  what else a table says of the rows, (N,) texts a column, "" for nothing: not learned from, but measured by
+    boxes    where objects lie, where that is known: likewise
     """
 
     location: str
@@ -158,6 +182,7 @@ class Dataset:
     notes: tuple[str, ...] = field(default=())
     source: str = ""
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    boxes: Boxes | None = None
 
     def __post_init__(self) -> None:
         columns: dict[str, Sized] = {"images": self.images, "paths": self.paths, "labels": self.labels}
@@ -234,6 +259,7 @@ class Dataset:
             notes=(*self.notes, note),
             source=self.source,
             columns={name: _taken(column, keep) for name, column in self.columns.items()},
+            boxes=None if self.boxes is None else self.boxes.kept(keep, len(self)),
         )
 
 

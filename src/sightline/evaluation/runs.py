@@ -156,4 +156,7 @@ def aligned(dataset: Dataset, classes: tuple[str, ...], task: str = "single") ->
         raise DataError(f"{dataset.location} has what the run has not learned: {nearest(unknown[0], classes, 'class')}")
     places = np.array([index[name] for name in dataset.classes], np.intp)
     labels = TASKS.get(task).reordered(dataset.labels, places, classes)
-    return dataclasses.replace(dataset, labels=labels, classes=classes)
+    boxes = dataset.boxes
+    if boxes is not None:
+        boxes = dataclasses.replace(boxes, labels=places[boxes.labels])
+    return dataclasses.replace(dataset, labels=labels, classes=classes, boxes=boxes)

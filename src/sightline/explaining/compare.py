@@ -19,7 +19,7 @@ from sightline.errors import ConfigError, DataError
 from sightline.evaluation.drawing import drawn
 from sightline.evaluation.evaluate import Evaluation, evaluate
 from sightline.evaluation.progress import Track, untracked
-from sightline.evaluation.runs import checked, part_of
+from sightline.evaluation.runs import Part, checked, part_of
 from sightline.explainers import METHODS, Question
 from sightline.explaining.comparison import GAP, Comparison, Row
 from sightline.explaining.explainer import Explainer, torch_engine
@@ -65,7 +65,9 @@ def compare(
         raise DataError(f"{part.dataset.location}: {len(images)} pictures; {MIN_PICTURES} are needed at least")
     pixels = np.stack(images).astype(np.float32)
     names, left_out = _allowed(predictor, methods)
-    found = tuple(measured(predictor, pixels, asked_of(tested), names, tested.groups, seed, progress))
+    question = asked_of(tested)
+    objects = _objects(part, tested, question, predictor)
+    found = tuple(measured(predictor, pixels, question, names, tested.groups, seed, progress, objects=objects))
     row = int(tested.rows[0])
     example = part.dataset.paths[row], of_row(predictor, part.dataset.images, row)
     examples = (next(one.of([example])) for one in _explainers(predictor, names, seed).values())
@@ -90,10 +92,11 @@ def measured(
     seed: int,
     progress: Track = untracked,
     measures: Sequence[str] | None = None,
+    objects: NDArray[np.bool_] | None = None,
 ) -> list[Row]:
     """A row for each control and each method, on preprocessed pictures (N, height, width, C) 0..255.
 
-    `measures`: insertion and deletion at least; None: all.
+    `measures`: insertion and deletion at least; None: all. `objects`: (N, height, width), where what is asked about is.
     """
     explainers = _explainers(predictor, methods, seed)
     measures = measures or MEASURES.names()
@@ -114,7 +117,7 @@ def measured(
             randomised = None if name not in forgotten else partial(forgotten[name].maps, question=question)
         maps = again(pixels)
         took[name] = (time.perf_counter() - began) / len(pixels)
-        asked = Asked(subject, maps, again, None if randomised is None else partial(randomised, pixels), seed)
+        asked = Asked(subject, maps, again, None if randomised is None else partial(randomised, pixels), objects, seed)
         values = {measure: MEASURES.get(measure).measure(asked) for measure in measures}
         found[name] = {measure: each for measure, each in values.items() if each is not None}
         found[name][GAP] = found[name]["insertion"] - found[name]["deletion"]
@@ -129,12 +132,34 @@ def _row(
     return Row(
         name,
         name in CONTROLS,
-        {measure: Figure(float(values.mean()), of_mean(values, groups)) for measure, values in own.items()},
+        {measure: _figure(values, groups) for measure, values in own.items()},
         {control: of_means(found[control][GAP], own[GAP], groups) for control in CONTROLS if control != name},
         None if name == most else of_means(own[GAP], found[most][GAP], groups),
         took_s,
         None if "randomisation" not in own or name in CONTROLS else bool(own["randomisation"].mean() < MOST),
     )
+
+
+def _figure(values: NDArray[np.float64], groups: NDArray[np.intp] | None) -> Figure:
+    """The mean over the pictures of which something is said."""
+    known = np.isfinite(values)
+    return Figure(float(values[known].mean()), of_mean(values[known], None if groups is None else groups[known]))
+
+
+def _objects(part: Part, tested: Evaluation, question: Question, predictor: Predictor) -> NDArray[np.bool_] | None:
+    """(N, height, width): whether a pixel lies in a box of what is asked about; None where there are no boxes."""
+    boxes, frame = part.dataset.boxes, predictor.preprocessing
+    if boxes is None:
+        return None
+    found = np.zeros((len(tested.rows), frame.height, frame.width), bool)
+    for inside, row, target in zip(found, tested.rows.tolist(), question.targets.tolist(), strict=True):
+        window = frame.window(*part.dataset.images.size(row))
+        down, right = frame.height / window.height, frame.width / window.width
+        for top, left, bottom, end in boxes.of(row, target).tolist():
+            rows = [round((side - window.top) * down) for side in (top, bottom)]
+            columns = [round((side - window.left) * right) for side in (left, end)]
+            inside[max(rows[0], 0) : max(rows[1], 0), max(columns[0], 0) : max(columns[1], 0)] = True
+    return found
 
 
 def _allowed(predictor: Predictor, methods: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:

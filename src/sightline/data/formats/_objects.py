@@ -2,28 +2,36 @@
 
 Where each picture shows objects of one category, that is its class. Where any shows several kinds, no one class is true
 of it, neither the largest object's nor the commonest's: then each picture has all the classes that it shows, perhaps
-none. Boxes are not kept yet. Must not know JSON or XML.
+none. Boxes are kept where they are given. Must not know JSON or XML.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
-from sightline.data.dataset import Dataset, FileImages, encode_labels
+import numpy as np
+
+from sightline.data.dataset import Boxes, Dataset, FileImages, encode_labels
 from sightline.data.formats._common import check_classes, count, few
 from sightline.data.storage.names import Names, Repeated
 from sightline.data.storage.store import Store
 from sightline.data.tasks import Labels, multi
 from sightline.errors import DataError
 
+Box = tuple[float, float, float, float]  # top, left, bottom, right, in pixels
+
 
 @dataclass(frozen=True)
 class Annotated:
-    """One picture: its name in the store, the categories of its objects (one each time it occurs), its split."""
+    """One picture: its name in the store, the categories of its objects (one each time it occurs), its split, and the
+    objects' boxes, one each; None where an object has none that could be one.
+    """
 
     path: str
     categories: tuple[str, ...]
     split: str | None
+    boxes: tuple[Box | None, ...] = ()
 
 
 def labelled(
@@ -61,7 +69,31 @@ def labelled(
         classes=classes,
         splits=None if splits is None else Repeated(splits),
         notes=(*notes, *told),
+        boxes=_boxes(kept, classes),
     )
+
+
+def box_of(sides: Sequence[object]) -> Box | None:
+    """Top, left, bottom and right; None for what is no box of numbers with an area."""
+    if len(sides) != 4 or not all(isinstance(side, int | float) for side in sides):
+        return None
+    top, left, bottom, right = (float(side) for side in sides)  # type: ignore[arg-type]  # numbers, as just seen
+    is_box = all(map(isfinite, (top, left, bottom, right))) and bottom > top and right > left
+    return (top, left, bottom, right) if is_box else None
+
+
+def _boxes(pictures: Sequence[Annotated], classes: tuple[str, ...]) -> Boxes | None:
+    number = {name: k for k, name in enumerate(classes)}
+    found = [
+        (row, number[category], box)
+        for row, one in enumerate(pictures)
+        for category, box in zip(one.categories, one.boxes, strict=False)
+        if box is not None
+    ]
+    if not found:
+        return None
+    rows, labels, sides = zip(*found, strict=True)
+    return Boxes(np.array(rows, np.intp), np.array(labels, np.intp), np.array(sides, np.float32))
 
 
 def _commonest(pictures: Sequence[Annotated]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import count, few, is_picture, read_bytes, split_of
-from sightline.data.formats._objects import Annotated, labelled
+from sightline.data.formats._objects import Annotated, Box, box_of, labelled
 from sightline.data.storage.names import is_text
 from sightline.data.storage.store import Store
 from sightline.errors import DataError
@@ -124,7 +124,7 @@ def _pictures(location: str, file: _File, finder: "_Finder") -> list[Annotated]:
     where = f"{location}/{file.name}"
     names = _by_id(file.categories, "name", f"{where}: categories")
     images = _by_id(file.images, "file_name", f"{where}: images")
-    objects: defaultdict[object, list[str]] = defaultdict(list)
+    objects: defaultdict[object, list[tuple[str, Box | None]]] = defaultdict(list)
     for i, annotation in enumerate(file.annotations):
         image, category = annotation.get("image_id"), annotation.get("category_id")
         if not isinstance(image, int | str) or image not in images:
@@ -133,11 +133,24 @@ def _pictures(location: str, file: _File, finder: "_Finder") -> list[Annotated]:
             raise DataError(
                 f"{where}: annotations[{i}] is of the category {ascii(category)[:80]}, which is not in `categories`"
             )
-        objects[image].append(names[category])
+        objects[image].append((names[category], _box(annotation.get("bbox"))))
     return [
-        Annotated(finder.find(path, file, where), tuple(objects.get(image, ())), file.split)
+        Annotated(
+            finder.find(path, file, where),
+            tuple(category for category, _ in objects.get(image, ())),
+            file.split,
+            tuple(box for _, box in objects.get(image, ())),
+        )
         for image, path in images.items()
     ]
+
+
+def _box(written: object) -> Box | None:
+    """COCO's x, y, width, height; None where it is none: classes need no boxes."""
+    if not isinstance(written, list) or len(written) != 4 or not all(isinstance(one, int | float) for one in written):
+        return None
+    left, top, width, height = written
+    return box_of([top, left, top + height, left + width])
 
 
 def _by_id(items: Sequence[dict[str, object]], key: str, where: str) -> dict[object, str]:

@@ -6,6 +6,7 @@ is that of http://host.robots.ox.ac.uk/pascal/VOC/voc2012/devkit_doc.pdf. XML is
 no entity is expanded and nothing outside is fetched. Must not open a picture.
 """
 
+import contextlib
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from xml.parsers import expat
 
 from sightline.data.dataset import Dataset
 from sightline.data.formats._common import count, few, is_picture, read_bytes, split_of
-from sightline.data.formats._objects import Annotated, labelled
+from sightline.data.formats._objects import Annotated, Box, box_of, labelled
 from sightline.data.storage.store import Store
 from sightline.errors import DataError
 
@@ -144,7 +145,7 @@ def _splits(location: str, lists: Mapping[str, Sequence[str]]) -> dict[str, str]
 
 def _annotated(store: Store, xml: str, stem: str, layout: _Layout, split: str | None) -> Annotated:
     where = f"{store.location}/{xml}"
-    file_name, categories = _parse(read_bytes(store, xml, where), where)
+    file_name, categories, boxes = _parse(read_bytes(store, xml, where), where)
     found = layout.pictures.get(stem, [])
     if len(found) > 1:
         named = [name for name in found if posixpath.basename(name) == posixpath.basename(file_name)]
@@ -153,15 +154,17 @@ def _annotated(store: Store, xml: str, stem: str, layout: _Layout, split: str | 
         found = named
     # One that is not there is found with all others that cannot be read.
     path = found[0] if found else f"{PICTURES}/{posixpath.basename(file_name) or stem + '.jpg'}"
-    return Annotated(path, tuple(categories), split)
+    return Annotated(path, tuple(categories), split, tuple(boxes))
 
 
-def _parse(data: bytes, where: str) -> tuple[str, list[str]]:
-    """The picture's file name and the names of the objects. Raises DataError with the line."""
+def _parse(data: bytes, where: str) -> tuple[str, list[str], list[Box | None]]:
+    """The picture's file name, the names of the objects and their boxes. Raises DataError with the line."""
     path: list[str] = []
     texts: list[str] = []
     file_name: list[str] = []
     categories: list[str] = []
+    boxes: list[Box | None] = []
+    sides: dict[str, float] = {}
     num_objects = 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
@@ -182,6 +185,12 @@ def _parse(data: bytes, where: str) -> tuple[str, list[str]]:
             if not text:
                 raise DataError(f"{where}, line {parser.CurrentLineNumber}: an object without a name; fill it in")
             categories.append(text)
+        if path[:-1] == [ROOT, "object", "bndbox"]:
+            with contextlib.suppress(ValueError):  # classes need no boxes
+                sides[tag] = float(text)
+        if path == [ROOT, "object"]:
+            boxes.append(box_of([sides.get(name) for name in ("ymin", "xmin", "ymax", "xmax")]))
+            sides.clear()
         path.pop()
         texts.clear()
 
@@ -202,4 +211,4 @@ def _parse(data: bytes, where: str) -> tuple[str, list[str]]:
         raise DataError(f"{where}: not readable XML: {error}; write it again") from error
     if len(categories) != num_objects:
         raise DataError(f"{where}: {num_objects} objects, but {len(categories)} names; each needs one")
-    return (file_name or [""])[0], categories
+    return (file_name or [""])[0], categories, boxes

@@ -21,6 +21,7 @@ class Asked:
     again       other pictures of the same shape -> what the method says of them, to the same questions
     randomised  the maps of the same pictures by a network whose upper half has forgotten what it learned; None where
                 the network cannot be changed
+    objects     (N, height, width) whether a pixel lies in a box of what is asked about; None where none are known
     seed        by which whatever is drawn is drawn
     """
 
@@ -28,6 +29,7 @@ class Asked:
     maps: Floats
     again: Callable[[Floats], Floats]
     randomised: Callable[[], Floats] | None
+    objects: NDArray[np.bool_] | None = None
     seed: int = 0
 
     @property
