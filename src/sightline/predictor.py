@@ -111,7 +111,7 @@ class Predictor:
 
     def predict(self, inputs: Input | Iterable[Input]) -> list[AnyPrediction]:
         """Predictions for one picture or several, in order. Raises BadPicturesError if any cannot be read."""
-        single = isinstance(inputs, str | bytes | Path | Image.Image) or _is_picture(inputs)
+        single = isinstance(inputs, str | bytes | Path | Image.Image) or is_picture(inputs)
         results = list(self.stream([inputs] if single else inputs))  # type: ignore[list-item,arg-type]
         bad = {r.path: r.error for r in results if isinstance(r, Failure)}
         if bad:
@@ -126,7 +126,7 @@ class Predictor:
             return self.read(item, volumes)
 
         read_one = reason_or(read)
-        pictures = in_threads(lambda numbered: (_name(*numbered), read_one(numbered[1])), enumerate(inputs))
+        pictures = in_threads(lambda numbered: (input_name(*numbered), read_one(numbered[1])), enumerate(inputs))
         while chunk := list(islice(pictures, self.engine.batch_size)):
             good = [pixels for _, pixels in chunk if not isinstance(pixels, str)]
             rows = self.answered([name for name, pixels in chunk if not isinstance(pixels, str)], good)
@@ -242,7 +242,7 @@ def _from_array(array: NDArray[np.generic]) -> Pixels:
     """
     array = np.asarray(array)
     known = array.dtype in (np.uint8, np.uint16, np.float32, np.float64)
-    if not (known and _is_picture(array) and array.size):
+    if not (known and is_picture(array) and array.size):
         raise PictureError(
             f"an array of {array.dtype} {array.shape}; expected uint8 0..255, uint16 0..65535 or floats 0..1 of shape "
             "(height, width), (height, width, 1), (height, width, 3) or (height, width, 4)"
@@ -252,10 +252,10 @@ def _from_array(array: NDArray[np.generic]) -> Pixels:
     return to_pixels(Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array))
 
 
-def _is_picture(inputs: object) -> bool:
+def is_picture(inputs: object) -> bool:
     """An array of 2 axes, or 3 with grey or colour last, is one picture; of 4, several."""
     return isinstance(inputs, np.ndarray) and (inputs.ndim == 2 or (inputs.ndim == 3 and inputs.shape[2] in (1, 3, 4)))
 
 
-def _name(number: int, item: Input) -> str:
+def input_name(number: int, item: Input) -> str:
     return str(item) if isinstance(item, str | Path) else f"input[{number}]"

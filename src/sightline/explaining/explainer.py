@@ -23,7 +23,7 @@ from sightline.errors import BadPicturesError, ConfigError, RunError, nearest
 from sightline.explainers import METHODS, Question, Subject
 from sightline.explaining.explanation import Explanation
 from sightline.explaining.picture import Picture, opened
-from sightline.predictor import Failure, Input, Predictor
+from sightline.predictor import Failure, Input, Predictor, input_name, is_picture
 
 if TYPE_CHECKING:
     from sightline.engines.torch import TorchEngine
@@ -86,7 +86,7 @@ class Explainer:
 
     def explain(self, inputs: Input | Iterable[Input]) -> list[Explanation]:
         """One picture or several, in order. Raises BadPicturesError if any cannot be read."""
-        single = isinstance(inputs, str | bytes | Path | Image.Image) or _is_picture(inputs)
+        single = isinstance(inputs, str | bytes | Path | Image.Image) or is_picture(inputs)
         results = list(self.stream([inputs] if single else inputs))  # type: ignore[list-item,arg-type]
         if bad := {r.path: r.error for r in results if isinstance(r, Failure)}:
             raise BadPicturesError(bad)
@@ -100,7 +100,7 @@ class Explainer:
             return opened(self.predictor, item, volumes)
 
         read = reason_or(read_one)
-        return self.of(in_threads(lambda pair: (_name(*pair), read(pair[1])), enumerate(inputs)))
+        return self.of(in_threads(lambda pair: (input_name(*pair), read(pair[1])), enumerate(inputs)))
 
     def of(self, named: Iterable[tuple[str, Picture | str]]) -> Iterator[Explanation | Failure]:
         """An explanation for each picture with its name, in order; a Failure where there is a reason in its place."""
@@ -212,12 +212,3 @@ def _check_answers_do(method: str, why: str) -> None:
 def _answers_of(predictor: Predictor) -> Callable[[Floats], Floats]:
     """Any number of pictures -> logits, by an engine that is no torch network."""
     return lambda pixels: predictor.logits(iter(pixels))
-
-
-def _is_picture(inputs: object) -> bool:
-    """An array of 2 axes, or 3 with grey or colour last, is one picture; of 4, several."""
-    return isinstance(inputs, np.ndarray) and (inputs.ndim == 2 or (inputs.ndim == 3 and inputs.shape[2] in (1, 3, 4)))
-
-
-def _name(number: int, item: Input) -> str:
-    return str(item) if isinstance(item, str | Path) else f"input[{number}]"
