@@ -52,9 +52,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--num goes with --compare")
     if args.inputs and (args.data or args.split):
         raise ConfigError("--data and --split go without pictures: name either")
-    page = (
-        Path(args.out) if args.out else Path(args.run) / "explained"
-    ) / f"{'inside' if args.inside else 'explain'}.html"
+    folder = Path(args.out) if args.out else Path(args.run) / "explained"
+    page = folder / ("inside.html" if args.inside else "explain.html")
     check_free(page, "explain")
     with Terminal() as terminal:
         if args.inputs:
@@ -135,7 +134,7 @@ def _gallery(args: argparse.Namespace, page: "Path", terminal: "Terminal") -> in
     if args.json:
         print(json.dumps(found.to_json(), ensure_ascii=False))
         return 0
-    print(words.of_gallery(found))
+    print("\n".join([words.of_gallery(found), *found.notes]))
     for row in found.rows:
         print(f"{words.map_name(row)}: insertion less deletion {words.cell(row.figures['gap'])}, {words.verdict(row)}")
     for warning in words.warnings(found.pieces):

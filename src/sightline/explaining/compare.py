@@ -27,6 +27,7 @@ from sightline.explaining.explanation import Explanation
 from sightline.explaining.faithfulness import MEASURES, Asked
 from sightline.explaining.faithfulness._controls import CONTROLS
 from sightline.explaining.faithfulness.randomisation import MOST
+from sightline.explaining.notes import notes_of
 from sightline.explaining.picture import of_row
 from sightline.metrics import Figure, of_means
 from sightline.metrics._interval import of_mean
@@ -66,6 +67,7 @@ def compare(
     pixels = np.stack(images).astype(np.float32)
     names, left_out = _allowed(predictor, methods)
     question = asked_of(tested)
+    notes = notes_of(tested, len(part.rows), seed)
     objects = _objects(part, tested, question, predictor)
     found = tuple(measured(predictor, pixels, question, names, tested.groups, seed, progress, objects=objects))
     row = int(tested.rows[0])
@@ -73,7 +75,7 @@ def compare(
     examples = (next(one.of([example])) for one in _explainers(predictor, names, seed).values())
     return Comparison(
         str(path), tested.split, len(images), seed, found, left_out,
-        tuple(one for one in examples if isinstance(one, Explanation)), time.perf_counter() - began,
+        tuple(one for one in examples if isinstance(one, Explanation)), notes, time.perf_counter() - began,
     )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ class Comparison:
     rows       the controls, then the methods
     left_out   methods that do not go with the network -> why
     examples   one picture by each method
+    notes      of the pictures, in sentences
     """
 
     run: str
@@ -57,6 +58,7 @@ class Comparison:
     rows: tuple[Row, ...]
     left_out: Mapping[str, str]
     examples: tuple[Explanation, ...]
+    notes: tuple[str, ...]
     duration_s: float
 
     @property

@@ -25,6 +25,7 @@ from sightline.explaining.comparison import Row
 from sightline.explaining.explainer import Explainer
 from sightline.explaining.explanation import Explanation
 from sightline.explaining.more import More, more
+from sightline.explaining.notes import notes_of
 from sightline.explaining.picture import Picture, of_row
 from sightline.explaining.shortcuts import Shortcut, find
 from sightline.predictor import Failure
@@ -65,7 +66,8 @@ class Gallery:
     typical           of each class, most and least typical training pictures: class, prototypes, criticisms
     memory            whose rows these are
     pieces            of each class the piece that makes it most
-    num_wrong         of `num` pictures asked, out of `num_in_split`
+    notes             of the pictures, in sentences
+    num_wrong         of `num` pictures asked
     """
 
     run: str
@@ -78,11 +80,10 @@ class Gallery:
     typical: tuple[tuple[str, list[int], list[int]], ...]
     memory: Memory | None
     pieces: tuple[Piece, ...]
+    notes: tuple[str, ...]
     num_measured: int
     num_wrong: int
     num: int
-    num_in_split: int
-    seed: int
     duration_s: float
 
     def to_json(self) -> dict[str, Any]:
@@ -145,8 +146,8 @@ def gallery(
         str(path), tested.split, explainer.method, mistakes, right, tuple(by_method),
         () if memory is None else tuple(more(explainer, memory, one.explanation) for one in (*mistakes, *right)),
         () if memory is None else tuple(_typical(memory)), memory,
-        tuple(_pieces(explainer, tested, seed, progress)), len(pixels),
-        int((wrong > 0).sum()), len(tested.rows), len(part.rows), seed, time.perf_counter() - began,
+        tuple(_pieces(explainer, tested, seed, progress)), notes_of(tested, len(part.rows), seed), len(pixels),
+        int((wrong > 0).sum()), len(tested.rows), time.perf_counter() - began,
     )  # fmt: skip
 
 

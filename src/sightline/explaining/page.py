@@ -58,17 +58,12 @@ def of_gallery(found: Gallery) -> str:
         Kind("right", "Right answers", "The surest of each class.", tuple(_of_test(one) for one in found.right)),
     ]  # fmt: skip
     table = _Table(found.rows, None, words.measured_on(found.num_measured, found.split))
-    notes = []
-    if found.num < found.num_in_split:
-        notes.append(
-            f"{found.num:,} of {found.num_in_split:,} pictures were asked, drawn by chance (seed {found.seed})."
-        )
     headline = f"What {words.title(found.method)} shows of the {found.split} pictures"
     kinds = [kind for kind in kinds if kind.pictures]
     if found.memory is not None:
         kinds += [*_alike(found.more, found.memory), *_typical(found, found.memory)]
     lead = words.of_gallery(found)
-    facts = _facts(found.run, found.method, headline, lead, kinds, table, found.num, found.duration_s, notes)
+    facts = _facts(found.run, found.method, headline, lead, kinds, table, found.num, found.duration_s, found.notes)
     pieces = tuple(card for one in found.pieces[:MOST_PIECES] for card in _cards(one))
     return render_explained(replace(facts, pieces=pieces, warnings=tuple(words.warnings(found.pieces))))
 
@@ -78,7 +73,7 @@ def of_comparison(found: Comparison) -> str:
     pictures = tuple(_one(one, ("by", words.title(one.method), "plain")) for one in found.examples)
     kinds = [Kind("pictures", "One picture, by every method", "Which of them is right the eye cannot tell.", pictures)]
     table = _Table(found.rows, found.best, words.measured_on(found.num, found.split))
-    notes = [f"Left out: {why}" for why in found.left_out.values()]
+    notes = [*found.notes, *(f"Left out: {why}" for why in found.left_out.values())]
     method, headline = found.best or DEFAULT, words.headline(found)
     return render_explained(
         _facts(found.run, method, headline, words.lead(found), kinds, table, found.num, found.duration_s, notes)

@@ -100,7 +100,7 @@ def lines(found: Comparison) -> list[str]:
         for row in found.ranked
     ]  # fmt: skip
     left = [f"left out: {why}" for why in found.left_out.values()]
-    return [measured_on(found.num, found.split), head, *body, *left, f"{headline(found)}.", lead(found)]
+    return [measured_on(found.num, found.split), *found.notes, head, *body, *left, f"{headline(found)}.", lead(found)]
 
 
 def with_span(found: Rate) -> str:
