@@ -57,7 +57,8 @@ def test_the_same_twice(single: Path, compared: Comparison) -> None:
     again = compare(single, single.parent / "more", methods=FEW[:2], num=16, i_know=True)
     for row in again.rows[2:]:
         first = next(one for one in compared.rows if one.name == row.name)
-        assert row.figures == first.figures
+        for name, figure in row.figures.items():  # another engine may be the faster this time, and round otherwise
+            assert figure.value == pytest.approx(first.figures[name].value, rel=1e-3, abs=1e-4), name
 
 
 def test_too_few_pictures_and_what_does_not_exist(single: Path) -> None:
