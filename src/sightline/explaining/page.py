@@ -124,7 +124,10 @@ def _alike(also: Sequence[More], memory: Memory) -> list[Kind]:
             lines = (("blanked", percent(one.region.share), ""), ("answer then", one.becomes, "plain"))
             outlined = encoded(np.asarray(shown.outlined(one.region.mask)), SIDE)
             cards.append(Card(shown.path, outlined, "The smallest part that changes the answer", lines))
-        for heading, rows in (("for it", one.alike.own), ("against it", one.alike.others)):
+        own = (
+            one.alike.own[:-1] if cards and len(one.alike.own) > 1 else one.alike.own
+        )  # a full row with the first card
+        for heading, rows in (("for it", own), ("against it", one.alike.others)):
             cards += [_trained(memory, row, (heading, f"{near:.2f} alike", "")) for row, near in rows]
         kinds.append(
             Kind(f"more-{number}", shown.path, words.alike(one), tuple(cards), number > 0, "More of each picture")
