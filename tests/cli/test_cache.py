@@ -78,6 +78,7 @@ def test_a_second_training_decodes_nothing(
     read, real = list[str](), FolderStore.read
     monkeypatch.setattr(FolderStore, "read", lambda self, name: (read.append(name), real(self, name))[1])
     monkeypatch.setattr("sightline.report.results.single.examples", lambda tested, dataset: ((), ()))
+    monkeypatch.setattr("sightline.explaining.reported._maps", lambda *_: {})
     assert sightline("train", photographs, "--out", tmp_path / "two", *WORDS).code == 0
     assert read == []
     assert weights(tmp_path / "one") == weights(tmp_path / "two")

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from sightline.classifier import from_arrays
+from sightline.engines import fastest
 from sightline.errors import ConfigError, TrainingError
 from sightline.run import sha256
 from sightline.training import repeatable
@@ -114,8 +115,8 @@ def test_torch_is_as_it_was_afterwards() -> None:
 
 def test_features_are_torchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow it is, and whatever OpenVINO computed before."""
-    monkeypatch.setattr(features, "is_installed", lambda: True)
-    monkeypatch.setattr(features, "_timed", None)
+    monkeypatch.setattr(fastest, "is_installed", lambda: True)
+    monkeypatch.setattr(fastest, "_timed", None)
     monkeypatch.setattr(features, "_pixels", None)
     engine = SimpleNamespace(device=torch.device("cpu"))
     with pytest.raises(TypeError), np.errstate():  # without it the engines are timed

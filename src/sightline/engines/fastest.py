@@ -4,7 +4,8 @@ Comes in: a torch engine and some pictures; goes out: an engine, and why. Must n
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 import torch
@@ -23,21 +24,22 @@ Floats = NDArray[np.float32]
 Engine = TorchEngine | OpenVINOEngine
 
 
-def fastest(engine: TorchEngine, sample: Sequence[Pixels], num_batches: int) -> tuple[Engine, str]:
+def fastest(engine: TorchEngine, sample: Iterable[Pixels], num_batches: int) -> tuple[Engine, str]:
     """The engine that will be done sooner with `num_batches`, and why: the end of a sentence, empty where there was no
-    choice. `sample`: the first NUM_NEEDED batches; with fewer there is none.
+    choice. `sample`: batches, of which NUM_NEEDED are taken if there is one to be made.
     """
     if torch.are_deterministic_algorithms_enabled():  # the choice would be the clock's
         return engine, ""
-    if engine.device.type != "cpu" or num_batches <= NUM_TIMED + 1 or len(sample) < NUM_NEEDED or not is_installed():
+    if engine.device.type != "cpu" or num_batches <= NUM_TIMED + 1 or not is_installed():
         return engine, ""
-    torch_s, reference = _timed(engine, sample)
+    some = list(islice(sample, NUM_NEEDED))
+    torch_s, reference = _timed(engine, some)
     if torch_s * num_batches < WORTH_TRYING_S:
         return engine, ""
     config = engine.config
     try:
         other = OpenVINOEngine.build(engine.network, config.preprocessing, engine.batch_size, config.num_threads)
-        openvino_s, found = _timed(other, sample)
+        openvino_s, found = _timed(other, some)
     except ConversionError as error:
         return engine, f"; OpenVINO cannot take this network ({error})"
     apart = float(np.abs(found - reference).max() / max(float(reference.std()), 1e-12))

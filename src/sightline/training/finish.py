@@ -71,7 +71,7 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     write_csv(folder / "predictions.csv", *result.predictions(tested, table.dataset))
     common = told(trained, run, table, tested, plain, options, time.perf_counter() - started)
     is_measured = max(run.config.preprocessing.height, run.config.preprocessing.width) <= SMALL_SIDE
-    maps, maps_said = reported(predictor, tested, is_measured)
+    maps, maps_said = reported(predictor, tested, is_measured, None if read is None else lambda row: read(row)[1])
     common = replace(common, maps=maps, maps_said=maps_said)
     if slices is not None:
         common = replace(common, where=where(slices, tested, table.dataset))

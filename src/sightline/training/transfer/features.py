@@ -9,7 +9,6 @@ import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from sightline.data.batches import Batch, Batches
 from sightline.data.packs.cache import Cache
 from sightline.data.packs.packing import MIN_FILES, decoding
 from sightline.data.preprocess import Pixels
-from sightline.engines.fastest import NUM_NEEDED, Engine, fastest
+from sightline.engines.fastest import Engine, fastest
 from sightline.engines.openvino import is_installed, version
 from sightline.engines.torch import TorchEngine
 from sightline.training import writer
@@ -110,7 +109,7 @@ def one_by_one(
 def choose(engine: TorchEngine, batches: Batches) -> tuple[Engine, str]:
     """The engine that will be done sooner, and why: the end of a sentence, empty where there was no choice."""
     total = -(-len(batches.rows) // batches.batch_size)
-    return fastest(engine, [_pixels(batch) for batch in islice(batches.in_order(0), NUM_NEEDED)], total)
+    return fastest(engine, (_pixels(batch) for batch in batches.in_order(0)), total)
 
 
 def _features(engine: Engine, pixels: Pixels) -> Floats:
