@@ -119,13 +119,11 @@ def test_features_are_torchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fastest, "_timed", None)
     monkeypatch.setattr(features, "_pixels", None)
     engine = SimpleNamespace(device=torch.device("cpu"))
+    batches = SimpleNamespace(in_order=lambda epoch: iter([1, 2]), rows=range(100), batch_size=1)
     with pytest.raises(TypeError), np.errstate():  # without it the engines are timed
-        features.choose(
-            engine,  # type: ignore[arg-type]
-            SimpleNamespace(in_order=lambda epoch: iter([1, 2]), rows=range(100), batch_size=1),  # type: ignore[arg-type]
-        )
+        features.choose(engine, batches)  # type: ignore[arg-type]
     with same_bits(True):
-        assert features.choose(engine, None) == (engine, "")  # type: ignore[arg-type,comparison-overlap]
+        assert features.choose(engine, batches) == (engine, "")  # type: ignore[arg-type,comparison-overlap]
 
 
 @pytest.mark.parametrize(
