@@ -52,7 +52,10 @@ def test_without_pictures_the_run_s_own_test(place: Path, sightline: Sightline, 
     assert again.code == 0 and json.loads(again.out)["num"] == 18
 
 
-def test_a_comparison_chooses_for_the_run(place: Path, sightline: Sightline, run: Path) -> None:
+def test_a_comparison_chooses_for_the_run(
+    place: Path, sightline: Sightline, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.explainers.rise.NUM_MASKS", 50)
     result = sightline("explain", "run", "--compare", "--data", "more", "--i-know", "--num", "12")
     assert result.code == 0, result.err
     assert "Guided backpropagation" in result.out and "RISE" in result.out

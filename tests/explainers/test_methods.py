@@ -39,10 +39,10 @@ def any_predictor(request: pytest.FixtureRequest) -> Predictor:
 @pytest.fixture(autouse=True)
 def fewer() -> object:
     with (
-        mock.patch.object(rise, "NUM_MASKS", 24),
+        mock.patch.object(rise, "NUM_MASKS", 12),
         mock.patch.object(smooth_grad, "NUM_COPIES", 3),
         mock.patch.object(integrated_gradients, "NUM_STEPS", 4),
-        mock.patch.object(occlusion, "WINDOW", 1 / 4),
+        mock.patch.object(occlusion, "WINDOW", 1 / 2),
     ):
         yield
 
