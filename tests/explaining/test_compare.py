@@ -92,6 +92,12 @@ def test_a_gallery_shows_mistakes_first_and_measures_itself(single: Path) -> Non
     assert np.isfinite(found.duration_s)
 
 
+def test_of_a_contrast_those_that_are_answered_so_are_counted(single: Path) -> None:
+    found = gallery(single, single.parent / "more", method="occlusion", against="above", i_know=True)
+    assert all(one.explanation.target == "below" for one in (*found.mistakes, *found.right))
+    assert any("answered above: there is no why not" in note for note in found.notes)
+
+
 def test_boxes_of_objects_are_found_in_the_frame(single: Path, tmp_path: Path) -> None:
     """A wide picture whose middle is seen: an object in the middle, one in a part that is cut off."""
     picture = np.zeros((40, 80, 3), np.uint8)

@@ -139,14 +139,17 @@ def gallery(
     pixels = np.stack(list(images)).astype(np.float32)
     wrong = wrongness(tested)
     by_method = measured(predictor, pixels, asked_of(some), [explainer.method], some.groups, seed, progress, QUICK)
-    mistakes = tuple(_explained(explainer, tested, surest(np.flatnonzero(wrong > 0), wrong), progress))
-    right = tuple(_explained(explainer, tested, _one_a_class(tested, np.flatnonzero(wrong == 0)), progress))
+    places = surest(np.flatnonzero(wrong > 0), wrong), _one_a_class(tested, np.flatnonzero(wrong == 0))
+    mistakes, right = (tuple(_explained(explainer, tested, chosen, progress)) for chosen in places)
+    notes = notes_of(tested, len(part.rows), seed)
+    if left := len(places[0]) + len(places[1]) - len(mistakes) - len(right):
+        notes = (*notes, f"{left} are left out, as they are answered {against}: there is no why not.")
     memory = Memory.of(path, predictor, seed, progress) if more_too else None
     return Gallery(
         str(path), tested.split, explainer.method, mistakes, right, tuple(by_method),
         () if memory is None else tuple(more(explainer, memory, one.explanation) for one in (*mistakes, *right)),
         () if memory is None else tuple(_typical(memory)), memory,
-        tuple(_pieces(explainer, tested, seed, progress)), notes_of(tested, len(part.rows), seed), len(pixels),
+        tuple(_pieces(explainer, tested, seed, progress)), notes, len(pixels),
         int((wrong > 0).sum()), len(tested.rows), time.perf_counter() - began,
     )  # fmt: skip
 
