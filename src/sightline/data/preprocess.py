@@ -118,6 +118,10 @@ class Preprocessing:
             self.width * right,
         )  # fmt: skip
 
+    def blank(self) -> NDArray[np.float32]:
+        """(C,) in 0..255: the colour that normalising makes zero, where nothing is to be seen."""
+        return np.broadcast_to(255 * np.array(self.mean, np.float32), self.channels).copy()
+
     def affine(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """`scale` and `shift`, float32 (C, 1, 1): x * scale + shift is (x / 255 - mean) / std."""
         mean, std = (np.broadcast_to(np.array(v), self.channels)[:, None, None] for v in (self.mean, self.std))

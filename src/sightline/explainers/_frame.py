@@ -1,6 +1,7 @@
 """Coarse maps become maps of the frame."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.data.warp import Floats
 
@@ -13,11 +14,16 @@ def in_frame(coarse: Floats, frame: tuple[int, int]) -> Floats:
 
 def _weights(side: int, large: int) -> Floats:
     """(large, side): how much of each coarse pixel is in each fine one."""
-    places = ((np.arange(large) + 0.5) * side / large - 0.5).clip(0, side - 1)
-    before = np.floor(places).astype(np.intp)
-    after = np.minimum(before + 1, side - 1)
+    before, after, share = between((np.arange(large) + 0.5) * side / large - 0.5, side)
     weights = np.zeros((large, side), np.float32)
     rows = np.arange(large)
-    weights[rows, before] += 1 - (places - before)
-    weights[rows, after] += places - before
+    weights[rows, before] += 1 - share
+    weights[rows, after] += share
     return weights
+
+
+def between(places: NDArray[np.float64], num: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """The points before and behind each place among `num`, and how far it is from the first to the second."""
+    inside = places.clip(0, num - 1)
+    before = np.floor(inside).astype(np.intp)
+    return before, np.minimum(before + 1, num - 1), inside - before

@@ -13,13 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.data.dataset import Dataset
-from sightline.data.reading.scan import in_threads
 from sightline.data.warp import Floats
 from sightline.errors import ConfigError
-from sightline.evaluation.drawing import drawn
 from sightline.evaluation.progress import Track, untracked
-from sightline.evaluation.runs import part_of
-from sightline.explaining.picture import of_row
+from sightline.explaining.picture import some_of
 from sightline.predictor import Predictor
 from sightline.run import Run
 
@@ -61,16 +58,13 @@ class Memory:
         run = Run.open(Path(path))
         if run.config.task != "single":
             raise ConfigError(f"more: {path} does not answer one class a picture")
-        part = part_of(run, None, "train")
-        rows = part.rows[drawn(part.dataset.labels[part.rows], MOST, seed)]
-        frames = in_threads(lambda row: of_row(predictor, part.dataset.images, row).frame, rows.tolist())
+        dataset, rows, frames = some_of(run, predictor, "train", MOST, seed)
         features = predictor.answers(progress(frames, len(rows), "training pictures")).features
         if not features.shape[1]:
             raise ConfigError(f"more: {run.config.architecture} answers by several heads, which tell no features")
         mean, std = features.mean(axis=0), features.std(axis=0) + 1e-6
-        return Memory(
-            part.dataset, rows, part.dataset.labels[rows].astype(np.intp), _unit(features, mean, std), mean, std
-        )
+        labels = dataset.labels[rows].astype(np.intp)
+        return Memory(dataset, rows, labels, _unit(features, mean, std), mean, std)
 
     def alike(self, features: Floats, answered: int) -> Alike:
         """To one picture, by its features (D,)."""

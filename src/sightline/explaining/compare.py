@@ -69,10 +69,11 @@ def compare(
     question = asked_of(tested)
     notes = notes_of(tested, len(part.rows), seed)
     objects = _objects(part, tested, question, predictor)
-    found = tuple(measured(predictor, pixels, question, names, tested.groups, seed, progress, objects=objects))
+    explainer = Explainer.open(predictor, names[0], seed=seed)
+    found = tuple(measured(explainer, pixels, question, names, tested.groups, progress, objects=objects))
     row = int(tested.rows[0])
     example = part.dataset.paths[row], of_row(predictor, part.dataset.images, row)
-    examples = (next(one.of([example])) for one in _explainers(predictor, names, seed).values())
+    examples = (next(replace(explainer, method=name).of([example])) for name in names)
     return Comparison(
         str(path), tested.split, len(images), seed, found, left_out,
         tuple(one for one in examples if isinstance(one, Explanation)), notes, time.perf_counter() - began,
@@ -86,25 +87,23 @@ def asked_of(tested: Evaluation) -> Question:
 
 
 def measured(
-    predictor: Predictor,
+    explainer: Explainer,
     pixels: Floats,
     question: Question,
     methods: Sequence[str],
     groups: NDArray[np.intp] | None,
-    seed: int,
     progress: Track = untracked,
     measures: Sequence[str] | None = None,
     objects: NDArray[np.bool_] | None = None,
 ) -> list[Row]:
     """A row for each control and each method, on preprocessed pictures (N, height, width, C) 0..255.
 
-    `measures`: insertion and deletion at least; None: all. `objects`: (N, height, width), where what is asked about is.
+    `explainer`: whose predictor, and what it knows of engines, all methods share. `measures`: insertion and deletion at
+    least; None: all. `objects`: (N, height, width), where what is asked about is.
     """
-    explainers = _explainers(predictor, methods, seed)
-    measures = measures or MEASURES.names()
-    is_to_forget = "randomisation" in measures
-    forgotten = _explainers(_forgotten(predictor, pixels, seed) if is_to_forget else None, methods, seed)
-    subject = next(iter(explainers.values())).subject(pixels, question)
+    measures, seed = measures or MEASURES.names(), explainer.seed
+    forgotten = _forgotten(explainer, pixels) if "randomisation" in measures else None
+    subject = explainer.subject(pixels, question)
     num, height, width, _ = pixels.shape
     found = dict[str, dict[str, NDArray[np.float64]]]()
     took = dict[str, float]()
@@ -115,8 +114,10 @@ def measured(
             again = _always(CONTROLS[name](num, height, width, seed))
             randomised: Callable[[Floats], Floats] | None = again
         else:
-            again = partial(explainers[name].maps, question=question)
-            randomised = None if name not in forgotten else partial(forgotten[name].maps, question=question)
+            again = partial(replace(explainer, method=name).maps, question=question)
+            randomised = None
+            if forgotten is not None:
+                randomised = partial(replace(forgotten, method=name).maps, question=question)
         maps = again(pixels)
         took[name] = (time.perf_counter() - began) / len(pixels)
         asked = Asked(subject, maps, again, None if randomised is None else partial(randomised, pixels), objects, seed)
@@ -178,22 +179,16 @@ def _allowed(predictor: Predictor, methods: Sequence[str] | None) -> tuple[list[
     return names, left_out
 
 
-def _explainers(predictor: Predictor | None, methods: Sequence[str], seed: int) -> dict[str, Explainer]:
-    """One for each method, which share what they learn of engines."""
-    if predictor is None:
-        return {}
-    first = Explainer.open(predictor, methods[0], seed=seed)
-    return {name: replace(first, method=name) for name in methods}
-
-
-def _forgotten(predictor: Predictor, pixels: Floats, seed: int) -> Predictor | None:
-    """The same, with a network that has forgotten what its upper half learned; None where it gives answers alone."""
+def _forgotten(explainer: Explainer, pixels: Floats) -> Explainer | None:
+    """Of a network that has forgotten what its upper half learned; None where it gives answers alone."""
+    predictor, seed = explainer.predictor, explainer.seed
     engine = torch_engine(predictor)
     if engine is None:
         return None
     from sightline.engines.forgetting import upper_half_forgotten
 
-    return replace(predictor, engine=upper_half_forgotten(engine, pixels, seed))
+    other = replace(predictor, engine=upper_half_forgotten(engine, pixels, seed))
+    return Explainer.open(other, explainer.method, seed=seed)
 
 
 def _always(maps: Floats) -> Callable[[Floats], Floats]:

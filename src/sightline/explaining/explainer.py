@@ -120,10 +120,9 @@ class Explainer:
 
     def subject(self, pixels: Floats, question: Question) -> Subject:
         """What methods are given of these pictures."""
-        preprocessing = self.predictor.preprocessing
-        blank = np.broadcast_to(255 * np.array(preprocessing.mean, np.float32), preprocessing.channels)
         size, engine = self.predictor.engine.batch_size, torch_engine(self.predictor)
-        plain = Subject(pixels, question, np.asarray(blank, np.float32), self.answers, batch_size=size, seed=self.seed)
+        blank = self.predictor.preprocessing.blank()
+        plain = Subject(pixels, question, blank, self.answers, batch_size=size, seed=self.seed)
         return plain if engine is None else _with_gradients(plain, engine, self.stage)
 
     def question(self, answers: Sequence[AnyPrediction]) -> Question:

@@ -17,6 +17,7 @@ from PIL import Image
 from sightline.data.preprocess import Pixels, Window
 from sightline.data.warp import Floats
 from sightline.decision import AnyPrediction
+from sightline.explainers._frame import between
 from sightline.explaining.overlay import enlarged, outline, overlay, with_scale
 from sightline.run import write_json
 
@@ -71,7 +72,7 @@ class Explanation:
                 (width, window.left, window.width, self.map.shape[1]),
             )
         ]
-        (above, below, down), (left, right, beside) = (_between(*one) for one in places)
+        (above, below, down), (left, right, beside) = (between(*one) for one in places)
         rows = self.map[above] * (1 - down[:, None]) + self.map[below] * down[:, None]
         found = rows[:, left] * (1 - beside) + rows[:, right] * beside
         for axis, (place, num) in enumerate(places):
@@ -120,10 +121,3 @@ class Explanation:
             stem.with_name(f"{stem.name}.npz"), map=self.on_picture().astype(np.float16), frame=self.map
         )
         write_json(stem.with_name(f"{stem.name}.json"), self.to_json())
-
-
-def _between(places: NDArray[np.float64], num: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """The points before and behind each place among `num`, and how far it is from the first to the second."""
-    inside = places.clip(0, num - 1)
-    before = np.floor(inside).astype(np.intp)
-    return before, np.minimum(before + 1, num - 1), inside - before

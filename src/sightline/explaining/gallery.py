@@ -26,7 +26,7 @@ from sightline.explaining.explainer import Explainer
 from sightline.explaining.explanation import Explanation
 from sightline.explaining.more import More, more
 from sightline.explaining.notes import notes_of
-from sightline.explaining.picture import Picture, of_row
+from sightline.explaining.picture import Picture, frames_of, of_row
 from sightline.explaining.shortcuts import Shortcut, find
 from sightline.predictor import Failure
 from sightline.run import Run
@@ -135,10 +135,9 @@ def gallery(
     measured_rows = rows[drawn(part.dataset.labels[rows], NUM_MEASURED, seed)]
     tested = checked(run, part, evaluate(predictor, part.dataset, rows, part.split, skip_bad), i_know)
     some = tested.of(np.isin(tested.rows, measured_rows))
-    images = (of_row(predictor, part.dataset.images, row).frame for row in some.rows.tolist())
-    pixels = np.stack(list(images)).astype(np.float32)
+    pixels = np.stack(list(frames_of(predictor, part.dataset.images, some.rows.tolist()))).astype(np.float32)
     wrong = wrongness(tested)
-    by_method = measured(predictor, pixels, asked_of(some), [explainer.method], some.groups, seed, progress, QUICK)
+    by_method = measured(explainer, pixels, asked_of(some), [explainer.method], some.groups, progress, QUICK)
     places = surest(np.flatnonzero(wrong > 0), wrong), _one_a_class(tested, np.flatnonzero(wrong == 0))
     mistakes, right = (tuple(_explained(explainer, tested, chosen, progress)) for chosen in places)
     notes = notes_of(tested, len(part.rows), seed)
@@ -166,7 +165,7 @@ def _pieces(explainer: Explainer, tested: Evaluation, seed: int, progress: Track
     dataset = tested.dataset
     assert dataset is not None
     rows = tested.rows[drawn(tested.labels, NUM_FOR_PIECES, seed)].tolist()
-    frames = list(in_threads(lambda row: of_row(explainer.predictor, dataset.images, row).frame, rows))
+    frames = list(frames_of(explainer.predictor, dataset.images, rows))
     pixels = np.stack(frames).astype(np.float32)
     for one in find(explainer, pixels, seed, progress):
         other = pixels[one.into].copy()

@@ -36,8 +36,7 @@ class More:
 def more(explainer: Explainer, memory: Memory, one: Explanation) -> More:
     """Of one explained picture, of a run of one class a picture."""
     predictor, frame = explainer.predictor, one.frame.astype(np.float32)
-    blank = explainer.subject(frame[None], explainer.question([one.answer])).blank
-    region = smallest(frame, one.map, blank, explainer.answers)
+    region = smallest(frame, one.map, predictor.preprocessing.blank(), explainer.answers)
     features = predictor.engine.answers(one.frame[None]).features[0]
     answered = predictor.classes.index(one.answer.label)  # type: ignore[union-attr]  # of one class a picture
     becomes = "" if region is None else predictor.classes[region.becomes]

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from sightline import __version__
+from sightline.data.preprocess import to_channels
 from sightline.explainers import METHODS
 from sightline.explaining import words
 from sightline.explaining.alike import Memory
@@ -156,10 +157,8 @@ def _trained(memory: Memory, row: int, line: tuple[str, str, str]) -> Card:
 
 def _cards(one: Piece) -> tuple[Card, Card]:
     """The picture that a piece was cut out of, framed, and another with the piece."""
-    found, framed = one.found, one.source.copy()
-    if framed.shape[2] == 1:
-        framed = framed.repeat(3, axis=2)
-    framed, times = enlarged(framed), enlarged(framed).shape[0] // framed.shape[0]
+    found, framed = one.found, enlarged(to_channels(one.source, 3).astype(np.uint8))
+    times = framed.shape[0] // one.source.shape[0]
     top, left, side = (times * value for value in (found.top, found.left, found.side))
     draw = ImageDraw.Draw(drawn := Image.fromarray(framed))
     for width, colour in ((5, "black"), (3, "white")):

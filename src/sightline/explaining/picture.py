@@ -2,6 +2,7 @@
 array, or a row of a data set; goes out: a Picture.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sightline.data.dataset import Images
+from sightline.data.dataset import Dataset, Images
 from sightline.data.decode import read_header
 from sightline.data.decoding.header import orientation_of
 from sightline.data.medical.greys import for_display
 from sightline.data.medical.slices import Volumes
 from sightline.data.preprocess import Pixels, Window
+from sightline.data.reading.scan import in_threads
 from sightline.data.resize import resize
+from sightline.evaluation.drawing import drawn
+from sightline.evaluation.runs import part_of
 from sightline.predictor import Input, Predictor
+from sightline.run import Run
 
 SHOWN_SIDE = 1024  # pixels of what is kept to be drawn on
 
@@ -52,6 +57,23 @@ def opened(predictor: Predictor, item: Input, volumes: Volumes) -> Picture:
 def of_row(predictor: Predictor, images: Images, row: int) -> Picture:
     """Raises PictureError or OSError."""
     return _picture(predictor, images.pixels(row, predictor.preprocessing.decode_side()), images.size(row))
+
+
+def frames_of(predictor: Predictor, images: Images, rows: Iterable[int]) -> Iterator[Pixels]:
+    """Rows as the network sees them, in order, read by threads."""
+    return in_threads(lambda row: of_row(predictor, images, row).frame, rows)
+
+
+def some_of(
+    run: Run, predictor: Predictor, split: str, num: int, seed: int
+) -> tuple[Dataset, NDArray[np.intp], Iterator[Pixels]]:
+    """The run's data set, `num` rows of one of its splits, drawn by chance, and these as the network sees them.
+
+    Raises DataError where they are gone.
+    """
+    part = part_of(run, None, split)
+    rows = part.rows[drawn(part.dataset.labels[part.rows], num, seed)]
+    return part.dataset, rows, frames_of(predictor, part.dataset.images, rows.tolist())
 
 
 def _picture(predictor: Predictor, pixels: Pixels, size: tuple[int, int]) -> Picture:

@@ -54,7 +54,7 @@ def reported(
     part = tested.of(some)
     frames = [of_row(predictor, dataset.images, row).frame if read is None else read(row) for row in part.rows.tolist()]
     pixels = np.stack(frames).astype(np.float32)
-    lines = measured(predictor, pixels, asked_of(part), [explainer.method], part.groups, 0, measures=MEASURES)
+    lines = measured(explainer, pixels, asked_of(part), [explainer.method], part.groups, measures=MEASURES)
     each = "; ".join(f"{words.map_name(row)} {words.cell(row.figures[GAP])}" for row in lines)
     verdict = words.verdict(next(row for row in lines if not row.is_control))
     told = f"On {len(pixels)} test pictures, insertion less deletion, by which they are known to be true: {each}"

@@ -27,11 +27,31 @@ MOST_CLASSES = 20
 
 
 @dataclass(frozen=True)
-class Shortcut:
+class _Square:
+    """place: of the picture that it lies in, among those given; top, left, side: where, in pixels of the frame."""
+
+    place: int
+    top: int
+    left: int
+    side: int
+
+    @property
+    def where(self) -> tuple[slice, slice]:
+        """Rows and columns of the frame."""
+        return slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
+
+
+@dataclass(frozen=True)
+class _Piece(_Square):
+    """share: of the map, that lies in it."""
+
+    share: float
+
+
+@dataclass(frozen=True)
+class Shortcut(_Square):
     """A piece of a picture that makes others be answered `label`.
 
-    place        of the picture that it was cut out of, among those given
-    top, left, side   where, in pixels of the frame
     turned       of other classes' pictures, the share that are answered `label` with the piece in them
     control      likewise with a piece of the same place of another of them
     lost         of the class's own pictures, the share that are not answered so any more where the piece on
@@ -40,20 +60,11 @@ class Shortcut:
     """
 
     label: str
-    place: int
-    top: int
-    left: int
-    side: int
     turned: Rate
     control: Rate
     lost: Rate
     into: int
     answer: str
-
-    @property
-    def where(self) -> tuple[slice, slice]:
-        """Rows and columns of the frame."""
-        return slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
 
     @property
     def suffices(self) -> bool:
@@ -62,19 +73,6 @@ class Shortcut:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class _Piece:
-    place: int
-    top: int
-    left: int
-    side: int
-    share: float  # of the map, that lies in it
-
-    @property
-    def where(self) -> tuple[slice, slice]:
-        return slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
 
 
 def find(explainer: Explainer, pixels: Floats, seed: int = 0, progress: Track = untracked) -> list[Shortcut]:
@@ -102,26 +100,23 @@ def _of_class(explainer: Explainer, pixels: Floats, decided: NDArray[np.intp], k
     pieces = [_hangs_on_most(place, one) for place, one in zip(own.tolist(), maps, strict=True)]
     choosing, measuring = others[: len(others) // 3], others[len(others) // 3 :]
 
-    def become(pictures: Floats) -> NDArray[np.bool_]:
-        return np.asarray(explainer.answers(pictures).argmax(axis=1) == k)
+    def answered(pictures: Floats) -> NDArray[np.intp]:
+        return np.asarray(explainer.answers(pictures).argmax(axis=1))
 
     def pasted(piece: _Piece, into: NDArray[np.intp]) -> Floats:
         return _with(pixels[into], piece, pixels[piece.place][piece.where])
 
     tried = sorted(pieces, key=lambda piece: -piece.share)[:NUM_PIECES]
-    best = max(tried, key=lambda piece: int(become(pasted(piece, choosing)).sum()))
-    turned = become(pasted(best, measuring))
+    best = max(tried, key=lambda piece: int((answered(pasted(piece, choosing)) == k).sum()))
+    with_piece = answered(pasted(best, measuring))
     other = _with(pixels[measuring], best, pixels[np.roll(measuring, 1)][:, *best.where])
     blanked = pixels[own].copy()
-    blank = explainer.subject(pixels[:1], Question("single", np.zeros(1, np.intp))).blank
     for picture, piece in zip(blanked, pieces, strict=True):
-        picture[piece.where] = blank
-    into = int(measuring[int(turned.argmax())])
-    answer = int(explainer.answers(pasted(best, np.array([into]))).argmax())
-    names = explainer.predictor.classes
+        picture[piece.where] = explainer.predictor.preprocessing.blank()
+    names, first = explainer.predictor.classes, int((with_piece == k).argmax())
     return Shortcut(
-        names[k], best.place, best.top, best.left, best.side, rate(turned), rate(become(other)), rate(~become(blanked)),
-        into, names[answer],
+        best.place, best.top, best.left, best.side, names[k], rate(with_piece == k), rate(answered(other) == k),
+        rate(answered(blanked) != k), int(measuring[first]), names[int(with_piece[first])],
     )  # fmt: skip
 
 

@@ -13,20 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.data.dataset import Dataset
 from sightline.data.medical.greys import for_display
 from sightline.data.preprocess import Pixels
-from sightline.data.reading.scan import in_threads
 from sightline.data.warp import Floats
 from sightline.engines.inside import first_filters, stage_maps, unit_gradients
 from sightline.engines.torch import TorchEngine
 from sightline.errors import ConfigError
-from sightline.evaluation.drawing import drawn
 from sightline.evaluation.progress import Track, untracked
-from sightline.evaluation.runs import part_of
 from sightline.explaining.explainer import torch_engine
 from sightline.explaining.inside import channels, field, filters, plane, probe
-from sightline.explaining.picture import of_row
+from sightline.explaining.picture import some_of
 from sightline.metrics import Rate, rate
 from sightline.predictor import Predictor
 from sightline.run import Run
@@ -131,8 +127,10 @@ def look(path: str | Path, seed: int = 0, progress: Track = untracked) -> Inside
     stages = engine.network.readable_stages()
     if not stages:
         raise ConfigError(f"inside: no stage of {run.config.architecture} gives a map of the picture")
-    trained, train_labels, _ = _pictures(run, predictor, "train", NUM_TRAINED, seed)
-    tested, labels, (dataset, rows) = _pictures(run, predictor, "test", NUM_TESTED, seed)
+    dataset, train_rows, frames = some_of(run, predictor, "train", NUM_TRAINED, seed)
+    trained, train_labels = list(frames), dataset.labels[train_rows].astype(np.intp)
+    dataset, rows, frames = some_of(run, predictor, "test", NUM_TESTED, seed)
+    tested, labels = list(frames), dataset.labels[rows].astype(np.intp)
     known = _seen(engine, trained, list(stages), partial(progress, what="training pictures"))
     asked = _seen(engine, tested, list(stages), partial(progress, what="test pictures"))
     answers = predictor.answers(iter(tested))
@@ -151,16 +149,6 @@ def look(path: str | Path, seed: int = 0, progress: Track = untracked) -> Inside
         for_display(tested[0]), dataset.paths[int(rows[0])], places, by, tuple(for_display(one) for one in tested),
         labels, rate(right, groups), time.perf_counter() - began,
     )  # fmt: skip
-
-
-def _pictures(
-    run: Run, predictor: Predictor, split: str, num: int, seed: int
-) -> tuple[list[Pixels], NDArray[np.intp], tuple[Dataset, NDArray[np.intp]]]:
-    """Some of a split's pictures, preprocessed, with their labels; and where they are from."""
-    part = part_of(run, None, split)
-    rows = part.rows[drawn(part.dataset.labels[part.rows], num, seed)]
-    frames = in_threads(lambda row: of_row(predictor, part.dataset.images, row).frame, rows.tolist())
-    return list(frames), part.dataset.labels[rows].astype(np.intp), (part.dataset, rows)
 
 
 def _seen(engine: TorchEngine, pictures: Sequence[Pixels], stages: Sequence[str], progress: Any) -> Mapping[str, _Seen]:
@@ -206,12 +194,11 @@ def _channels(
     seen: field.Field, seed: int,
 ) -> list[Channel]:  # fmt: skip
     frame = engine.config.preprocessing
-    blank = np.asarray(np.broadcast_to(255 * np.array(frame.mean, np.float32), frame.channels), np.float32)
 
     def gradient(images: Floats, numbers: NDArray[np.intp]) -> tuple[Floats, Floats]:
         return unit_gradients(engine, images, name, numbers, centre=False)
 
-    made, does = channels.made(gradient, np.array(telling, np.intp), blank, (frame.height, frame.width), seed)
+    made, does = channels.made(gradient, np.array(telling, np.intp), frame.blank(), (frame.height, frame.width), seed)
     side = max(3, min(max(seen.counts), round(CROP * min(frame.height, frame.width))))
     found = []
     for number, image, is_made in zip(telling, made, does.tolist(), strict=True):
