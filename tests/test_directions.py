@@ -23,13 +23,17 @@ ALLOWED: dict[str, set[str]] = {
     "models": BASE,
     "decision": {*BASE, "data"},
     "run": {*BASE, "data"},
-    "engines": {*BASE, "data", "models", "run", "decision"},
-    "predictor": {*BASE, "data", "run", "decision", "engines"},
+    "artefact": {*BASE, "data", "run", "__init__"},
+    "engines": {*BASE, "data", "models", "run", "artefact", "decision"},
+    "predictor": {*BASE, "data", "run", "artefact", "decision", "engines"},
 }
 for name in EVALUATION:
     ALLOWED[name] = {*ALLOWED["predictor"], "predictor", *EVALUATION}
 ALLOWED["explainers"] = {*BASE, "data"}
 ALLOWED["explaining"] = {*ALLOWED["evaluation"], "explainers", "__init__"}
+ALLOWED["exporters"] = {*BASE, "data", "run", "artefact", "decision", "engines", "models"}
+ALLOWED["exporting"] = {*ALLOWED["evaluation"], "exporters", "__init__"}
+ALLOWED["benchmarking"] = {*ALLOWED["exporting"], "exporting"}
 ALLOWED["comparing"] = ALLOWED["evaluation"]
 ALLOWED["robustness"] = {*ALLOWED["evaluation"], "__init__"}
 ALLOWED["checking"] = {*ALLOWED["evaluation"], "__init__"}
@@ -37,15 +41,18 @@ ALLOWED["training"] = {*ALLOWED["checking"], "checking", "models", "explainers",
 ALLOWED["labelling"] = {*ALLOWED["training"], "training"}
 ALLOWED["growth"] = {*ALLOWED["training"], "training", "__init__"}
 ALLOWED["classifier"] = {*ALLOWED["training"], "training", "explaining"}
+ALLOWED["loading"] = {"artefact", "predictor", "classifier"}
 ALLOWED["__init__"] = set()  # its names are texts, imported when asked for
 ALLOWED["__main__"] = {"cli"}
 ALLOWED["cli"] = {
-    *ALLOWED["classifier"], "classifier", "comparing", "explaining", "growth", "labelling", "robustness",
+    *ALLOWED["classifier"], "classifier", "benchmarking", "comparing", "explaining", "exporting", "growth", "labelling",
+    "robustness",
 }  # fmt: skip
 # Slow to import, or not always installed.
 INSIDE_FUNCTIONS = {
     "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",
     "fsspec", "aiohttp", "pydicom", "imagecodecs", "nibabel", "openvino", "optuna",
+    "onnx", "onnxruntime", "nncf",
 }  # fmt: skip
 
 

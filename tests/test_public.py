@@ -1,4 +1,4 @@
-"""The public surface: sixteen names and a version, imported when first used, each with a docstring."""
+"""The public surface: eighteen names and a version, imported when first used, each with a docstring."""
 
 import ast
 import inspect
@@ -16,8 +16,9 @@ NAMES = [name for name in sightline.__all__ if name != "__version__"]
 
 def test_the_names_are_these() -> None:
     names = [
-        "Classifier", "Options", "Predictor", "Regressor", "check", "compare", "explain", "find_rates",
+        "Classifier", "Options", "Predictor", "Regressor", "check", "compare", "explain", "export", "find_rates",
         "find_wrong_labels", "learning_curve", "load", "open_dataset", "resume", "resume_tune", "train", "tune",
+        "verify",
     ]  # fmt: skip
     assert sorted(NAMES) == names
     assert sightline.__version__.count(".") == 2

@@ -6,12 +6,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Classifier": "classifier",
-    "load": "classifier",
+    "load": "loading",
     "Options": "training.options",
     "Predictor": "predictor",
     "check": "checking",
     "compare": "comparing",
     "explain": "explaining",
+    "export": "exporting.export",
     "Regressor": "classifier",
     "find_rates": "training.rates",
     "find_wrong_labels": "labelling.find",
@@ -21,6 +22,7 @@ _HOMES = {
     "resume_tune": "training.tuning.tune",
     "train": "training.train",
     "tune": "training.tuning.tune",
+    "verify": "exporting.verify",
 }
 __all__ = ["__version__", *_HOMES]
 

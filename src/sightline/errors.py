@@ -7,7 +7,8 @@
     ├── WeightsError          6    a weights file or what it is loaded into
     ├── RunError              7    a run folder: not there, damaged, or from a newer version
     ├── TrainingError         8    training could not go on (NaN, a full disk)
-    └── MissingExtraError     9    an optional package is absent
+    ├── MissingExtraError     9    an optional package is absent
+    └── ExportError          11    a network that cannot be exported, or an export that is not what it came from
 
 The number is the exit code of the command line. Besides these: 0 success, 1 an error of Sightline's own,
 2 a mistyped command, 3 some of the inputs of `predict` failed (each has its line), 10 `check` found what --fail-on
@@ -68,6 +69,10 @@ class MissingExtraError(SightlineError):
 
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(f'{what} needs the package {package}: pip install "sightline[{extra}]"')
+
+
+class ExportError(SightlineError):
+    exit_code = 11
 
 
 class ToldElsewhere(SystemExit):

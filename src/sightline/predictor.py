@@ -1,4 +1,4 @@
-"""A Run + pictures -> predictions: the only inference loop of the house.
+"""A Run or an Artefact + pictures -> predictions: the only inference loop of the house.
 
 Comes in: paths, bytes, Pillow images or arrays; goes out: a Prediction, or a Failure with its reason, each in
 its place. A slice of a NIfTI volume is named as in a data set, `scan.nii.gz#17`. Inputs are streamed: a million files
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sightline.artefact import Artefact, is_artefact
 from sightline.data.decode import PictureError, decode, to_pixels
 from sightline.data.decoding.deep import deep_array
 from sightline.data.medical.slices import Volumes
@@ -88,13 +89,15 @@ class Predictor:
         by_class: bool = False,
         abstain: float | None = None,
     ) -> "Predictor":
-        """The predictor of a run folder. Raises RunError or WeightsError if it cannot be opened.
+        """The predictor of a run folder, or of what was exported from one. Raises RunError or WeightsError if it cannot
+        be opened; MissingExtraError where an artefact's engine is not installed.
 
         `sets`: a rate of error; answers come with the classes among which the right one is but for that share, or, of
         numbers, with the interval. `method`: how sets of one class are made (aps). `abstain`: the share of given
         answers that may be wrong; less sure ones are marked. Raises ConfigError where the run cannot promise it.
         """
-        run = Run.open(Path(path))
+        artefact = Artefact.open(Path(path)) if is_artefact(Path(path)) else None
+        run = Run.open(Path(path)) if artefact is None else artefact.run
         config = run.config
         try:
             where = f"{run.path / CONFIG}: decision"
@@ -103,10 +106,8 @@ class Predictor:
             raise RunError(str(error)) from error
         if (made := open_sets_if_asked(run, sets, method, by_class)) is not None:
             decision = with_sets(plain, made)
-        from sightline.engines.torch import open_run  # torch is needed for a run, and only for a run
-
         abstention = None if abstain is None else open_abstention(run, abstain)
-        engine, unknown = open_run(run), open_unknown(run)
+        engine, unknown = _open_engine(run, artefact), open_unknown(run)
         return Predictor(engine, config.preprocessing, decision, config.classes, config.task, unknown, abstention)
 
     def predict(self, inputs: Input | Iterable[Input]) -> list[AnyPrediction]:
@@ -187,6 +188,17 @@ class Predictor:
         if isinstance(item, bytes):
             return decode(item, side)
         return to_pixels(item, side) if isinstance(item, Image.Image) else _from_array(item)
+
+
+def _open_engine(run: Run, artefact: Artefact | None) -> Engine:
+    """torch is needed for a run, and only for a run."""
+    if artefact is not None:
+        from sightline.engines.exported import open_artefact
+
+        return open_artefact(artefact)
+    from sightline.engines.torch import open_run
+
+    return open_run(run)
 
 
 def open_sets_if_asked(run: Run, error: float | None, method: str | None, by_class: bool) -> AnySets | None:

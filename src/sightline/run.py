@@ -41,6 +41,7 @@ WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CALIBRATION = "calibration.json"
 UNKNOWN = "unknown.safetensors"
+ARTEFACT = "artefact.json"  # in the folder of an export, which has no weights of its own
 UNFINISHED = "unfinished"  # the folder of a training that goes on or was broken off; gone when it is finished
 FILES = frozenset((
     WEIGHTS, CONFIG, CALIBRATION, UNKNOWN, "recipe.toml", "split.csv", "metrics.jsonl", "predictions.csv",
@@ -206,6 +207,10 @@ class Run:
             raise RunError(f"{config_path} is not the config.json of a Sightline run")
         if "sightline" not in document:
             raise RunError(f"{path} holds weights, not a run (no `sightline` in config.json); use it as --weights")
+        if (path / ARTEFACT).is_file():
+            raise RunError(
+                f"{path} is an export, which predict, verify and benchmark take; name the run that it came from"
+            )
         run = Run(path, RunConfig.from_json(document, config_path))
         if not run.weights_path.is_file():
             raise RunError(f"{run.weights_path} is missing; the run is incomplete")
@@ -233,18 +238,23 @@ class Run:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """One of the run's JSON files."""
-        try:
-            document: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"{self.path / name} cannot be read: {error}") from error
-        if not isinstance(document, dict):
-            raise RunError(f"{self.path / name} holds no object, but {type(document).__name__}; restore it")
-        return document
+        return read_json(self.path / name)
 
 
 def is_finished(path: Path) -> bool:
     """Whether a training was carried to its end there."""
     return (path / CONFIG).is_file() and not (path / UNFINISHED).is_dir()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds. Raises RunError where it cannot be read."""
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise RunError(f"{path} holds no object, but {type(document).__name__}; restore it")
+    return document
 
 
 def read_split(path: Path) -> list[dict[str, str]]:

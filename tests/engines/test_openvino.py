@@ -10,7 +10,8 @@ import torch
 
 from sightline import models
 from sightline.data.preprocess import Pixels, Preprocessing
-from sightline.engines.openvino import AGREEMENT, ConversionError, OpenVINOEngine, is_installed, package
+from sightline.engines.converted import AGREEMENT, ConversionError, converted
+from sightline.engines.openvino import is_installed, package
 from sightline.engines.torch import TorchEngine
 from sightline.errors import MissingExtraError
 from sightline.models import Network
@@ -44,7 +45,7 @@ def pictures_of(count: int, seed: int = 0, channels: int = 3) -> Pixels:
 )
 def test_it_answers_as_torch_does(name: str) -> None:
     network = network_of(name)
-    reference, engine = torch_engine(network), OpenVINOEngine.build(network, FRAME, BATCH, num_threads=1)
+    reference, engine = torch_engine(network), converted(network, FRAME, BATCH, num_threads=1)
     for images in (pictures_of(BATCH), pictures_of(3), pictures_of(2).astype(np.float32) * 0.731):
         for found, wanted in zip(
             engine.logits_and_features(images), reference.logits_and_features(images), strict=True
@@ -60,13 +61,13 @@ def test_grey_pictures_too() -> None:
     frame = Preprocessing(48, 64, channels=1)
     network = network_of("simple_cnn", frame)
     images = pictures_of(4, channels=1)
-    found = OpenVINOEngine.build(network, frame, BATCH, num_threads=1)(images)
+    found = converted(network, frame, BATCH, num_threads=1)(images)
     assert found == pytest.approx(torch_engine(network, frame)(images), abs=1e-4)
 
 
 @needs_openvino
 def test_a_picture_has_the_same_bits_in_any_company() -> None:
-    engine = OpenVINOEngine.build(network_of("torchvision/resnet18"), FRAME, BATCH, num_threads=2)
+    engine = converted(network_of("torchvision/resnet18"), FRAME, BATCH, num_threads=2)
     images = pictures_of(BATCH)
     together = engine.logits_and_features(images)[1]
     for i in range(BATCH):
@@ -76,7 +77,7 @@ def test_a_picture_has_the_same_bits_in_any_company() -> None:
 @needs_openvino
 def test_what_becomes_of_the_network_later_is_not_seen() -> None:
     network = network_of("simple_cnn")
-    engine, images = OpenVINOEngine.build(network, FRAME, BATCH, num_threads=1), pictures_of(BATCH)
+    engine, images = converted(network, FRAME, BATCH, num_threads=1), pictures_of(BATCH)
     before = engine(images)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -100,7 +101,7 @@ class Undecided(torch.nn.Module):
 def test_a_network_that_it_cannot_take() -> None:
     network = Network(Undecided(), "own/undecided", {}, 5, 3, (48, 64))
     with pytest.raises(ConversionError, match=r"^[^\n]{10,200}$"):
-        OpenVINOEngine.build(network, FRAME, BATCH, num_threads=1)
+        converted(network, FRAME, BATCH, num_threads=1)
 
 
 def test_where_it_is_not_installed_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ COMMANDS = Registry("sightline.cli", "command", ("add_arguments", "run"))
 TRAIN_PACKAGES = ("torch", "torchvision", "timm")
 EPILOG = """exit codes: 0 success, 1 an error of Sightline's own, 2 a mistyped command, 3 some inputs of predict
 failed, 4 an option or name that does not exist, 5 the data, 6 the weights, 7 the run folder, 8 training could
-not go on, 9 a missing package, 10 check found what --fail-on names, 130 stopped by Ctrl-C,
-143 ended by SIGTERM"""
+not go on, 9 a missing package, 10 check found what --fail-on names, 11 an export that is not what it came from,
+130 stopped by Ctrl-C, 143 ended by SIGTERM"""
 TERMINATED = 143
 
 

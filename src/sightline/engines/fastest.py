@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from sightline.data.preprocess import Pixels
-from sightline.engines.openvino import AGREEMENT, ConversionError, OpenVINOEngine, is_installed
+from sightline.engines.converted import AGREEMENT, ConversionError, converted
+from sightline.engines.openvino import OpenVINOEngine, is_installed
 from sightline.engines.torch import TorchEngine
 
 # OpenVINO is tried where torch would need so much longer: importing and converting takes 2 to 5 s on two cores.
@@ -38,7 +39,7 @@ def fastest(engine: TorchEngine, sample: Iterable[Pixels], num_batches: int) -> 
         return engine, ""
     config = engine.config
     try:
-        other = OpenVINOEngine.build(engine.network, config.preprocessing, engine.batch_size, config.num_threads)
+        other = converted(engine.network, config.preprocessing, engine.batch_size, config.num_threads)
         openvino_s, found = _timed(other, some)
     except ConversionError as error:
         return engine, f"; OpenVINO cannot take this network ({error})"

@@ -66,7 +66,7 @@ class TorchEngine:
 
     def answers(self, images: Pixels) -> Answers:
         """The same logits, and all else that is known of the pictures; n <= batch_size."""
-        logits, plain, features = self._averaged(images, self._logits_and_features)
+        logits, plain, features = self._averaged(images, partial(logits_and_features, self.network))
         return Answers(logits, plain, features, appearance(images))
 
     def answer(self, pictures: Pixels) -> NDArray[np.float32]:
@@ -100,16 +100,6 @@ class TorchEngine:
             found = self._in_parts(lambda part: averaged(compute, part, self.config.tta), pixels)
             return tuple(self._first(values, len(images)) for values in found)
 
-    def _logits_and_features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features of the last stage alone, (n, D); D = 0 where several heads answer."""
-        if not self.network.has_one_head:
-            logits = self.network(images)
-            return logits, logits[:, :0]
-        logits, features = self.network.logits_and_features(images)
-        if features.ndim > 2:  # of a head that is a convolution
-            features = features.flatten(2).mean(2)
-        return logits, features[:, : self.network.head.weight.shape[1]]
-
     @contextlib.contextmanager
     def _ready(self, images: Pixels) -> Iterator[torch.Tensor]:
         """The network's input, one whole batch, for as long as the process is set as the run has it."""
@@ -142,6 +132,17 @@ class TorchEngine:
     @staticmethod
     def _first(values: torch.Tensor, count: int) -> NDArray[np.float32]:
         return np.asarray(values[:count].float().cpu().numpy())
+
+
+def logits_and_features(network: Network, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (N, K), and features of the last stage alone, (N, D); D = 0 where several heads answer."""
+    if not network.has_one_head:
+        logits = network(images)
+        return logits, logits[:, :0]
+    logits, features = network.logits_and_features(images)
+    if features.ndim > 2:  # of a head that is a convolution
+        features = features.flatten(2).mean(2)
+    return logits, features[:, : network.head.weight.shape[1]]
 
 
 def _each(

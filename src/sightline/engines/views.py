@@ -22,9 +22,10 @@ def averaged(
     """
     weights, found = zip(*views(images, names), strict=True)
     answered = answer(torch.cat(found) if len(found) > 1 else images)
-    logits = answered[0].view(len(found), len(images), -1)
+    num = images.shape[0]  # not `len`, which a tracer takes for a constant
+    logits = answered[0].view(len(found), num, -1)
     mean = (torch.tensor(weights, device=logits.device)[:, None, None] * logits).sum(0)
-    return mean, *(values[: len(images)] for values in answered)
+    return mean, *(values[:num] for values in answered)
 
 
 def views(images: torch.Tensor, names: Sequence[str]) -> Iterator[tuple[float, torch.Tensor]]:

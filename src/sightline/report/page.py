@@ -10,7 +10,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.report import chart, curve_facts, histogram, scatter, where, words
+from sightline.report import benchmark_facts, chart, curve_facts, histogram, scatter, where, words
+from sightline.report.benchmark_facts import BenchmarkFacts
 from sightline.report.check_facts import CheckFacts, Shown
 from sightline.report.curve_facts import CurveFacts
 from sightline.report.explained_facts import ExplainedFacts
@@ -99,6 +100,12 @@ def render_curve(facts: CurveFacts) -> str:
     """A learning curve, and how it goes on, as one self-contained page."""
     template, drawing = _environment().get_template("curve.html"), curve_facts.drawn(facts)
     return template.render(facts=facts, brand="Sightline curve", title=facts.headline, drawing=drawing, **_script())
+
+
+def render_benchmark(facts: BenchmarkFacts) -> str:
+    """How fast runs and exports answer, as one self-contained page."""
+    template, drawing = _environment().get_template("benchmark.html"), benchmark_facts.drawn(facts)
+    return template.render(facts=facts, brand="Sightline benchmark", title=facts.headline, drawing=drawing, **_script())
 
 
 def _script() -> dict[str, str]:

@@ -9,7 +9,8 @@ from tests.training.test_train import FAST, Lines, bars
 
 from sightline.classifier import from_arrays
 from sightline.engines import fastest
-from sightline.engines.openvino import ConversionError, OpenVINOEngine, is_installed
+from sightline.engines.converted import ConversionError
+from sightline.engines.openvino import OpenVINOEngine, is_installed
 from sightline.engines.torch import TorchEngine
 from sightline.run import Run
 from sightline.training.options import Options
@@ -48,7 +49,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> dict[type, float]:
 
 
 def test_few_pictures_are_left_to_torch(first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OpenVINOEngine, "build", None)  # which would fail
+    monkeypatch.setattr(fastest, "converted", None)  # which would fail
     assert " pictures by torch, " in fitted(first, tmp_path / "run")[0]
 
 
@@ -79,7 +80,7 @@ def test_a_network_that_cannot_be_converted_is_left_to_torch(
     def build(*_: object) -> OpenVINOEngine:
         raise ConversionError("no such operation")
 
-    monkeypatch.setattr(OpenVINOEngine, "build", build)
+    monkeypatch.setattr(fastest, "converted", build)
     line, _ = fitted(first, tmp_path / "run")
     assert " by torch, " in line and line.endswith("; OpenVINO cannot take this network (no such operation)")
 

@@ -1,0 +1,58 @@
+"""An exported network, ready to answer, without torch. Comes in: an Artefact; goes out: an engine.
+
+A picture's figures do not depend on what it is asked together with: each is answered by itself, as many at a time as
+there are cores.
+"""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.artefact import Artefact
+from sightline.data.preprocess import Pixels
+from sightline.data.warp import Floats
+from sightline.decision import Answers
+from sightline.decision.appearance import appearance
+from sightline.engines.runtimes import RUNTIMES, Graph
+from sightline.errors import RunError
+
+AT_ONCE = 32  # pictures that are decoded and held, before any is answered
+
+
+@dataclass(frozen=True)
+class ExportedEngine:
+    """One callable: pictures -> logits."""
+
+    graph: Graph
+    where: str
+    batch_size: int = AT_ONCE
+
+    def __call__(self, images: Pixels) -> NDArray[np.float32]:
+        """(n, height, width, C), uint8 or float32 0..255 -> float32 logits (n, K)."""
+        return self._run(images)[0]
+
+    def answers(self, images: Pixels) -> Answers:
+        """The same logits, and all else that is known of the pictures."""
+        logits, plain, features = self._run(images)
+        return Answers(logits, plain, features, appearance(images))
+
+    def _run(self, images: Pixels) -> tuple[Floats, ...]:
+        found = self.graph(images.astype(np.float32))
+        if not np.isfinite(found[0]).all():
+            raise RunError(f"{self.where} gave logits that are no finite numbers; export again in another precision")
+        return found
+
+
+def open_artefact(artefact: Artefact) -> ExportedEngine:
+    """Raises RunError for a target that is not known here, MissingExtraError where its package is not installed."""
+    if artefact.target not in RUNTIMES:
+        raise RunError(f"{artefact.path} was exported to {artefact.target!r}, which this version does not know")
+    graph: Graph = RUNTIMES.get(artefact.target).load(artefact, num_cores())
+    return ExportedEngine(graph, str(artefact.path))
+
+
+def num_cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,30 @@
+"""What runs exported graphs. One file, one target; each exposes
+
+    PACKAGE                    of Python, that must be installed
+    load(artefact, num_threads) -> a Graph
+    whole(artefact)            -> decoded pictures (N, H, W, C) uint8 of one size -> answers and logits (N, K) each
+
+Raises MissingExtraError where the package is not installed. No torch.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.data.warp import Floats
+from sightline.registry import Registry
+
+RUNTIMES = Registry("sightline.engines.runtimes", "target", ("PACKAGE", "load", "whole"))
+
+
+Whole = Callable[[NDArray[np.uint8]], tuple[Floats, Floats]]
+
+
+class Graph(Protocol):
+    """A graph, ready to run."""
+
+    def __call__(self, frames: Floats) -> tuple[Floats, ...]:
+        """Preprocessed pictures (n, height, width, C), float32 0..255 -> logits and plain (n, K), features (n, D)."""
+        ...

@@ -1,0 +1,78 @@
+"""ONNX graphs, by ONNX Runtime."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.artefact import Artefact
+from sightline.data.warp import Floats
+from sightline.engines.runtimes import Whole
+from sightline.errors import MissingExtraError, RunError
+
+PACKAGE = "onnxruntime"
+MODEL, FRAMES = "model.onnx", "frames.onnx"
+OUTPUTS = ("logits", "plain", "features")
+
+
+class OnnxGraph:
+    """`alone` answers one picture by all threads; `one_of_many` by one, for as many pictures as there are threads."""
+
+    def __init__(self, alone: Any, one_of_many: Any, num_threads: int) -> None:
+        self.alone, self.one_of_many, self.num_threads = alone, one_of_many, num_threads
+        self.names = [output.name for output in alone.get_outputs()]
+
+    def __call__(self, frames: Floats) -> tuple[Floats, ...]:
+        """(n, height, width, C) -> logits, plain, features."""
+        if len(frames) == 1:
+            return self._outputs([self.alone.run(self.names, {"frames": frames})])
+        with ThreadPoolExecutor(self.num_threads) as threads:
+            ones = [frames[i : i + 1] for i in range(len(frames))]
+            return self._outputs(list(threads.map(lambda one: self.one_of_many.run(self.names, {"frames": one}), ones)))
+
+    def _outputs(self, found: Sequence[Sequence[Floats]]) -> tuple[Floats, ...]:
+        by_name = {
+            name: np.concatenate(parts) for name, parts in zip(self.names, zip(*found, strict=True), strict=True)
+        }
+        return tuple(by_name[name] if name in by_name else by_name["logits"] for name in OUTPUTS)
+
+
+def load(artefact: Artefact, num_threads: int) -> OnnxGraph:
+    """Raises MissingExtraError where ONNX Runtime is not installed, RunError where it cannot take the graph."""
+    return graph_of(artefact.path / FRAMES, num_threads)
+
+
+def graph_of(model: Any, num_threads: int) -> OnnxGraph:
+    """Of a file, or of an onnx.ModelProto with its weights. Raises as `load` does."""
+    return OnnxGraph(_session(model, num_threads), _session(model, 1), num_threads)
+
+
+def whole(artefact: Artefact) -> Whole:
+    """Raises as `load` does."""
+    session = _session(artefact.path / MODEL, 1)
+    names = [output.name for output in session.get_outputs()]
+
+    def answer(pixels: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        answers, logits = session.run([names[0], "logits"], {"pixels": pixels})
+        return answers, logits
+
+    return answer
+
+
+def _session(model: Any, num_threads: int) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError("an export to onnx", PACKAGE, "runtime") from error
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = num_threads, 1
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    source, where = (model, model) if isinstance(model, Path) else (model.SerializeToString(), "the quantised graph")
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of ONNX Runtime, which has a dozen kinds
+        raise RunError(f"{where}: ONNX Runtime {onnxruntime.__version__} cannot take it: {error}") from error

@@ -1,0 +1,113 @@
+"""OpenVINO's graphs, by OpenVINO."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.artefact import Artefact
+from sightline.data.warp import Floats
+from sightline.engines.openvino import package
+from sightline.engines.runtimes import Whole
+from sightline.errors import RunError
+
+PACKAGE = "openvino"
+MODEL = "model.xml"
+FRAMES = "sightline/frames"  # the operation in the graph that gives preprocessed pictures
+OUTPUTS = ("logits", "plain", "features")
+HINTS = {"bf16": "bf16"}  # all else computes in float32, and what is quantised in int8
+
+
+class OpenVINOGraph:
+    """`alone` answers one picture by all threads; `many` as many as there are threads, each by one."""
+
+    def __init__(self, alone: Any, many: Any) -> None:
+        self.alone, self.many = alone, many
+        self.places = {output.get_any_name(): i for i, output in enumerate(alone.outputs)}
+
+    def __call__(self, frames: Floats) -> tuple[Floats, ...]:
+        """(n, height, width, C) -> logits, plain, features."""
+        found = [self._copied(self.alone([frames]))] if len(frames) == 1 else self._asked_together(frames)
+        by_place = [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        return tuple(by_place[self.places.get(name, self.places["logits"])] for name in OUTPUTS)
+
+    def _asked_together(self, frames: Floats) -> list[list[Floats]]:
+        found: list[list[Floats]] = [[] for _ in frames]
+
+        def keep(request: Any, place: int) -> None:
+            found[place] = self._copied(request.results)
+
+        self.many.set_callback(keep)
+        for place in range(len(frames)):
+            self.many.start_async([frames[place : place + 1]], place)
+        self.many.wait_all()
+        return found
+
+    @staticmethod
+    def _copied(results: Any) -> list[Floats]:
+        return [np.array(values) for values in results.values()]
+
+
+def load(artefact: Artefact, num_threads: int) -> OpenVINOGraph:
+    """Raises MissingExtraError where OpenVINO is not installed, RunError where it cannot take the graph."""
+    frame = artefact.config.preprocessing
+    shape = [1, frame.height, frame.width, frame.channels]
+    with _reading(artefact):
+        model = from_frames(package().Core().read_model(artefact.path / MODEL), shape)
+        return graph_of(model, shape, artefact.precision, num_threads)
+
+
+def whole(artefact: Artefact) -> Whole:
+    """Raises as `load` does."""
+    hint = HINTS.get(artefact.precision, "f32")
+    with _reading(artefact):
+        core = package().Core()
+        model = core.read_model(artefact.path / MODEL)
+        compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint})
+
+    def answer(pixels: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        found = compiled([pixels])
+        return np.array(found[0]), np.array(found["logits"])
+
+    return answer
+
+
+@contextlib.contextmanager
+def _reading(artefact: Artefact) -> Iterator[None]:
+    """Whatever OpenVINO raises of a graph becomes a RunError; KeyError is of one that is not ours."""
+    openvino = package()
+    try:
+        yield
+    except Exception as error:  # of OpenVINO, which knows RuntimeError alone
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        where = artefact.path / MODEL
+        raise RunError(f"{where}: OpenVINO {openvino.__version__} cannot take it: {reason}") from error
+
+
+def graph_of(model: Any, shape: list[int], precision: str, num_threads: int) -> OpenVINOGraph:
+    """Of a model from preprocessed pictures on; the shape of one."""
+    openvino = package()
+    core, hint, model = openvino.Core(), HINTS.get(precision, "f32"), model.clone()
+    model.reshape(shape)
+    alone, many = (
+        core.compile_model(
+            model, "CPU",
+            {"INFERENCE_NUM_THREADS": num_threads, "NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": hint},
+        )
+        for streams in (1, num_threads)
+    )  # fmt: skip
+    return OpenVINOGraph(alone, openvino.AsyncInferQueue(many, num_threads))
+
+
+def from_frames(model: Any, shape: list[int]) -> Any:
+    """The graph of a model from its preprocessed pictures on; raises KeyError where it has no such place."""
+    openvino = package()
+    operations = {operation.get_friendly_name(): operation for operation in model.get_ops()}
+    frames = openvino.op.Parameter(openvino.Type.f32, openvino.PartialShape(shape))
+    frames.output(0).set_names({"frames"})
+    for reader in operations[FRAMES].output(0).get_target_inputs():
+        reader.replace_source_output(frames.output(0))
+    results = [result for result in model.get_results() if result.input_value(0).get_any_name() in OUTPUTS]
+    return openvino.Model(results, [frames], "frames")

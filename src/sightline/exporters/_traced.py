@@ -1,0 +1,129 @@
+"""A run's network -> ONNX, as `torch.export` traces it. Comes in: an engine, and how its logits become answers; goes
+out: two graphs, from preprocessed pictures to logits and from logits to probabilities.
+
+The batch is free, standard operations alone. Whatever the run averages over is in the graph.
+"""
+
+import re
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sightline.decision import Decision, MultiDecision, NumberDecision, PlainDecision
+from sightline.engines.torch import TorchEngine, logits_and_features
+from sightline.engines.views import averaged
+from sightline.errors import ExportError, MissingExtraError
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 20
+NUM_HALVINGS = 32  # of a range of 14 in a logarithm: more exact than float32
+
+
+def network_graph(engine: TorchEngine) -> "onnx.ModelProto":
+    """`frames` float32 (N, height, width, C) 0..255 -> `logits` (N, K), `features` (N, D), and `plain` (N, K) where
+    logits are the mean over several views.
+
+    Raises ExportError where it cannot be traced, or has an operation that ONNX has not.
+    """
+    frame, is_averaged = engine.config.preprocessing, bool(engine.config.tta)
+    names = ["logits", "plain", "features"] if is_averaged else ["logits", "features"]
+    example = torch.rand(2, frame.height, frame.width, frame.channels) * 255
+    return _exported(_FromFrames(engine), example, "frames", names, engine.config.architecture)
+
+
+def decision_graph(decision: PlainDecision, num_outputs: int, name: str) -> "onnx.ModelProto":
+    """`logits` float32 (N, K) -> (N, K) of that name: calibrated probabilities, or numbers in the user's units."""
+    return _exported(_Decided(decision), torch.randn(2, num_outputs), "logits", [name], "the decision")
+
+
+class _FromFrames(torch.nn.Module):
+    def __init__(self, engine: TorchEngine) -> None:
+        super().__init__()
+        self.network, self.views = engine.network.eval(), engine.config.tta
+        scale, shift = (torch.from_numpy(values) for values in engine.config.preprocessing.affine())
+        self.scale, self.shift = scale.to(engine.device), shift.to(engine.device)
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
+        images = frames.permute(0, 3, 1, 2) * self.scale + self.shift
+        if not self.views:
+            return logits_and_features(self.network, images)
+        return averaged(partial(logits_and_features, self.network), images, self.views)
+
+
+class _Decided(torch.nn.Module):
+    """What `decision` does in numpy, in float32."""
+
+    def __init__(self, decision: PlainDecision) -> None:
+        super().__init__()
+        self.decision = decision
+
+    def forward(self, logits: Tensor) -> Tensor:
+        decision = self.decision
+        if isinstance(decision, NumberDecision):
+            return logits * _row(decision.std) + _row(decision.mean)
+        if isinstance(decision, MultiDecision):
+            if decision.temperatures:
+                logits = logits / _row(decision.temperatures) + _row(decision.biases)
+            return torch.sigmoid(logits)
+        assert isinstance(decision, Decision)
+        scores = logits / decision.temperature
+        scores = scores - scores.amax(1, keepdim=True)
+        return torch.softmax(scores * _factor(scores, decision.curve) if decision.curve else scores, 1)
+
+
+def _factor(scores: Tensor, curve: Sequence[float]) -> Tensor:
+    """(N, K) scores whose largest is 0 -> (N, 1): what gives each answer the curve's probability."""
+    a, b, c = curve
+    plain = _answer(scores).clamp(1e-7, 1 - 1e-7)
+    wanted = torch.sigmoid(a * torch.log(plain) - b * torch.log1p(-plain) + c)
+    low, high = torch.full_like(wanted, -7.0), torch.full_like(wanted, 7.0)
+    for _ in range(NUM_HALVINGS):
+        middle = (low + high) / 2
+        is_less = _answer(scores * torch.exp(middle)) < wanted
+        low, high = torch.where(is_less, middle, low), torch.where(is_less, high, middle)
+    return torch.exp((low + high) / 2)
+
+
+def _answer(scores: Tensor) -> Tensor:
+    return 1 / torch.exp(scores).sum(1, keepdim=True)
+
+
+def _row(values: Sequence[float]) -> Tensor:
+    return torch.from_numpy(np.array(values, np.float32))
+
+
+def _exported(module: torch.nn.Module, example: Tensor, given: str, outputs: list[str], what: str) -> "onnx.ModelProto":
+    try:
+        import onnxscript  # noqa: F401  # torch's exporter is built on it
+    except ImportError as error:
+        raise MissingExtraError("sightline export", "onnxscript", "export") from error
+    batch = torch.export.Dim("batch", min=1, max=2**20)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of its own deprecations
+            program = torch.onnx.export(
+                module, (example,), dynamo=True, dynamic_shapes=({0: batch},), input_names=[given],
+                output_names=outputs, opset_version=OPSET, verbose=False,
+            )  # fmt: skip
+    except Exception as error:  # of torch's tracer or of its exporter, of any kind
+        raise ExportError(f"{what} cannot be exported: {_reason(error)}") from error
+    assert program is not None
+    proto: onnx.ModelProto = program.model_proto
+    if proto.graph.input[0].type.tensor_type.shape.dim[0].HasField("dim_value"):
+        raise ExportError(f"{what} cannot be exported: it takes batches of {len(example)} pictures alone, once traced")
+    return proto
+
+
+def _reason(error: Exception) -> str:
+    """In one line, with the layer where the tracer names it: the last of a chain of errors knows most."""
+    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip() or type(error).__name__
+    return next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)[:300]

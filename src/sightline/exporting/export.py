@@ -1,0 +1,236 @@
+"""A run -> an artefact that was proven, in its own engine, to answer as the run does. Comes in: a run folder; goes out:
+a new folder, whole or not at all.
+
+Must not know the terminal.
+"""
+
+import dataclasses
+import json
+import platform
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.artefact import CARD, PROOF, Artefact
+from sightline.data.tasks import Labels
+from sightline.data.warp import Floats
+from sightline.decision import PlainDecision
+from sightline.engines.runtimes import Graph
+from sightline.engines.torch import TorchEngine
+from sightline.errors import ConfigError, DataError, ExportError
+from sightline.evaluation.drawing import drawn
+from sightline.evaluation.evaluate import Evaluation, evaluate
+from sightline.evaluation.runs import Part, checked, part_of
+from sightline.exporters import EXPORTERS, Quantising, Source
+from sightline.exporting import golden as goldens
+from sightline.exporting.golden import MOVES, WHOLE, Golden, moved, told_apart
+from sightline.exporting.proof import EXACT, MOST_LOST, Proof, compared, proof
+from sightline.predictor import Predictor
+from sightline.run import CALIBRATION, CONFIG, UNKNOWN, Run, write_arrays, write_json
+
+NUM_RANGES = 300  # training pictures by which int8 finds its ranges
+SMALL_SIDE = 64
+NUM_SMALL, NUM_LARGE = 10_000, 1_000  # pictures that prove, up to SMALL_SIDE and above
+NUM_SELECTING = 1_000  # by which int8 chooses what stays in float
+
+
+@dataclass(frozen=True)
+class Exported:
+    """proof: None where there were no pictures to prove it on but the golden ones. kept_in_float: layers, of int8."""
+
+    path: Path
+    proof: Proof | None
+    kept_in_float: tuple[str, ...]
+    num_bytes: int
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {**dataclasses.asdict(self), "path": str(self.path)}
+
+
+def export(
+    path: str | Path,
+    to: str,
+    precision: str | None = None,
+    out: str | Path | None = None,
+    data: str | Path | None = None,
+    most_lost: float = MOST_LOST,
+    num: int | None = None,
+    seed: int = 0,
+) -> Exported:
+    """Write a run for another engine. `data`: labelled pictures to prove it on; None: the run's own test.
+
+    `most_lost`: by how much a reduced precision may answer worse, a share. `num`: pictures that prove it, drawn by
+    chance. Raises ConfigError for a target, precision or folder that cannot be; ExportError where the network cannot be
+    exported, or the export does not answer as the run does; DataError where int8 finds no pictures.
+    """
+    exporter, run = EXPORTERS.get(to), Run.open(Path(path))
+    precision = precision or exporter.PRECISIONS[0]
+    if precision not in exporter.PRECISIONS:
+        raise ConfigError(f"{to} does not have {precision}; it has {', '.join(exporter.PRECISIONS)}")
+    target = Path(out) if out is not None else run.path / "exported" / f"{to}-{precision}"
+    if target.exists():
+        raise ConfigError(f"{target} is there already; name another folder with --out, or remove it")
+    predictor = Predictor.open(path)
+    engine = predictor.engine
+    if not isinstance(engine, TorchEngine):
+        raise ConfigError(f"{path} is an export itself; export the run that it came from")
+    part, notes = _part(run, data, precision)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
+        folder = Path(temporary) / target.name
+        folder.mkdir()
+        source = Source(engine, _plain(predictor), lambda: _quantising(run, predictor, most_lost, seed), _facts(run))
+        kept = exporter.write(source, folder, precision)
+        _write_rest(run, folder)
+        made_with = _versions(exporter.PACKAGES)
+        Artefact.seal(folder, to, precision, {}, made_with)
+        exported = Predictor.open(folder)
+        found = _golden(predictor, exported, Artefact.open(folder))
+        found.write(folder)
+        proven = None if part is None else _proven(run, predictor, exported, part, folder, num, seed)
+        _refuse(found, proven, precision, most_lost)
+        notes += _unsaid(found, precision)
+        document = {} if proven is None else proven.to_json()
+        Artefact.seal(folder, to, precision, document | {"kept_in_float": list(kept)}, made_with)
+        del exported  # which may have the files mapped
+        shutil.move(folder, target)
+    size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
+    return Exported(target, proven, kept, size, tuple(notes))
+
+
+def _plain(predictor: Predictor) -> PlainDecision:
+    decision = predictor.decision
+    assert isinstance(decision, PlainDecision)  # no sets were asked for
+    return decision
+
+
+def _part(run: Run, data: str | Path | None, precision: str) -> tuple[Part | None, list[str]]:
+    """The pictures to prove it on; where there are none a note, or an error where it must be proven on some."""
+    try:
+        return part_of(run, data, None), []
+    except DataError as error:
+        if data is not None or precision not in EXACT:
+            raise
+        return None, [f"Proven on made pictures alone: {error}"]
+
+
+def _facts(run: Run) -> dict[str, str]:
+    """What the file says of itself, for whoever opens it without Sightline."""
+    config = run.config
+    frame = config.preprocessing
+    return {
+        "classes": json.dumps(list(config.classes), ensure_ascii=False),
+        "task": config.task,
+        "architecture": config.architecture,
+        "pixels": "uint8 (N, H, W, C): RGB or grey, upright, of any size; nothing is to be done to them but decoding",
+        "decoding": f"JPEGs may be scaled down by libjpeg to a short side of {frame.decode_side()} pixels or more",
+        "weights_sha256": config.weights_sha256,
+    }
+
+
+def _write_rest(run: Run, folder: Path) -> None:
+    """What answers need besides the graph. Where the training pictures lay is nobody's business."""
+    write_json(folder / CONFIG, dataclasses.replace(run.config, data="").to_json())
+    for name in (CALIBRATION, UNKNOWN):
+        if (run.path / name).is_file():
+            shutil.copyfile(run.path / name, folder / name)
+    if (run.path / CARD).is_file():
+        card = (run.path / CARD).read_text("utf-8")
+        for path in (run.config.data, str(run.path.resolve()), str(run.path)):
+            card = card.replace(path, Path(path).name) if path else card
+        (folder / CARD).write_text(card, "utf-8")
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    found = {package: metadata.version(package) for package in packages}
+    return {**found, "python": platform.python_version(), "machine": platform.machine()}
+
+
+def _golden(predictor: Predictor, exported: Predictor, artefact: Artefact) -> Golden:
+    """What the run and the export answer to made pictures."""
+    candidates = [goldens.made(predictor.preprocessing, number) for number in range(goldens.NUM_MADE)]
+    logits = goldens.answered(predictor, candidates)[1]
+    files = [candidates[i] for i in goldens.chosen(logits)]
+    (inputs, run), (_, own) = goldens.answered(predictor, files), goldens.answered(exported, files)
+    names = {f"{number:02d}.png": content for number, content in enumerate(files)}
+    return Golden(
+        predictor.classes, names, inputs, run.astype(np.float64), own.astype(np.float64),
+        predictor.decision.outputs(own), *goldens.answered_whole(artefact, files),
+    )  # fmt: skip
+
+
+def _proven(
+    run: Run, predictor: Predictor, exported: Predictor, part: Part, folder: Path, num: int | None, seed: int
+) -> Proof:
+    """By evaluation pictures, whose hashes and answers are kept."""
+    is_small = max(predictor.preprocessing.height, predictor.preprocessing.width) <= SMALL_SIDE
+    most = num or (NUM_SMALL if is_small else NUM_LARGE)
+    rows = part.rows[drawn(part.dataset.labels[part.rows], most, seed)]
+    tested = checked(run, part, evaluate(predictor, part.dataset, rows, part.split, skip_bad=True), i_know=True)
+    other = evaluate(exported, part.dataset, tested.rows, part.split)
+    _keep(tested, folder)
+    return proof(tested, other)
+
+
+def _keep(tested: Evaluation, folder: Path) -> None:
+    hashes = np.array([list(bytes.fromhex(one)) for one in tested.hashes], np.uint8)
+    arrays: dict[str, NDArray[np.generic]] = {"hashes": hashes, "labels": tested.labels, "logits": tested.logits}
+    write_arrays(folder / PROOF, arrays, {"split": tested.split, "task": tested.task})
+
+
+def _refuse(found: Golden, proven: Proof | None, precision: str, most_lost: float) -> None:
+    """Raise ExportError where the export does not answer as the run does."""
+    off = moved(found.run, found.exported)
+    if precision in EXACT and not off <= MOVES[precision]:
+        raise ExportError(f"refused: on made pictures its logits are {off:.2g} standard deviations from the run's")
+    if not (off := moved(found.exported, found.whole)) <= WHOLE:
+        raise ExportError(
+            f"refused: from decoded pictures logits are {off:.2g} standard deviations from those of preprocessed ones"
+        )
+    obstacle = "" if proven is None else proven.obstacle(precision, most_lost)
+    if obstacle:
+        raise ExportError(f"refused: {obstacle}. Take another precision, or allow more with --accept-drop POINTS")
+
+
+def _unsaid(found: Golden, precision: str) -> list[str]:
+    """Which classes could change their places and the golden answers would not tell."""
+    alike = ~told_apart(found.exported, 2 * MOVES[precision] * float(found.exported.std()))
+    pairs = np.argwhere(np.triu(alike, 1))
+    if not len(pairs):
+        return []
+    first, second = (found.classes[k] for k in pairs[0])
+    return [f"Golden pictures would not tell if {first} and {second} changed places ({len(pairs):,} such pairs)"]
+
+
+def _quantising(run: Run, predictor: Predictor, most_lost: float, seed: int) -> Quantising:
+    """Ranges by training pictures; what stays in float by those that selected, or else by calibration ones."""
+    ranges, _ = _frames(run, predictor, "train", NUM_RANGES, seed)
+    for split in ("val", "calibration", "train"):
+        if any(line["split"] == split for line in run.split()):
+            break
+    frames, labels = _frames(run, predictor, split, NUM_SELECTING, seed)
+    wanted = predictor.decision.outputs(predictor.logits(iter(frames)))
+
+    def drop(graph: Graph) -> float:
+        outputs = predictor.decision.outputs(graph(frames)[0])
+        difference = compared(run.config.task, wanted, outputs, labels, None)[2]
+        return 0.0 if difference is None else difference.value
+
+    return Quantising(ranges, drop, most_lost)
+
+
+def _frames(run: Run, predictor: Predictor, split: str, num: int, seed: int) -> tuple[Floats, Labels]:
+    """Some preprocessed pictures of a split of the run's own, and their labels."""
+    part, images = part_of(run, None, split), list[Any]()
+    rows = part.rows[drawn(part.dataset.labels[part.rows], num, seed)]
+    tested = evaluate(predictor, part.dataset, rows, split, skip_bad=True, see=images.append)
+    return np.stack(images).astype(np.float32), tested.labels
