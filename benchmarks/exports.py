@@ -1,0 +1,86 @@
+"""Networks of the catalogue, each trained above chance, as every export: what agrees, what it costs, what is refused.
+
+    python benchmarks/exports.py [--networks resnet18 ...] [--to onnx-fp32 openvino-int8 ...] [--out FOLDER]
+
+From scratch on the traffic signs (43 classes, chance 2 to 6 %), a few epochs of 64 pixels a side, small networks of 28
+or 32. Then `sightline export` and `sightline verify`, which must hold. For
+each: pictures answered the same, the largest difference of a logit in their standard deviation, accuracy of the run and
+of the export with the interval of the difference, size against the run's weights, layers kept in float.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from _common import header, test_data
+from sightline import Options, train
+from sightline.errors import SightlineError
+from sightline.exporting.export import export
+from sightline.exporting.verify import verify
+
+# One of each kind: the classics, auxiliary heads, depthwise, in-place activations, attention, one convolution as head.
+NETWORKS = {
+    "lenet5": 6, "simple_cnn": 4, "whitened_cnn": 3, "alexnet": 8, "vgg11_bn": 3, "squeezenet1_1": 8, "googlenet": 4,
+    "resnet18": 3, "resnet50": 3, "densenet121": 3, "mobilenet_v2": 5, "mobilenet_v3_small": 8,
+    "shufflenet_v2_x1_0": 5, "mnasnet0_5": 8, "efficientnet_b0": 5, "regnet_y_400mf": 4, "convnext_atto": 6,
+    "ghostnet_100": 5, "vit_tiny_patch16_224": 6,
+}  # fmt: skip
+SIDES = {"lenet5": 28, "whitened_cnn": 32, "simple_cnn": 32}
+TO = ["onnx-fp32", "openvino-fp32", "openvino-bf16", "onnx-int8", "openvino-int8"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--to", nargs="+", default=TO)
+    parser.add_argument("--out", type=Path, help="where runs are kept")
+    args = parser.parse_args()
+    header("Exports beside the runs that they came from")
+    with tempfile.TemporaryDirectory() as temporary:
+        root = args.out or Path(temporary)
+        for name in args.networks:
+            run = trained(name, root)
+            for to in args.to:
+                target, precision = to.split("-")
+                print(told(run, target, precision), flush=True)
+
+
+def trained(name: str, root: Path) -> Path:
+    """A run of some epochs, or the one that is there."""
+    path = root / name
+    if not path.exists():
+        settings = {"model": name, "epochs": NETWORKS.get(name, 5), "size": SIDES.get(name, 64), "learning_rate": 0.002,
+                    "optimizer": "adamw"}  # fmt: skip
+        if name in SIDES:
+            settings = {key: settings[key] for key in ("model", "epochs", "size")}
+        train(test_data() / "data" / "traffic_signs.zip", settings, Options(out=path))
+    return path
+
+
+def told(run: Path, target: str, precision: str) -> str:
+    """One line of the table."""
+    began = time.perf_counter()
+    folder = run / "exported" / f"{target}-{precision}"
+    try:
+        found = export(run, target, precision, out=folder) if not folder.exists() else None
+        verify(folder)
+    except SightlineError as error:
+        return f"{run.name:22s} {target:9s} {precision:5s} {type(error).__name__}: {error}"
+    took = time.perf_counter() - began
+    if found is None or found.proof is None:
+        return f"{run.name:22s} {target:9s} {precision:5s} was there"
+    proof, lost = found.proof, found.proof.difference
+    interval = lost.interval if lost is not None and lost.interval is not None else (0.0, 0.0)
+    files = [folder / each for each in ("weights.bin", "frames.onnx", "model.bin", "model.xml")]
+    size = sum(file.stat().st_size for file in files if file.exists()) / (run / "model.safetensors").stat().st_size
+    return (
+        f"{run.name:22s} {target:9s} {precision:5s} same {proof.agreement.value:7.2%} of {proof.num:,}; "
+        f"logits {proof.logit_apart:.1e}; {proof.figure:.2%} -> {proof.exported:.2%}, "
+        f"lost {100 * (lost.value if lost else 0):+.2f} ({100 * interval[0]:+.2f} to {100 * interval[1]:+.2f}); "
+        f"size {size:.2f}; {len(found.kept_in_float)} kept; {took:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
