@@ -101,6 +101,22 @@ def test_half_of_the_weights_are_half_of_the_file(single: Path, exported: dict[s
         assert verify(found.path, single.parent / "data").proof is not None
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_int8_is_fitted_by_training_pictures_and_proven_on_others(
+    single: Path, exported: dict[str, Exported], target: str, tmp_path: Path
+) -> None:
+    found = export(single, target, "int8", tmp_path / "out", most_lost=0.05)
+    assert found.proof is not None and found.proof.agreement.value > 0.9
+    assert found.proof.obstacle("int8", 0.05) == ""
+    before, after = (
+        sum((path / name).stat().st_size for name in ("weights.bin", "model.bin") if (path / name).is_file())
+        for path in (exported[target].path, found.path)
+    )
+    assert after < 0.6 * before
+    assert Artefact.open(found.path).proof["kept_in_float"] == list(found.kept_in_float)
+    assert verify(found.path).moved == 0
+
+
 def test_it_holds_no_picture_of_the_users_and_no_path(single: Path, exported: dict[str, Exported]) -> None:
     for found in exported.values():
         files = [file for file in found.path.rglob("*") if file.is_file()]

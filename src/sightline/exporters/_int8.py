@@ -82,15 +82,16 @@ class Operations:
 
 def least_float(
     make: Callable[[Sequence[str]], Model],
-    ranked: Callable[[Model], Sequence[str]],
+    ranked: Callable[[Model], Sequence[Sequence[str]]],
     drop: Callable[[Model], float],
     most: float,
 ) -> tuple[Model, tuple[str, ...]]:
     """The int8 network with the fewest layers in float whose drop is at most `most`, and the names of those layers.
 
-    `make`: layers to keep in float -> network; `ranked`: a network all in int8 -> its layers, the worst first. As
-    many of the worst as needed are kept: 1, 2, 4, ..., half of all; then halfway between what did and what did not
-    suffice. `drop` is asked MAX_ASKED times at most. Raises ExportError where half of the layers do not suffice.
+    `make`: layers to keep in float -> network; `ranked`: a network all in int8 -> its layers, the worst first, each with
+    those that have to be in float with it. As many of the worst as needed are kept: 1, 2, 4, ..., half of all; then
+    halfway between what did and what did not suffice. `drop` is asked MAX_ASKED times at most. Raises ExportError where
+    half of the layers do not suffice.
     """
     model = make(())
     drops = [drop(model)]
@@ -99,19 +100,23 @@ def least_float(
     order = ranked(model)
     too_few, limit = 0, int(MAX_FLOAT * len(order))
     found: tuple[Model, int] | None = None
+
+    def worst(number: int) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for layers in order[:number] for name in layers))
+
     while len(drops) < MAX_ASKED:
         number = min(limit, max(1, 2 * too_few)) if found is None else (too_few + found[1]) // 2
         if number == too_few:
             break
-        model = make(order[:number])
+        model = make(worst(number))
         drops.append(drop(model))
         if drops[-1] <= most:
             found = model, number
         else:
             too_few = number
     if found is None:
-        raise _too_far(drops, most, order[:too_few], len(order))
-    return found[0], tuple(order[: found[1]])
+        raise _too_far(drops, most, worst(too_few), len(order))
+    return found[0], worst(found[1])
 
 
 def _too_far(drops: Sequence[float], most: float, kept: Sequence[str], num_layers: int) -> ExportError:

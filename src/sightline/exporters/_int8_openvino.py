@@ -55,8 +55,9 @@ def quantised(
     def made(in_float: Sequence[str]) -> "openvino.Model":
         return _int8(model, frames, [*operations.head, *in_float])
 
-    def ranked(found: "openvino.Model") -> list[str]:
-        return operations.ranked(_errors(found, model, operations.body, frames[:NUM_COMPARED]))
+    def ranked(found: "openvino.Model") -> list[tuple[str]]:
+        errors = _errors(found, model, operations.body, frames[:NUM_COMPARED])
+        return [(layer,) for layer in operations.ranked(errors)]
 
     return least_float(made, ranked, drop, most)
 

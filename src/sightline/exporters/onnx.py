@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sightline.engines.exported import num_cores
 from sightline.engines.runtimes.onnx import FRAMES, graph_of
 from sightline.exporters._pixels import from_pixels
 from sightline.exporters._source import Source
@@ -35,7 +36,7 @@ def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
         from sightline.exporters._int8_onnx import quantised
 
         by = source.quantising()
-        network, kept = quantised(network, by.frames, lambda model: by.drop(graph_of(model, 1)), by.most)
+        network, kept = quantised(network, by.frames, lambda model: by.drop(graph_of(model, num_cores())), by.most)
     whole = _joined(source, network)
     for name, text in source.facts.items():
         whole.metadata_props.add(key=name, value=text)

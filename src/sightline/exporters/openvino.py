@@ -6,6 +6,7 @@ One graph from decoded pictures of any size; the Predictor cuts it behind the pr
 from pathlib import Path
 from typing import Any
 
+from sightline.engines.exported import num_cores
 from sightline.engines.openvino import package
 from sightline.engines.runtimes.openvino import FRAMES, MODEL, graph_of
 from sightline.exporters._pixels import from_pixels
@@ -28,7 +29,7 @@ def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
         by, frame = source.quantising(), config.preprocessing
         shape = [1, frame.height, frame.width, frame.channels]
         network, kept = quantised(
-            network, by.frames, lambda model: by.drop(graph_of(model, shape, precision, 1)), by.most
+            network, by.frames, lambda model: by.drop(graph_of(model, shape, precision, num_cores())), by.most
         )
     pixels = core.read_model(from_pixels(config.preprocessing).SerializeToString())
     decision = core.read_model(decision_graph(source.decision, len(config.classes), source.answers).SerializeToString())

@@ -192,7 +192,7 @@ def _refuse(found: Golden, proven: Proof | None, precision: str, most_lost: floa
     off = moved(found.run, found.exported)
     if precision in EXACT and not off <= MOVES[precision]:
         raise ExportError(f"refused: on made pictures its logits are {off:.2g} standard deviations from the run's")
-    if not (off := moved(found.exported, found.whole)) <= WHOLE:
+    if not (off := moved(found.exported, found.whole)) <= WHOLE[precision]:
         raise ExportError(
             f"refused: from decoded pictures logits are {off:.2g} standard deviations from those of preprocessed ones"
         )
