@@ -34,6 +34,7 @@ ALLOWED["explaining"] = {*ALLOWED["evaluation"], "explainers", "__init__"}
 ALLOWED["exporters"] = {*BASE, "data", "run", "artefact", "decision", "engines", "models"}
 ALLOWED["exporting"] = {*ALLOWED["evaluation"], "exporters", "__init__"}
 ALLOWED["benchmarking"] = {*ALLOWED["exporting"], "exporting"}
+ALLOWED["bulk"] = ALLOWED["evaluation"]
 ALLOWED["comparing"] = ALLOWED["evaluation"]
 ALLOWED["robustness"] = {*ALLOWED["evaluation"], "__init__"}
 ALLOWED["checking"] = {*ALLOWED["evaluation"], "__init__"}
@@ -45,8 +46,8 @@ ALLOWED["loading"] = {"artefact", "predictor", "classifier"}
 ALLOWED["__init__"] = set()  # its names are texts, imported when asked for
 ALLOWED["__main__"] = {"cli"}
 ALLOWED["cli"] = {
-    *ALLOWED["classifier"], "classifier", "benchmarking", "comparing", "explaining", "exporting", "growth", "labelling",
-    "robustness",
+    *ALLOWED["classifier"], "classifier", "benchmarking", "bulk", "comparing", "explaining", "exporting",
+    "growth", "labelling", "robustness",
 }  # fmt: skip
 # Slow to import, or not always installed.
 INSIDE_FUNCTIONS = {

@@ -3,6 +3,9 @@
 Pictures are answered as they are read, so a million of them need no more memory than a few. A picture that
 cannot be read gets a line with its error, and the exit code is 3. A NIfTI volume gets a line for each slice. A
 picture that is like none of those that trained is called unknown.
+
+With --out, into a file: a row for each picture, exactly one, whatever ends the process on the way. The same command
+goes on behind the last row.
 """
 
 import argparse
@@ -13,16 +16,17 @@ from sightline.cli._sets import add_set_arguments
 
 if TYPE_CHECKING:
     from sightline.decision import AnyPrediction
-    from sightline.predictor import Failure
+    from sightline.predictor import Failure, Predictor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("run", metavar="RUN", help="a run folder, or what was exported from one")
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, folders of pictures, globs, or -")
     add_set_arguments(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a JSON object a line, with every class's probability")
     form.add_argument("--csv", action="store_true", help="path,label,probability,doubt,error")
+    form.add_argument("--out", metavar="FILE", help="a .csv, .jsonl or .parquet file, gone on with after a kill")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,10 +38,30 @@ def run(args: argparse.Namespace) -> int:
     write = _json if args.json else _csv(columns) if args.csv else _table
     num_failed = 0
     named = (name for path in paths(args.inputs) for name in slice_names(path))
+    if args.out:
+        return _to_file(args, predictor, list(named))
     for answer in predictor.stream(named):
         num_failed += isinstance(answer, Failure)
         write(answer)
     return 3 if num_failed else 0
+
+
+def _to_file(args: argparse.Namespace, predictor: "Predictor", names: list[str]) -> int:
+    import sys
+    from pathlib import Path
+
+    from sightline import __version__
+    from sightline.bulk import predict_to
+    from sightline.cli._terminal import Terminal
+
+    how = {name: getattr(args, name) for name in ("sets", "sets_by", "by_class", "abstain")}
+    who = {"version": __version__, "run": str(Path(args.run).resolve()), **how}
+    with Terminal() as terminal:
+        found = predict_to(predictor, names, Path(args.out), who, terminal.track)
+    again = f", {found.num_found:,} of which were there already" if found.num_found else ""
+    failed = f"; {found.num_failed:,} could not be read" if found.num_failed else ""
+    print(f"{found.path}: {found.num:,} rows{again}{failed}", file=sys.stderr)
+    return 3 if found.num_failed else 0
 
 
 def paths(inputs: Iterable[str]) -> Iterator[str]:

@@ -88,10 +88,10 @@ def least_float(
 ) -> tuple[Model, tuple[str, ...]]:
     """The int8 network with the fewest layers in float whose drop is at most `most`, and the names of those layers.
 
-    `make`: layers to keep in float -> network; `ranked`: a network all in int8 -> its layers, the worst first, each with
-    those that have to be in float with it. As many of the worst as needed are kept: 1, 2, 4, ..., half of all; then
-    halfway between what did and what did not suffice. `drop` is asked MAX_ASKED times at most. Raises ExportError where
-    half of the layers do not suffice.
+    `make`: layers to keep in float -> network; `ranked`: a network all in int8 -> its layers, the worst first, each
+    with those that have to be in float with it. As many of the worst as needed are kept: 1, 2, 4, ..., half of all;
+    then halfway between what did and what did not suffice. `drop` is asked MAX_ASKED times at most. Raises ExportError
+    where half of the layers do not suffice.
     """
     model = make(())
     drops = [drop(model)]
