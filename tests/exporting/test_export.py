@@ -81,8 +81,10 @@ def test_other_tasks_are_exported_as_the_run_has_them(
     kind: str, target: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     run: Path = request.getfixturevalue(kind)
-    found = export(run, target, out=tmp_path / "out")
+    found = export(run, target, out=tmp_path / "out", include_pictures=True)
     assert found.proof is not None and found.proof.agreement.value == 1
+    own = {file.read_bytes() for file in (found.path / "golden").glob("own-*.png")}
+    assert len(own) == min(12, found.proof.num) and own <= {file.read_bytes() for file in run.parent.glob("*.png")}
     first, second = (Predictor.open(path).predict(run.parent / "1.png")[0] for path in (run, found.path))
     if kind == "several":
         assert second.labels == first.labels  # type: ignore[union-attr]
@@ -173,6 +175,8 @@ def test_where_the_pictures_are_gone_it_is_proven_on_made_ones(single: Path, tmp
     (run / "config.json").write_text(json.dumps(config))
     found = export(run, "onnx")
     assert found.path == run / "exported" / "onnx-fp32" and found.proof is None
+    with pytest.raises(ConfigError, match="there are no picture files to prove it on"):
+        export(run, "onnx", out=tmp_path / "own", include_pictures=True)
     assert "made pictures alone" in found.notes[0] and "gone" in found.notes[0]
     assert verify(found.path).proof is None
     with pytest.raises(DataError, match="proven on made pictures alone"):

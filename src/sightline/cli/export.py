@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accept-drop", type=float, metavar="POINTS", help="of accuracy that bf16, fp16 or int8 may cost (0.5)"
     )
+    parser.add_argument(
+        "--include-pictures",
+        action="store_true",
+        help="a dozen of these pictures go into the artefact, to be asked again",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -40,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
     if args.num is not None and args.num < 1:
         raise ConfigError(f"--num {args.num}: at least 1 picture must prove it")
     most_lost = MOST_LOST if args.accept_drop is None else args.accept_drop / 100
-    found = export(args.run, args.to, args.precision, args.out, args.data, most_lost, args.num, args.seed)
+    found = export(
+        args.run, args.to, args.precision, args.out, args.data, most_lost, args.num, args.seed, args.include_pictures
+    )
     document = found.to_json()
     if args.json:
         print(json.dumps(document, ensure_ascii=False))

@@ -9,7 +9,7 @@ import json
 import platform
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -31,7 +31,7 @@ from sightline.evaluation.runs import Part, checked, part_of
 from sightline.exporters import EXPORTERS, Quantising, Source
 from sightline.exporting import golden as goldens
 from sightline.exporting.golden import MOVES, WHOLE, Golden, moved, told_apart
-from sightline.exporting.proof import EXACT, MOST_LOST, Proof, compared, proof
+from sightline.exporting.proof import EXACT, MOST_LOST, Proof, proof, wrongness
 from sightline.predictor import Predictor
 from sightline.run import CALIBRATION, CONFIG, UNKNOWN, Run, write_arrays, write_json
 
@@ -65,12 +65,14 @@ def export(
     most_lost: float = MOST_LOST,
     num: int | None = None,
     seed: int = 0,
+    include_pictures: bool = False,
 ) -> Exported:
     """Write a run for another engine. `data`: labelled pictures to prove it on; None: the run's own test.
 
     `most_lost`: by how much a reduced precision may answer worse, a share. `num`: pictures that prove it, drawn by
-    chance. Raises ConfigError for a target, precision or folder that cannot be; ExportError where the network cannot be
-    exported, or the export does not answer as the run does; DataError where int8 finds no pictures.
+    chance. `include_pictures`: some of them become golden pictures too, and so lie in the artefact. Raises ConfigError
+    for a target, precision or folder that cannot be; ExportError where the network cannot be exported, or the export
+    does not answer as the run does; DataError where int8 finds no pictures.
     """
     exporter, run = EXPORTERS.get(to), Run.open(Path(path))
     precision = precision or exporter.PRECISIONS[0]
@@ -94,7 +96,8 @@ def export(
         made_with = _versions(exporter.PACKAGES)
         Artefact.seal(folder, to, precision, {}, made_with)
         exported = Predictor.open(folder)
-        found = _golden(predictor, exported, Artefact.open(folder))
+        own = _own_pictures(part, seed) if include_pictures else {}
+        found = _golden(predictor, exported, Artefact.open(folder), own)
         found.write(folder)
         proven = None if part is None else _proven(run, predictor, exported, part, folder, num, seed)
         _refuse(found, proven, precision, most_lost)
@@ -155,16 +158,29 @@ def _versions(packages: Sequence[str]) -> dict[str, str]:
     return {**found, "python": platform.python_version(), "machine": platform.machine()}
 
 
-def _golden(predictor: Predictor, exported: Predictor, artefact: Artefact) -> Golden:
-    """What the run and the export answer to made pictures."""
+def _own_pictures(part: Part | None, seed: int) -> dict[str, bytes]:
+    """Encoded pictures of the user's, by new names. Raises ConfigError where there are none."""
+    rows = [] if part is None else part.rows[drawn(part.dataset.labels[part.rows], goldens.NUM_KEPT, seed)].tolist()
+    found = dict[str, bytes]()
+    for number, row in enumerate(rows):
+        assert part is not None
+        if (content := part.dataset.images.encoded(row)) is not None:
+            found[f"own-{number:02d}{Path(part.dataset.paths[row]).suffix}"] = content
+    if not found:
+        raise ConfigError("include-pictures: there are no picture files to prove it on; name some with --data")
+    return found
+
+
+def _golden(predictor: Predictor, exported: Predictor, artefact: Artefact, own: Mapping[str, bytes]) -> Golden:
+    """What the run and the export answer to made pictures, and to the user's `own` ones."""
     candidates = [goldens.made(predictor.preprocessing, number) for number in range(goldens.NUM_MADE)]
     logits = goldens.answered(predictor, candidates)[1]
-    files = [candidates[i] for i in goldens.chosen(logits)]
-    (inputs, run), (_, own) = goldens.answered(predictor, files), goldens.answered(exported, files)
-    names = {f"{number:02d}.png": content for number, content in enumerate(files)}
+    named = {f"{number:02d}.png": candidates[i] for number, i in enumerate(goldens.chosen(logits))} | dict(own)
+    files = list(named.values())
+    (inputs, run), (_, found) = goldens.answered(predictor, files), goldens.answered(exported, files)
     return Golden(
-        predictor.classes, names, inputs, run.astype(np.float64), own.astype(np.float64),
-        predictor.decision.outputs(own), *goldens.answered_whole(artefact, files),
+        predictor.classes, named, inputs, run.astype(np.float64), found.astype(np.float64),
+        predictor.decision.outputs(found), *goldens.answered_whole(artefact, files, predictor.preprocessing),
     )  # fmt: skip
 
 
@@ -218,12 +234,11 @@ def _quantising(run: Run, predictor: Predictor, most_lost: float, seed: int) -> 
         if any(line["split"] == split for line in run.split()):
             break
     frames, labels = _frames(run, predictor, split, NUM_SELECTING, seed)
-    wanted = predictor.decision.outputs(predictor.logits(iter(frames)))
+    wanted = wrongness(run.config.task, predictor.decision.outputs(predictor.logits(iter(frames))), labels)
 
     def drop(graph: Graph) -> float:
-        outputs = predictor.decision.outputs(graph(frames)[0])
-        difference = compared(run.config.task, wanted, outputs, labels, None)[2]
-        return 0.0 if difference is None else difference.value
+        found = wrongness(run.config.task, predictor.decision.outputs(graph(frames)[0]), labels)
+        return float((found - wanted).mean())
 
     return Quantising(ranges, drop, most_lost)
 

@@ -77,10 +77,14 @@ def answered(predictor: Predictor, files: Sequence[bytes]) -> tuple[NDArray[np.f
     return np.stack([_in_short(preprocessing, frame) for frame in frames]), predictor.logits(iter(frames))
 
 
-def answered_whole(artefact: Artefact, files: Sequence[bytes]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Logits and answers (G, K) of the graph that begins with decoded pictures."""
+def answered_whole(
+    artefact: Artefact, files: Sequence[bytes], preprocessing: Preprocessing
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logits and answers (G, K) of the graph that begins with decoded pictures of 8 bits."""
     graph = RUNTIMES.get(artefact.target).whole(artefact)
-    answers, logits = zip(*(graph(np.ascontiguousarray(decode(content)[None])) for content in files), strict=True)
+    pictures = (decode(content, preprocessing.decode_side()) for content in files)
+    given = (np.ascontiguousarray(picture[None].round().astype(np.uint8)) for picture in pictures)
+    answers, logits = zip(*map(graph, given), strict=True)
     return np.concatenate(logits).astype(np.float64), np.concatenate(answers).astype(np.float64)
 
 

@@ -87,9 +87,20 @@ def compared(
             return values[0], values[1], of_average_precision(exported, run, labels, groups)
         except ValueError:  # no class is carried by some of the pictures and not by all
             return values[0], values[1], None
-    unit = labels.std(axis=0).clip(1e-12)
-    errors = [(np.abs(outputs - labels) / unit).mean(axis=1) for outputs in (run, exported)]
+    errors = [wrongness(task, outputs, labels) for outputs in (run, exported)]
     return float(errors[0].mean()), float(errors[1].mean()), of_means(errors[0], errors[1], groups)
+
+
+def wrongness(task: str, outputs: NDArray[np.float64], labels: NDArray[Any]) -> NDArray[np.float64]:
+    """How wrong each answer is to be taken for, (N,), by outputs (N, K): the probability that is not the truth's.
+
+    Of numbers the error, in standard deviations. Its mean is the share of wrong answers that calibrated probabilities
+    expect; on some hundred pictures it tells small losses that counting cannot: of 110, one more mistake is 0.9 points.
+    """
+    if task == "single":
+        return np.asarray(1 - outputs[np.arange(len(labels)), labels])
+    unit = labels.std(axis=0).clip(1e-12) if task == "number" else 1.0
+    return np.asarray((np.abs(outputs - labels) / unit).mean(axis=1))
 
 
 def apart(run: NDArray[np.float32], exported: NDArray[np.float32]) -> float:

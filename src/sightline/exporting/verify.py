@@ -75,7 +75,7 @@ def _golden(artefact: Artefact, predictor: Predictor) -> float:
     outputs = predictor.decision.outputs(golden.exported.astype(np.float32))
     if not _near(golden.outputs, outputs, predictor.task, 1e-6):
         raise ExportError(f"{where}: the same logits become other answers than at the export: config.json was changed")
-    whole, answers = answered_whole(artefact, list(golden.files.values()))
+    whole, answers = answered_whole(artefact, list(golden.files.values()), predictor.preprocessing)
     if whole.shape != golden.whole.shape or not _near(golden.whole_outputs, answers, predictor.task, most):
         raise ExportError(f"{where}: the graph from decoded pictures gives other answers than at the export")
     for found, graph in ((off, "the graph"), (moved(golden.whole, whole), "the graph from decoded pictures")):
