@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tests.exporting.conftest import TARGETS
 
 import sightline
 from sightline.artefact import Artefact
 from sightline.engines.exported import ExportedEngine
+from sightline.engines.runtimes import RUNTIMES
 from sightline.errors import ConfigError, DataError, ExportError, RunError
 from sightline.exporters import EXPORTERS, Source
 from sightline.exporting import export as exporting
@@ -50,6 +52,16 @@ def test_a_picture_has_the_same_bits_in_any_company(exported: dict[str, Exported
         assert np.array_equal(engine(images[i : i + 2])[0], together[i])
     assert engine(images[:1])[0] == pytest.approx(together[0], abs=1e-5)  # by all threads, not by one
     assert engine(images.astype(np.float32)) == pytest.approx(together, abs=0)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_callers_arithmetic_stays_as_it_was(exported: dict[str, Exported], target: str) -> None:
+    """Engines take the smallest numbers for zero, in threads of their own."""
+    torch.set_flush_denormal(False)
+    predictor = Predictor.open(exported[target].path)
+    predictor.logits(iter(np.zeros((3, predictor.preprocessing.height, predictor.preprocessing.width, 3), np.uint8)))
+    RUNTIMES.get(target).whole(Artefact.open(exported[target].path))(np.zeros((1, 20, 20, 3), np.uint8))
+    assert np.float64(1e-310) * np.float64(0.5) > 0
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -19,14 +19,22 @@ OUTPUTS = ("logits", "plain", "features")
 
 
 class OnnxGraph:
-    """`alone` answers one picture by all threads; `one_of_many` by one, for as many pictures as there are threads."""
+    """`alone` answers one picture by all threads; `one_of_many` by one, for as many pictures as there are threads.
 
-    def __init__(self, alone: Any, one_of_many: Any, num_threads: int) -> None:
-        self.alone, self.one_of_many, self.num_threads = alone, one_of_many, num_threads
-        self.names = [output.name for output in alone.get_outputs()]
+    Both live in a thread of their own: ONNX Runtime lets the thread that opens a session take numbers below float32's
+    full precision for zero, which is wanted here and not of the caller's thread. Threads inherit it from their maker.
+    """
+
+    def __init__(self, model: Any, num_threads: int) -> None:
+        self.num_threads, self.home = num_threads, ThreadPoolExecutor(1)
+        self.alone, self.one_of_many = self.home.submit(lambda: [_session(model, n) for n in (num_threads, 1)]).result()
+        self.names = [output.name for output in self.alone.get_outputs()]
 
     def __call__(self, frames: Floats) -> tuple[Floats, ...]:
         """(n, height, width, C) -> logits, plain, features."""
+        return self.home.submit(self._answers, frames).result()
+
+    def _answers(self, frames: Floats) -> tuple[Floats, ...]:
         if len(frames) == 1:
             return self._outputs([self.alone.run(self.names, {"frames": frames})])
         with ThreadPoolExecutor(self.num_threads) as threads:
@@ -47,12 +55,13 @@ def load(artefact: Artefact, num_threads: int) -> OnnxGraph:
 
 def graph_of(model: Any, num_threads: int) -> OnnxGraph:
     """Of a file, or of an onnx.ModelProto with its weights. Raises as `load` does."""
-    return OnnxGraph(_session(model, num_threads), _session(model, 1), num_threads)
+    return OnnxGraph(model, num_threads)
 
 
 def whole(artefact: Artefact) -> Whole:
     """Raises as `load` does."""
-    session = _session(artefact.path / MODEL, 1)
+    with ThreadPoolExecutor(1) as home:
+        session = home.submit(_session, artefact.path / MODEL, 1).result()
     names = [output.name for output in session.get_outputs()]
 
     def answer(pixels: NDArray[np.uint8]) -> tuple[Floats, Floats]:
