@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,14 @@ class OnnxGraph:
     """
 
     def __init__(self, model: Any, num_threads: int) -> None:
-        self.num_threads, self.home = num_threads, ThreadPoolExecutor(1)
-        self.alone, self.one_of_many = self.home.submit(lambda: [_session(model, n) for n in (num_threads, 1)]).result()
+        self.model, self.num_threads, self.home = model, num_threads, ThreadPoolExecutor(1)
+        self.alone = self.home.submit(_session, model, num_threads).result()
         self.names = [output.name for output in self.alone.get_outputs()]
+
+    @cached_property
+    def one_of_many(self) -> Any:
+        """Opened when there are many: the first answer needs no more than the other one."""
+        return _session(self.model, 1)
 
     def __call__(self, frames: Floats) -> tuple[Floats, ...]:
         """(n, height, width, C) -> logits, plain, features."""
@@ -37,9 +43,9 @@ class OnnxGraph:
     def _answers(self, frames: Floats) -> tuple[Floats, ...]:
         if len(frames) == 1:
             return self._outputs([self.alone.run(self.names, {"frames": frames})])
+        session, ones = self.one_of_many, [frames[i : i + 1] for i in range(len(frames))]
         with ThreadPoolExecutor(self.num_threads) as threads:
-            ones = [frames[i : i + 1] for i in range(len(frames))]
-            return self._outputs(list(threads.map(lambda one: self.one_of_many.run(self.names, {"frames": one}), ones)))
+            return self._outputs(list(threads.map(lambda one: session.run(self.names, {"frames": one}), ones)))
 
     def _outputs(self, found: Sequence[Sequence[Floats]]) -> tuple[Floats, ...]:
         by_name = {

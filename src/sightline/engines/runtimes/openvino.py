@@ -1,7 +1,10 @@
 """OpenVINO's graphs, by OpenVINO."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -23,31 +26,42 @@ HINTS = {"bf16": "bf16"}  # all else computes in float32, and what is quantised 
 class OpenVINOGraph:
     """`alone` answers one picture by all threads; `many` as many as there are threads, each by one."""
 
-    def __init__(self, alone: Any, many: Any) -> None:
-        self.alone, self.many = alone, many
-        self.places = {output.get_any_name(): i for i, output in enumerate(alone.outputs)}
+    def __init__(self, compiled: Callable[[int], Any], num_threads: int) -> None:
+        self._compiled, self.num_threads = compiled, num_threads
+        self.alone = compiled(1)
+        self.places = {output.get_any_name(): i for i, output in enumerate(self.alone.outputs)}
+
+    @cached_property
+    def many(self) -> SimpleQueue[Any]:
+        """Requests that may run side by side, made when there are many pictures."""
+        found: SimpleQueue[Any] = SimpleQueue()
+        model = self._compiled(self.num_threads)
+        for _ in range(self.num_threads):
+            found.put(model.create_infer_request())
+        return found
 
     def __call__(self, frames: Floats) -> tuple[Floats, ...]:
         """(n, height, width, C) -> logits, plain, features."""
-        found = [self._copied(self.alone([frames]))] if len(frames) == 1 else self._asked_together(frames)
+        if len(frames) == 1:
+            found = [_copied(self.alone([frames], share_inputs=True))]
+        else:
+            requests, ones = self.many, [frames[i : i + 1] for i in range(len(frames))]
+
+            def answer(one: Floats) -> list[Floats]:
+                request = requests.get()
+                try:
+                    return _copied(request.infer([one], share_inputs=True, share_outputs=True))
+                finally:
+                    requests.put(request)
+
+            with ThreadPoolExecutor(self.num_threads) as threads:
+                found = list(threads.map(answer, ones))
         by_place = [np.concatenate(parts) for parts in zip(*found, strict=True)]
         return tuple(by_place[self.places.get(name, self.places["logits"])] for name in OUTPUTS)
 
-    def _asked_together(self, frames: Floats) -> list[list[Floats]]:
-        found: list[list[Floats]] = [[] for _ in frames]
 
-        def keep(request: Any, place: int) -> None:
-            found[place] = self._copied(request.results)
-
-        self.many.set_callback(keep)
-        for place in range(len(frames)):
-            self.many.start_async([frames[place : place + 1]], place)
-        self.many.wait_all()
-        return found
-
-    @staticmethod
-    def _copied(results: Any) -> list[Floats]:
-        return [np.array(values) for values in results.values()]
+def _copied(results: Any) -> list[Floats]:
+    return [np.array(values) for values in results.values()]
 
 
 def load(artefact: Artefact, num_threads: int) -> OpenVINOGraph:
@@ -88,17 +102,14 @@ def _reading(artefact: Artefact) -> Iterator[None]:
 
 def graph_of(model: Any, shape: list[int], precision: str, num_threads: int) -> OpenVINOGraph:
     """Of a model from preprocessed pictures on; the shape of one."""
-    openvino = package()
-    core, hint, model = openvino.Core(), HINTS.get(precision, "f32"), model.clone()
+    core, hint, model = package().Core(), HINTS.get(precision, "f32"), model.clone()
     model.reshape(shape)
-    alone, many = (
-        core.compile_model(
-            model, "CPU",
-            {"INFERENCE_NUM_THREADS": num_threads, "NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": hint},
-        )
-        for streams in (1, num_threads)
-    )  # fmt: skip
-    return OpenVINOGraph(alone, openvino.AsyncInferQueue(many, num_threads))
+
+    def compiled(streams: int) -> Any:
+        settings = {"INFERENCE_NUM_THREADS": num_threads, "NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": hint}
+        return core.compile_model(model, "CPU", settings)
+
+    return OpenVINOGraph(compiled, num_threads)
 
 
 def from_frames(model: Any, shape: list[int]) -> Any:
