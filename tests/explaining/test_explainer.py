@@ -17,6 +17,7 @@ from sightline.decision import Answers, Decision, MultiDecision, NumberDecision
 from sightline.errors import BadPicturesError, ConfigError
 from sightline.explainers import METHODS
 from sightline.explaining import Explainer
+from sightline.exporting.export import export
 from sightline.models import Network
 from sightline.predictor import Failure, Predictor
 
@@ -167,3 +168,18 @@ def test_a_network_with_a_frame_that_is_not_square() -> None:
     found = Explainer.open(one).explain(np.full((40, 40, 3), 90, np.uint8))[0]
     assert found.map.shape == (16, 48) and found.on_picture().shape == (40, 40)
     assert not np.isnan(found.on_picture()).any()  # all of it was seen
+
+
+def test_an_artefact_is_explained_by_its_answers(single: Path, tmp_path: Path) -> None:
+    path, picture = (
+        export(single, "onnx", out=tmp_path / "out").path,
+        sorted((single.parent / "more").rglob("*.png"))[0],
+    )
+    (found,) = Explainer.open(path).explain(picture)
+    (wanted,) = Explainer.open(single, "occlusion").explain(picture)
+    assert found.method == "occlusion" and found.target == wanted.target
+    assert found.map == pytest.approx(wanted.map, abs=1e-3 * float(np.abs(wanted.map).max()))
+    with pytest.raises(
+        ConfigError, match="gives answers alone, no gradients; these methods do without: occlusion, rise"
+    ):
+        Explainer.open(path, "grad_cam")

@@ -7,7 +7,7 @@ normalises. It computes in float32, whatever the processor has besides.
 import torch
 
 from sightline.data.preprocess import Preprocessing
-from sightline.engines.openvino import OpenVINOEngine, package
+from sightline.engines.openvino import OpenVINOEngine, Requests, package
 from sightline.engines.torch import normalised
 from sightline.models import Network
 
@@ -25,18 +25,18 @@ def converted(network: Network, preprocessing: Preprocessing, batch_size: int, n
     Raises MissingExtraError where OpenVINO is not installed, ConversionError where it cannot take the network.
     """
     openvino = package()
-    shape = (batch_size, preprocessing.height, preprocessing.width, preprocessing.channels)
+    shape = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
     try:
         with torch.no_grad():
             exported = torch.export.export(_FromPixels(network.eval(), preprocessing), (torch.zeros(shape),))
         model = openvino.convert_model(exported, share_weights=False)
         model.reshape(list(shape))
-        settings = {"INFERENCE_NUM_THREADS": num_threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        settings = {"INFERENCE_NUM_THREADS": num_threads, "NUM_STREAMS": num_threads, "INFERENCE_PRECISION_HINT": "f32"}
         compiled = openvino.Core().compile_model(model, "CPU", settings)
     except Exception as error:  # of torch or OpenVINO, of any kind, about a network that one of them does not know
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ConversionError(reason[:200]) from error
-    return OpenVINOEngine(compiled, batch_size)
+    return OpenVINOEngine(Requests(compiled, num_threads), batch_size)
 
 
 class _FromPixels(torch.nn.Module):

@@ -28,7 +28,7 @@ from sightline.predictor import Failure, Input, Predictor, input_name, is_pictur
 if TYPE_CHECKING:
     from sightline.engines.torch import TorchEngine
 
-DEFAULT = "hires_cam"
+DEFAULT, BY_ANSWERS = "hires_cam", "occlusion"
 LEAST_POINTS = 4  # a side of the map that methods by stages read, where there is a stage of as many
 COMPARED = "explainers.json"  # in a run folder: what a comparison of methods found
 
@@ -56,20 +56,22 @@ class Explainer:
         against: str | None = None,
         seed: int = 0,
     ) -> "Explainer":
-        """Of a run folder, or of a predictor at hand. `method`: None: the one that was found the best for this run.
+        """Of a run folder, an artefact, or a predictor at hand. `method`: None: the one that was found the best for
+        this run; of an artefact, which gives answers alone, BY_ANSWERS.
 
         Raises ConfigError for a method or class that does not exist, and for a method that this network does not
         allow; RunError or WeightsError if the run cannot be opened.
         """
-        method = method or best_for(run)
-        METHODS.check(method)
+        chosen = method or best_for(run)
+        METHODS.check(chosen)
         predictor = run if isinstance(run, Predictor) else Predictor.open(run)
+        engine = torch_engine(predictor)
+        method = BY_ANSWERS if method is None and engine is None else chosen
         for name in (target, against):
             if name is not None and name not in predictor.classes:
                 raise ConfigError(nearest(name, predictor.classes, "class"))
         if against is not None and against == target:
             raise ConfigError(f"against: {against!r} is the target itself; name another class")
-        engine = torch_engine(predictor)
         if engine is None:
             _check_answers_do(method, f"{type(predictor.engine).__name__} gives answers alone, no gradients")
             return Explainer(predictor, method, _answers_of(predictor), None, target, against, seed)
@@ -169,6 +171,10 @@ def _answered(answer: AnyPrediction, classes: tuple[str, ...]) -> int:
 
 def torch_engine(predictor: Predictor) -> "TorchEngine | None":
     """The engine that gives gradients; None where another answers."""
+    from sightline.engines.exported import ExportedEngine
+
+    if isinstance(predictor.engine, ExportedEngine):
+        return None
     from sightline.engines.torch import TorchEngine
 
     return predictor.engine if isinstance(predictor.engine, TorchEngine) else None

@@ -2,9 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 
 from sightline.artefact import Artefact
 from sightline.data.warp import Floats
-from sightline.engines.openvino import package
+from sightline.engines.openvino import Requests, copied, package
 from sightline.engines.runtimes import Whole
 from sightline.errors import RunError
 
@@ -32,36 +30,14 @@ class OpenVINOGraph:
         self.places = {output.get_any_name(): i for i, output in enumerate(self.alone.outputs)}
 
     @cached_property
-    def many(self) -> SimpleQueue[Any]:
-        """Requests that may run side by side, made when there are many pictures."""
-        found: SimpleQueue[Any] = SimpleQueue()
-        model = self._compiled(self.num_threads)
-        for _ in range(self.num_threads):
-            found.put(model.create_infer_request())
-        return found
+    def many(self) -> Requests:
+        """Made when there are many pictures: the first answer needs no more than the other one."""
+        return Requests(self._compiled(self.num_threads), self.num_threads)
 
     def __call__(self, frames: Floats) -> tuple[Floats, ...]:
         """(n, height, width, C) -> logits, plain, features."""
-        if len(frames) == 1:
-            found = [_copied(self.alone([frames], share_inputs=True))]
-        else:
-            requests, ones = self.many, [frames[i : i + 1] for i in range(len(frames))]
-
-            def answer(one: Floats) -> list[Floats]:
-                request = requests.get()
-                try:
-                    return _copied(request.infer([one], share_inputs=True, share_outputs=True))
-                finally:
-                    requests.put(request)
-
-            with ThreadPoolExecutor(self.num_threads) as threads:
-                found = list(threads.map(answer, ones))
-        by_place = [np.concatenate(parts) for parts in zip(*found, strict=True)]
-        return tuple(by_place[self.places.get(name, self.places["logits"])] for name in OUTPUTS)
-
-
-def _copied(results: Any) -> list[Floats]:
-    return [np.array(values) for values in results.values()]
+        found = copied(self.alone([frames], share_inputs=True)) if len(frames) == 1 else self.many(frames)
+        return tuple(found[self.places.get(name, self.places["logits"])] for name in OUTPUTS)
 
 
 def load(artefact: Artefact, num_threads: int) -> OpenVINOGraph:
