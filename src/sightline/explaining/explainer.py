@@ -215,5 +215,5 @@ def _check_answers_do(method: str, why: str) -> None:
 
 
 def _answers_of(predictor: Predictor) -> Callable[[Floats], Floats]:
-    """Any number of pictures -> logits, by an engine that is no torch network."""
-    return lambda pixels: predictor.logits(iter(pixels))
+    """Any number of pictures -> their logits, of the pictures as they are, by an engine that is no torch network."""
+    return lambda pixels: predictor.answers(iter(pixels)).plain
