@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "sightline"
-BASE = {"errors", "config", "registry", "memory"}
+BASE = {"errors", "config", "registry", "memory", "machine"}
 EVALUATION = {"metrics", "evaluation", "slicing", "report"}
 # What a room may import besides itself and `errors`; `__init__` is the version and the lazy names.
 ALLOWED: dict[str, set[str]] = {
@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": set(),
     "registry": set(),
     "memory": set(),
+    "machine": set(),
     "data": BASE,
     "models": BASE,
     "decision": {*BASE, "data"},

@@ -5,7 +5,6 @@ Pictures are made ones, encoded as JPEG, so that a machine without any can measu
 
 import base64
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -18,16 +17,17 @@ from typing import Any
 
 from sightline.artefact import Artefact, is_artefact
 from sightline.data.preprocess import Preprocessing
+from sightline.data.reading.scan import SMALL_SIDE
 from sightline.errors import ConfigError, RunError
 from sightline.evaluation.progress import Track, untracked
 from sightline.exporting.golden import photograph
+from sightline.machine import num_cores, processor
 from sightline.run import Run
 
 NUM_PICTURES = 8
 NUM_STARTS = 3
 SECONDS = 3.0  # for each figure
 SIDES = 480, 640  # of the pictures; those of small networks are twice as large as these see them
-SMALL_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,7 @@ def benchmark(paths: Sequence[str | Path], seconds: float = SECONDS, progress: T
         speed, size = _measured(folder, seconds)
         found.append(speed)
         sides.append(size)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    machine = f"{_processor()}, {cores} cores, {platform.system()}"
+    machine = f"{processor() or platform.machine()}, {num_cores()} cores, {platform.system()}"
     return Benchmark(machine, tuple(found), tuple(sides), time.perf_counter() - began)
 
 
@@ -158,14 +157,3 @@ def _figure(path: Path) -> float | None:
         return None
     value = run.read_json("metrics.json").get(MAIN[run.config.task])
     return float(value) if isinstance(value, int | float) else None
-
-
-def _processor() -> str:
-    """Its name, where the system tells."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -125,7 +125,7 @@ def _in_processes(args: argparse.Namespace) -> int | None:
     from pathlib import Path
 
     from sightline.errors import ConfigError
-    from sightline.training.planning.plans import num_cores
+    from sightline.machine import num_cores
     from sightline.training.resuming.unfinished import num_processes_of
     from sightline.training.together.processes import num_started
 

@@ -4,7 +4,6 @@ A picture's figures do not depend on what it is asked together with: each is ans
 there are cores.
 """
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from sightline.decision import Answers
 from sightline.decision.appearance import appearance
 from sightline.engines.runtimes import RUNTIMES, Graph
 from sightline.errors import RunError
+from sightline.machine import num_cores
 
 AT_ONCE = 32  # pictures that are decoded and held, before any is answered
 
@@ -51,8 +51,3 @@ def open_artefact(artefact: Artefact) -> ExportedEngine:
         raise RunError(f"{artefact.path} was exported to {artefact.target!r}, which this version does not know")
     graph: Graph = RUNTIMES.get(artefact.target).load(artefact, num_cores())
     return ExportedEngine(graph, str(artefact.path))
-
-
-def num_cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -77,15 +77,20 @@ class OpenVINOEngine:
 
 def package() -> ModuleType:
     """OpenVINO, imported without what reports to its makers. Raises MissingExtraError where it is not installed."""
-    loaded = sys.modules.get("openvino")
+    return without_telemetry("openvino", "the engine openvino", "runtime")
+
+
+def without_telemetry(name: str, what: str, extra: str) -> ModuleType:
+    """A package of OpenVINO's makers, imported likewise; `what` asks for it, and `extra` installs it."""
+    loaded = sys.modules.get(name)
     if loaded is not None:
         return loaded
     before = sys.modules.get(TELEMETRY)
     sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # Python's own sign for what cannot be imported
     try:
-        return importlib.import_module("openvino")
+        return importlib.import_module(name)
     except ImportError as error:
-        raise MissingExtraError("the engine openvino", "openvino", "runtime") from error
+        raise MissingExtraError(what, name, extra) from error
     finally:
         del sys.modules[TELEMETRY]
         if before is not None:

@@ -9,9 +9,7 @@ Must not know networks' names, runs or the terminal.
 """
 
 import contextlib
-import importlib
 import io
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.engines import openvino as engine
-from sightline.errors import MissingExtraError
 from sightline.exporters._int8 import NUM_COMPARED, Apart, Operations, least_float, quiet
 
 if TYPE_CHECKING:
@@ -65,20 +62,8 @@ def quantised(
 def package() -> "ModuleType":
     """NNCF, imported without what reports to its makers. Raises MissingExtraError where it is not installed."""
     engine.package()
-    loaded = sys.modules.get("nncf")
-    if loaded is not None:
-        return loaded
-    before = sys.modules.get(engine.TELEMETRY)
-    sys.modules[engine.TELEMETRY] = None  # type: ignore[assignment]  # Python's own sign for what cannot be imported
-    try:
-        with _silent():
-            return importlib.import_module("nncf")
-    except ImportError as error:
-        raise MissingExtraError("int8 of OpenVINO", "nncf", "export") from error
-    finally:
-        del sys.modules[engine.TELEMETRY]
-        if before is not None:
-            sys.modules[engine.TELEMETRY] = before
+    with _silent():
+        return engine.without_telemetry("nncf", "int8 of OpenVINO", "export")
 
 
 def _int8(model: "openvino.Model", frames: NDArray[np.float32], in_float: Sequence[str]) -> "openvino.Model":

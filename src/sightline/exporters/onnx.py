@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sightline.engines.exported import num_cores
 from sightline.engines.runtimes.onnx import FRAMES, graph_of
 from sightline.exporters._pixels import from_pixels
 from sightline.exporters._source import Source
 from sightline.exporters._traced import decision_graph, network_graph
+from sightline.machine import num_cores
 
 if TYPE_CHECKING:
     import onnx

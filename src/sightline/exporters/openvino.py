@@ -6,12 +6,12 @@ One graph from decoded pictures of any size; the Predictor cuts it behind the pr
 from pathlib import Path
 from typing import Any
 
-from sightline.engines.exported import num_cores
 from sightline.engines.openvino import package
 from sightline.engines.runtimes.openvino import FRAMES, MODEL, graph_of
 from sightline.exporters._pixels import from_pixels
 from sightline.exporters._source import Source
 from sightline.exporters._traced import decision_graph, network_graph
+from sightline.machine import num_cores
 
 SAYS = "model.xml and model.bin, for OpenVINO"
 PRECISIONS = ("fp32", "bf16", "fp16", "int8")

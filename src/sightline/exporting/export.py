@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.artefact import CARD, PROOF, Artefact
+from sightline.data.reading.scan import SMALL_SIDE
 from sightline.data.tasks import Labels
 from sightline.data.warp import Floats
 from sightline.decision import PlainDecision
@@ -36,7 +37,6 @@ from sightline.predictor import Predictor
 from sightline.run import CALIBRATION, CONFIG, UNKNOWN, Run, write_arrays, write_json
 
 NUM_RANGES = 300  # training pictures by which int8 finds its ranges
-SMALL_SIDE = 64
 NUM_SMALL, NUM_LARGE = 10_000, 1_000  # pictures that prove, up to SMALL_SIDE and above
 NUM_SELECTING = 1_000  # by which int8 chooses what stays in float
 

@@ -50,19 +50,23 @@ def verify(path: str | Path, data: str | Path | None = None) -> Verified:
         raise RunError(f"{path} is no artefact; expected a folder, as `sightline export` leaves it")
     artefact = Artefact.open(Path(path))
     predictor = Predictor.open(path)
-    off = _golden(artefact, predictor)
+    golden = _golden(artefact)
+    off = _moved(artefact, predictor, golden)
     proven = None if data is None else _proven(artefact, predictor, data)
-    golden = len(Golden.read(artefact.path).files)
-    return Verified(str(path), artefact.target, artefact.precision, golden, off, proven)
+    return Verified(str(path), artefact.target, artefact.precision, len(golden.files), off, proven)
 
 
-def _golden(artefact: Artefact, predictor: Predictor) -> float:
+def _golden(artefact: Artefact) -> Golden:
+    """Its golden pictures. Raises RunError where they cannot be read."""
+    try:
+        return Golden.read(artefact.path)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise RunError(f"{artefact.path}: the golden pictures cannot be read: {error!r}; export again") from error
+
+
+def _moved(artefact: Artefact, predictor: Predictor, golden: Golden) -> float:
     """How far logits are from those at the export. Raises ExportError where that is too far, or for other classes."""
     where = artefact.path
-    try:
-        golden = Golden.read(where)
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise RunError(f"{where}: the golden pictures cannot be read: {error!r}; export again") from error
     if golden.classes != predictor.classes:
         raise ExportError(f"{where}: its classes are not those, in their order, that its golden answers have")
     inputs, logits = answered(predictor, list(golden.files.values()))

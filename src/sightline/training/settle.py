@@ -13,6 +13,7 @@ from sightline.data.batches import Batches
 from sightline.engines.torch import default_device, flushing_denormals
 from sightline.engines.views import num_views
 from sightline.errors import RunError
+from sightline.machine import num_cores
 from sightline.models import Network
 from sightline.training import writer
 from sightline.training.micro import Cut, Cuts
@@ -93,7 +94,7 @@ def _facts(network: Network, batches: Batches, recipe: Recipe) -> dict[str, obje
     """All that the fastest plan may hang on."""
     frame = batches.preprocessing
     return writer.machine() | {
-        "sightline": __version__, "cores": plans.num_cores(), "threads": trials.default_plan().num_threads,
+        "sightline": __version__, "cores": num_cores(), "threads": trials.default_plan().num_threads,
         "network": network.architecture, "options": dict(network.options), "optimizer": recipe.optimizer,
         "input": (batches.batch_size // batches.part[1], frame.channels, frame.height, frame.width),
         "classes": network.num_classes,

@@ -18,12 +18,12 @@ from sightline.data.dataset import Dataset
 from sightline.data.packs.cache import Cache
 from sightline.data.reading.scan import Survey, survey
 from sightline.errors import ConfigError, RunError, WeightsError
+from sightline.machine import num_cores
 from sightline.memory import keep_freed_memory
 from sightline.run import Run, is_finished
 from sightline.training import prepare
 from sightline.training.options import Options, Request
 from sightline.training.planning.plan import Plan
-from sightline.training.planning.plans import num_cores
 from sightline.training.progress import Progress, Silent
 from sightline.training.repeatable import same_bits, threads_restored
 from sightline.training.resolve import check

@@ -25,6 +25,7 @@ from sightline.data.reading.records import hexadecimal
 from sightline.data.split import Split
 from sightline.data.storage import durable
 from sightline.errors import DataError, MissingExtraError, TrainingError
+from sightline.machine import processor
 from sightline.models import Network
 from sightline.report import Epoch
 from sightline.run import SPLIT, SPLIT_COLUMNS, WEIGHTS, RunConfig, read_split, replacing, sha256, write_csv, write_json
@@ -150,7 +151,7 @@ def machine() -> dict[str, str]:
 
     facts = {
         "System": f"{platform.system()} {platform.release()} ({platform.machine()})",
-        "Processor": _processor(),
+        "Processor": processor() or "unknown",
         "Cores": str(os.cpu_count()),
         "Python": platform.python_version(),
         "torch": torch.__version__,
@@ -161,11 +162,3 @@ def machine() -> dict[str, str]:
     if torch.cuda.is_available():
         facts["GPU"] = torch.cuda.get_device_name()
     return facts
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or "unknown"

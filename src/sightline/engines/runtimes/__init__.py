@@ -19,6 +19,8 @@ from sightline.registry import Registry
 RUNTIMES = Registry("sightline.engines.runtimes", "target", ("PACKAGE", "load", "whole"))
 
 
+OUTPUTS = ("logits", "plain", "features")  # what a Graph gives; `plain` is left out where it would be the logits
+
 Whole = Callable[[NDArray[np.uint8]], tuple[Floats, Floats]]
 
 

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from sightline.artefact import Artefact
 from sightline.data.warp import Floats
-from sightline.engines.runtimes import Whole
+from sightline.engines.runtimes import OUTPUTS, Whole
 from sightline.errors import MissingExtraError, RunError
 
 PACKAGE = "onnxruntime"
 MODEL, FRAMES = "model.onnx", "frames.onnx"
-OUTPUTS = ("logits", "plain", "features")
 
 
 class OnnxGraph:

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from sightline.artefact import Artefact
 from sightline.data.warp import Floats
 from sightline.engines.openvino import Requests, copied, package
-from sightline.engines.runtimes import Whole
+from sightline.engines.runtimes import OUTPUTS, Whole
 from sightline.errors import RunError
 
 PACKAGE = "openvino"
 MODEL = "model.xml"
 FRAMES = "sightline/frames"  # the operation in the graph that gives preprocessed pictures
-OUTPUTS = ("logits", "plain", "features")
 HINTS = {"bf16": "bf16"}  # all else computes in float32, and what is quantised in int8
 
 

@@ -7,7 +7,6 @@ torch.
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -46,11 +45,6 @@ def forget() -> None:
     with contextlib.suppress(OSError):
         path.unlink()
         path.parent.rmdir()
-
-
-def num_cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _key(facts: Mapping[str, object]) -> str:

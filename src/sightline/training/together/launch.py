@@ -26,7 +26,7 @@ from torch.distributed.elastic.rendezvous import (
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from sightline.errors import TrainingError
-from sightline.training.planning.plans import num_cores
+from sightline.machine import num_cores
 from sightline.training.together.processes import RESTARTS
 
 LOOPBACK = "127.0.0.1"
