@@ -36,6 +36,7 @@ ALLOWED["exporters"] = {*BASE, "data", "run", "artefact", "decision", "engines",
 ALLOWED["exporting"] = {*ALLOWED["evaluation"], "exporters", "__init__"}
 ALLOWED["benchmarking"] = {*ALLOWED["exporting"], "exporting"}
 ALLOWED["bulk"] = ALLOWED["evaluation"]
+ALLOWED["video"] = ALLOWED["evaluation"]
 ALLOWED["comparing"] = ALLOWED["evaluation"]
 ALLOWED["robustness"] = {*ALLOWED["evaluation"], "__init__"}
 ALLOWED["checking"] = {*ALLOWED["evaluation"], "__init__"}
@@ -48,13 +49,13 @@ ALLOWED["__init__"] = set()  # its names are texts, imported when asked for
 ALLOWED["__main__"] = {"cli"}
 ALLOWED["cli"] = {
     *ALLOWED["classifier"], "classifier", "benchmarking", "bulk", "comparing", "explaining", "exporting",
-    "growth", "labelling", "robustness",
+    "growth", "labelling", "robustness", "video",
 }  # fmt: skip
 # Slow to import, or not always installed.
 INSIDE_FUNCTIONS = {
     "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",
     "fsspec", "aiohttp", "pydicom", "imagecodecs", "nibabel", "openvino", "optuna",
-    "onnx", "onnxruntime", "nncf",
+    "onnx", "onnxruntime", "nncf", "av",
 }  # fmt: skip
 
 

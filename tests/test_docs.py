@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from tests.video.conftest import write_film
 
 import sightline
 from sightline import errors
@@ -222,6 +223,8 @@ def _make_pictures(root: Path) -> None:
     _cells(root)
     _mnist(root / "mnist", digits)
     _shards(root / "shards", digits)
+    shown = [path for digit in (3, 7) for path in sorted(digits.glob(f"{digit}/*.png"))[:20]]
+    write_film(root / "digits.mp4", [np.asarray(Image.open(path).convert("RGB")) for path in shown])
     _mistakes(root, digits)
     _write_csv(root / "wrong.csv", [("file", "label"), ("photos/apple/00.jpg", "apple")])
     typo = [("photos/apple/00.jpg", "apple", "train"), ("photos/plum/00.jpg", "plum", "tset")]

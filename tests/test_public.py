@@ -18,7 +18,7 @@ def test_the_names_are_these() -> None:
     names = [
         "Classifier", "Options", "Predictor", "Regressor", "check", "compare", "explain", "export", "find_rates",
         "find_wrong_labels", "learning_curve", "load", "open_dataset", "resume", "resume_tune", "train", "tune",
-        "verify",
+        "verify", "watch",
     ]  # fmt: skip
     assert sorted(NAMES) == names
     assert sightline.__version__.count(".") == 2

@@ -23,6 +23,7 @@ _HOMES = {
     "train": "training.train",
     "tune": "training.tuning.tune",
     "verify": "exporting.verify",
+    "watch": "video.watch",
 }
 __all__ = ["__version__", *_HOMES]
 

@@ -136,14 +136,22 @@ class Predictor:
 
     def answered(self, names: list[str], pictures: list[Pixels]) -> Iterator[AnyPrediction]:
         """An answer to each preprocessed picture of a batch, in order."""
-        if not pictures:
-            return
+        return self.told(names, *self.asked(pictures)) if pictures else iter(())
+
+    def asked(self, pictures: list[Pixels]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Preprocessed pictures of a batch -> outputs (n, K); how familiar they are (n,), where there is something to
+        tell it by."""
         if self.unknown is None:
-            outputs, familiarity = self.decision.outputs(self.engine(np.stack(pictures))), None
-            doubts = np.full(len(names), "", object)
-        else:
-            answers = self.engine.answers(np.stack(pictures))
-            outputs, familiarity = self.decision.outputs(answers.logits), self.unknown.of(answers)
+            return self.decision.outputs(self.engine(np.stack(pictures))), None
+        answers = self.engine.answers(np.stack(pictures))
+        return self.decision.outputs(answers.logits), self.unknown.of(answers)
+
+    def told(
+        self, names: list[str], outputs: NDArray[np.float64], familiarity: NDArray[np.float64] | None
+    ) -> Iterator[AnyPrediction]:
+        """The answers that these are, in order."""
+        doubts = np.full(len(names), "", object)
+        if self.unknown is not None and familiarity is not None:
             doubts = np.where(self.unknown.is_unknown(familiarity), "unknown", "")
         if self.abstention is not None:
             doubts = np.where((doubts == "") & ~self.abstention.is_given(outputs.max(axis=1)), "unsure", doubts)

@@ -1,0 +1,57 @@
+"""Moments -> a file with a row for each, as they come: .csv or .jsonl."""
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO
+
+from sightline.errors import ConfigError, nearest
+from sightline.predictor import Failure, Predictor
+from sightline.video.watch import Moment
+
+Write = Callable[[Moment], None]
+
+
+def open_table(path: Path) -> IO[str]:
+    """A new file. Raises ConfigError for another ending, and where it is there already."""
+    if path.suffix not in _WRITERS:
+        raise ConfigError(f"{path}: {nearest(path.suffix, _WRITERS, 'ending')}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return path.open("x", encoding="utf-8", newline="", buffering=1)
+    except FileExistsError as error:
+        raise ConfigError(f"{path} is there already; name another file, or remove it") from error
+
+
+def rows_into(file: IO[str], predictor: Predictor) -> Write:
+    """What writes a Moment."""
+    return _WRITERS[Path(file.name).suffix](file, predictor)
+
+
+def _csv(file: IO[str], predictor: Predictor) -> Write:
+    columns = predictor.decision.columns(predictor.classes)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(("frame", "seconds", *columns, "doubt", "error", "latency_ms"))
+
+    def write(moment: Moment) -> None:
+        answer, error = moment.answer, ""
+        if isinstance(answer, Failure):
+            cells, doubt, error = ("",) * len(columns), "", answer.error
+        else:
+            cells, doubt = answer.cells(), answer.doubt
+        latency = f"{1000 * moment.latency:.2f}"
+        writer.writerow((moment.frame, f"{moment.seconds:.3f}", *cells, doubt, error, latency))
+
+    return write
+
+
+def _jsonl(file: IO[str], predictor: Predictor) -> Write:
+    def write(moment: Moment) -> None:
+        file.write(json.dumps(asdict(moment), ensure_ascii=True) + "\n")
+
+    return write
+
+
+_WRITERS: dict[str, Callable[[IO[str], Predictor], Write]] = {".csv": _csv, ".jsonl": _jsonl}
