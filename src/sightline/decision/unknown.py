@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.data.reading.blas import one_blas_thread
 from sightline.decision.answers import Answers, Floats
 from sightline.errors import RunError
 
@@ -20,7 +21,7 @@ METHODS = ("combined", "knn_pixels", "knn", "vim", "energy", "msp")
 NEAREST = 5  # neighbours, of at most a few thousand
 SHRUNK = 1e-3  # the share of the mean variance that every direction has at least
 FOLDS = 20  # so that a part's pictures look as strange as those that none was fitted to, but for a hundredth
-CHUNK = 64  # pictures; always so many at once, so that a score does not depend on what else is asked
+CHUNK = 16  # pictures; always so many at once, so that a score does not depend on what else is asked
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def strangeness(method: str, kept: Mapping[str, Floats], answers: Answers) -> ND
     knn_pixels  knn and, where it is above its median, pixels, each in units of its spread
     combined    the same with the mean of knn and msp
     """
-    found = [_score(method, kept, _padded(answers, i)) for i in range(0, len(answers), CHUNK)]
+    with one_blas_thread():  # several wait for each other where the decoding of the next pictures takes cores
+        found = [_score(method, kept, _padded(answers, i)) for i in range(0, len(answers), CHUNK)]
     scores = np.concatenate(found)[: len(answers)] if found else np.zeros(0)
     return np.where(np.isfinite(scores), scores, np.inf).astype(np.float64)
 

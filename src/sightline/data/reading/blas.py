@@ -6,12 +6,19 @@ search for near copies among 20,000 pictures took 3 to 18 seconds of processor t
 
 import contextlib
 from collections.abc import Iterator
+from functools import cache
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
     """BLAS works in the thread that calls it; afterwards as before. It holds for the whole process meanwhile."""
-    with threadpool_limits(1, "blas"):
+    with _libraries().limit(limits=1, user_api="blas"):
         yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Finding them takes as long as a small product; numpy's own is there from the start."""
+    return ThreadpoolController()
