@@ -169,6 +169,29 @@ def test_a_stream_over_the_network_is_live() -> None:
     assert [abs(int(frame.picture().mean()) - 8 * i) <= 16 for i, frame in enumerate(found)].count(False) == 0
 
 
+@pytest.fixture
+def camera(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a camera that films so many frames, 20 a second."""
+    port = free_port()
+    server = Path(__file__).parent / "rtsp_server.py"
+    process = subprocess.Popen([sys.executable, str(server), str(port), "20", str(request.param)])
+    yield f"rtsp://127.0.0.1:{port}/garden"
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("camera", [40], indirect=True)
+def test_a_camera_on_the_network(camera: str) -> None:
+    source = opened_within(10, camera)
+    assert source.is_live
+    found = [frame for frame, _ in zip(source.frames(), range(30), strict=False)]
+    assert [frame.number for frame in found] == list(range(30)) and source.num_broken == 0
+    assert np.diff([frame.seconds for frame in found]).mean() == pytest.approx(0.05, abs=0.01)
+    light = [float(frame.picture().mean()) for frame in found]
+    assert not any(frame.error for frame in found) and light[5] < light[15] < light[25]
+    source.close()
+
+
 def free_port() -> int:
     with socket.socket() as asked:
         asked.bind(("127.0.0.1", 0))

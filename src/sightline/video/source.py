@@ -80,8 +80,10 @@ class Source:
         length = container.duration and container.duration / av.time_base
         is_live = bool(camera) or scheme in STREAMS or (bool(scheme) and not length)
         stream = container.streams.video[0]
-        stream.codec_context.options = {"err_detect": "explode"}  # or what is damaged is filled up
-        stream.thread_type = "SLICE" if is_live else "AUTO"  # whole frames at once would come late
+        if is_live:  # several frames at a time would come late, and parts of one hide what is damaged
+            stream.codec_context.thread_count = 1
+        else:
+            stream.thread_type = "FRAME"
         return Source(name, container, is_live, length, float(stream.average_rate or stream.guessed_rate or RATE))
 
     def frames(self, as_if_live: bool = False) -> Iterator[Frame]:
