@@ -35,7 +35,7 @@ ALLOWED["explaining"] = {*ALLOWED["evaluation"], "explainers", "__init__"}
 ALLOWED["exporters"] = {*BASE, "data", "run", "artefact", "decision", "engines", "models"}
 ALLOWED["exporting"] = {*ALLOWED["evaluation"], "exporters", "__init__"}
 ALLOWED["benchmarking"] = {*ALLOWED["exporting"], "exporting"}
-ALLOWED["bulk"] = ALLOWED["evaluation"]
+ALLOWED["bulk"] = {*ALLOWED["evaluation"], "__init__"}
 ALLOWED["video"] = ALLOWED["evaluation"]
 ALLOWED["comparing"] = ALLOWED["evaluation"]
 ALLOWED["robustness"] = {*ALLOWED["evaluation"], "__init__"}
@@ -55,7 +55,7 @@ ALLOWED["cli"] = {
 INSIDE_FUNCTIONS = {
     "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",
     "fsspec", "aiohttp", "pydicom", "imagecodecs", "nibabel", "openvino", "optuna",
-    "onnx", "onnxruntime", "nncf", "av",
+    "onnx", "onnxruntime", "nncf", "av", "ray",
 }  # fmt: skip
 
 

@@ -70,7 +70,7 @@ class Predictor:
     """What answers: an engine between one preprocessing and one decision. `classes`: the names of the logits.
 
     `unknown`: by what pictures of something else are told; None where there is nothing to tell them by. `abstention`:
-    which answers are given; None: all.
+    which answers are given; None: all. `num_threads`: in which pictures are read; None: one a core.
     """
 
     engine: Engine
@@ -80,6 +80,7 @@ class Predictor:
     task: str = "single"
     unknown: Unknown | None = None
     abstention: Abstention | None = None
+    num_threads: int | None = None
 
     @staticmethod
     def open(
@@ -88,6 +89,7 @@ class Predictor:
         method: str | None = None,
         by_class: bool = False,
         abstain: float | None = None,
+        num_threads: int | None = None,
     ) -> "Predictor":
         """The predictor of a run folder, or of what was exported from one. Raises RunError or WeightsError if it cannot
         be opened; MissingExtraError where an artefact's engine is not installed.
@@ -95,6 +97,8 @@ class Predictor:
         `sets`: a rate of error; answers come with the classes among which the right one is but for that share, or, of
         numbers, with the interval. `method`: how sets of one class are made (aps). `abstain`: the share of given
         answers that may be wrong; less sure ones are marked. Raises ConfigError where the run cannot promise it.
+        `num_threads`: that read pictures, and that an artefact answers in; None: one a core. A run has its own number,
+        which its last bits hang on.
         """
         artefact = Artefact.open(Path(path)) if is_artefact(Path(path)) else None
         run = Run.open(Path(path)) if artefact is None else artefact.run
@@ -107,8 +111,10 @@ class Predictor:
         if (made := open_sets_if_asked(run, sets, method, by_class)) is not None:
             decision = with_sets(plain, made)
         abstention = None if abstain is None else open_abstention(run, abstain)
-        engine, unknown = _open_engine(run, artefact), open_unknown(run)
-        return Predictor(engine, config.preprocessing, decision, config.classes, config.task, unknown, abstention)
+        engine, unknown = _open_engine(run, artefact, num_threads), open_unknown(run)
+        return Predictor(
+            engine, config.preprocessing, decision, config.classes, config.task, unknown, abstention, num_threads
+        )
 
     def predict(self, inputs: Input | Iterable[Input]) -> list[AnyPrediction]:
         """Predictions for one picture or several, in order. Raises BadPicturesError if any cannot be read."""
@@ -127,7 +133,8 @@ class Predictor:
             return self.read(item, volumes)
 
         read_one = reason_or(read)
-        pictures = in_threads(lambda numbered: (input_name(*numbered), read_one(numbered[1])), enumerate(inputs))
+        numbered = enumerate(inputs)
+        pictures = in_threads(lambda one: (input_name(*one), read_one(one[1])), numbered, self.num_threads)
         while chunk := list(islice(pictures, self.engine.batch_size)):
             good = [pixels for _, pixels in chunk if not isinstance(pixels, str)]
             rows = self.answered([name for name, pixels in chunk if not isinstance(pixels, str)], good)
@@ -198,12 +205,12 @@ class Predictor:
         return to_pixels(item, side) if isinstance(item, Image.Image) else _from_array(item)
 
 
-def _open_engine(run: Run, artefact: Artefact | None) -> Engine:
+def _open_engine(run: Run, artefact: Artefact | None, num_threads: int | None) -> Engine:
     """torch is needed for a run, and only for a run."""
     if artefact is not None:
         from sightline.engines.exported import open_artefact
 
-        return open_artefact(artefact)
+        return open_artefact(artefact, num_threads)
     from sightline.engines.torch import open_run
 
     return open_run(run)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,17 @@ def test_a_damaged_volume_is_named_with_its_reason(home: Path, place: Path, sigh
     result = sightline("predict", home / "run", "v.nii", "")
     assert result.code == 3
     assert "v.nii: not a NIfTI file" in result.out and "an empty name" in result.out
+
+
+def test_engines(
+    home: Path, asked: list[str], place: Path, sightline: Sightline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = sightline("predict", home / "run", asked[0], "--out", "a.csv", "--engine", "rai")
+    assert unknown.code == 4 and "unknown engine 'rai'. Did you mean ray?" in unknown.err
+    alone = sightline("predict", home / "run", asked[0], "--engine", "ray")
+    assert alone.code == 4 and "give --out FILE too" in alone.err
+    monkeypatch.setitem(sys.modules, "ray", None)
+    missing = sightline("predict", home / "run", asked[0], "--out", "a.csv", "--engine", "ray")
+    assert missing.code == 9 and 'pip install "sightline[ray]"' in missing.err
+    again = sightline("predict", home / "run", asked[0], "--out", "a.csv", "--engine", "local")
+    assert again.code == 0 and Path("a.csv").exists()

@@ -27,12 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--json", action="store_true", help="a JSON object a line, with every class's probability")
     form.add_argument("--csv", action="store_true", help="path,label,probability,doubt,error")
     form.add_argument("--out", metavar="FILE", help="a .csv, .jsonl or .parquet file, gone on with after a kill")
+    parser.add_argument("--engine", metavar="{local,ray}", help="of --out: local (default), or ray, by many processes")
 
 
 def run(args: argparse.Namespace) -> int:
     from sightline.data.medical.slices import slice_names
     from sightline.predictor import Failure, Predictor
 
+    if args.engine is not None:
+        _check_engine(args)
     predictor = Predictor.open(args.run, args.sets, args.sets_by, args.by_class, args.abstain)
     columns = predictor.decision.columns(predictor.classes)
     write = _json if args.json else _csv(columns) if args.csv else _table
@@ -46,18 +49,30 @@ def run(args: argparse.Namespace) -> int:
     return 3 if num_failed else 0
 
 
+def _check_engine(args: argparse.Namespace) -> None:
+    from sightline.bulk import ENGINES
+    from sightline.errors import ConfigError
+
+    ENGINES.check(args.engine)
+    if not args.out:
+        raise ConfigError("--engine says what answers into a file: give --out FILE too")
+
+
 def _to_file(args: argparse.Namespace, predictor: "Predictor", names: list[str]) -> int:
     import sys
+    from dataclasses import asdict
+    from functools import partial
     from pathlib import Path
 
     from sightline import __version__
-    from sightline.bulk import predict_to
+    from sightline.bulk import ENGINES, Asked, predict_to
     from sightline.cli._terminal import Terminal
 
-    how = {name: getattr(args, name) for name in ("sets", "sets_by", "by_class", "abstain")}
-    who = {"version": __version__, "run": str(Path(args.run).resolve()), **how}
+    asked = Asked(str(Path(args.run).resolve()), args.sets, args.sets_by, args.by_class, args.abstain)
+    who = {"version": __version__, **asdict(asked)}
+    rows = partial(ENGINES.get(args.engine or "local").rows, asked, predictor)
     with Terminal() as terminal:
-        found = predict_to(predictor, names, Path(args.out), who, terminal.track)
+        found = predict_to(predictor, names, Path(args.out), who, terminal.track, rows)
     again = f", {found.num_found:,} of which were there already" if found.num_found else ""
     failed = f"; {found.num_failed:,} could not be read" if found.num_failed else ""
     print(f"{found.path}: {found.num:,} rows{again}{failed}", file=sys.stderr)

@@ -45,9 +45,11 @@ class ExportedEngine:
         return found
 
 
-def open_artefact(artefact: Artefact) -> ExportedEngine:
-    """Raises RunError for a target that is not known here, MissingExtraError where its package is not installed."""
+def open_artefact(artefact: Artefact, num_threads: int | None = None) -> ExportedEngine:
+    """`num_threads`: None, one a core. Raises RunError for a target that is not known here, MissingExtraError where its
+    package is not installed.
+    """
     if artefact.target not in RUNTIMES:
         raise RunError(f"{artefact.path} was exported to {artefact.target!r}, which this version does not know")
-    graph: Graph = RUNTIMES.get(artefact.target).load(artefact, num_cores())
+    graph: Graph = RUNTIMES.get(artefact.target).load(artefact, num_threads or num_cores())
     return ExportedEngine(graph, str(artefact.path))
