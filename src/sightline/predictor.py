@@ -1,11 +1,12 @@
 """A Run or an Artefact + pictures -> predictions: the only inference loop of the house.
 
-Comes in: paths, bytes, Pillow images or arrays; goes out: a Prediction, or a Failure with its reason, each in
-its place. A slice of a NIfTI volume is named as in a data set, `scan.nii.gz#17`. Inputs are streamed: a million files
-need no more memory than a few batches. Must not know the terminal.
+Comes in: paths, addresses that fsspec knows, bytes, Pillow images or arrays; goes out: a Prediction, or a Failure with
+its reason, each in its place. A slice of a NIfTI volume is named as in a data set, `scan.nii.gz#17`. Inputs are
+streamed: a million files need no more memory than a few batches. Must not know the terminal, nor where files lie.
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,9 +19,11 @@ from PIL import Image
 from sightline.artefact import Artefact, is_artefact
 from sightline.data.decode import PictureError, decode, to_pixels
 from sightline.data.decoding.deep import deep_array
-from sightline.data.medical.slices import Volumes
+from sightline.data.medical.slices import Volumes, may_be_slice
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.data.reading.scan import in_threads, reason_or
+from sightline.data.storage.named import fetched, read_named
+from sightline.data.storage.remote import is_url
 from sightline.decision import (
     Abstention,
     Answers,
@@ -126,15 +129,18 @@ class Predictor:
         return [r for r in results if not isinstance(r, Failure)]
 
     def stream(self, inputs: Iterable[Input]) -> Iterator[AnyPrediction | Failure]:
-        """An answer for each input, in order, as they are reached."""
-        volumes = Volumes(lambda name: Path(name).read_bytes())
+        """An answer for each input, in order, as they are reached.
 
-        def read(item: Input) -> Pixels:
-            return self.read(item, volumes)
+        Raises DataError where a server does not answer for a while: its pictures are not bad.
+        """
+        volumes = Volumes(read_named)
 
-        read_one = reason_or(read)
-        numbered = enumerate(inputs)
-        pictures = in_threads(lambda one: (input_name(*one), read_one(one[1])), numbered, self.num_threads)
+        def read(one: tuple[Input, Future[bytes] | None]) -> Pixels:
+            item, data = one
+            return self.read(item if data is None else data.result(), volumes)
+
+        read_one, numbered = reason_or(read), enumerate(fetched(inputs, _url_of))
+        pictures = in_threads(lambda one: (input_name(one[0], one[1][0]), read_one(one[1])), numbered, self.num_threads)
         while chunk := list(islice(pictures, self.engine.batch_size)):
             good = [pixels for _, pixels in chunk if not isinstance(pixels, str)]
             rows = self.answered([name for name, pixels in chunk if not isinstance(pixels, str)], good)
@@ -196,7 +202,7 @@ class Predictor:
             try:
                 if volumes is not None and (pixels := volumes.slice(str(item))) is not None:
                     return pixels
-                item = Path(item).read_bytes()
+                item = read_named(str(item))
             except IsADirectoryError as error:
                 raise PictureError("a folder, not a picture") from error
         side = self.preprocessing.decode_side()
@@ -282,6 +288,11 @@ def _from_array(array: NDArray[np.generic]) -> Pixels:
 def is_picture(inputs: object) -> bool:
     """An array of 2 axes, or 3 with grey or colour last, is one picture; of 4, several."""
     return isinstance(inputs, np.ndarray) and (inputs.ndim == 2 or (inputs.ndim == 3 and inputs.shape[2] in (1, 3, 4)))
+
+
+def _url_of(item: Input) -> str | None:
+    """The address of a picture on a server, which is on its way before a thread has time to decode it."""
+    return item if isinstance(item, str) and is_url(item) and not may_be_slice(item) else None
 
 
 def input_name(number: int, item: Input) -> str:

@@ -5,6 +5,8 @@ import io
 import json
 import tarfile
 import threading
+import time
+import urllib.parse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,6 +74,8 @@ class Server:
     cut        replies to cut off in the middle before the next whole one
     cut_after  bytes after which they are
     failures   replies of `status` before the next good one; -1: all
+    pause_s    before each reply to GET
+    forbidden  a word in the paths that are refused by 403
     """
 
     url: str = ""
@@ -80,6 +84,8 @@ class Server:
     cut_after: int = 100
     failures: int = 0
     status: int = 503
+    pause_s: float = 0.0
+    forbidden: str = ""
     etag: str = "one"
     requests: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, range
     num_bytes: int = 0
@@ -112,6 +118,16 @@ def serve(root: Path) -> Iterator[Server]:
                 state.failures -= failing and state.failures > 0
                 cutting = self.command == "GET" and not failing and state.cut > 0 and path.suffix == ".tar"
                 state.cut -= cutting
+            if "list-type=2" in self.path:
+                self.listing(path)
+                return
+            if state.pause_s and self.command == "GET":
+                time.sleep(state.pause_s)
+            if state.forbidden and state.forbidden in self.path:
+                self.send_response(403)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             if failing or not path.is_file():
                 self.send_response(state.status if failing else 404)
                 self.send_header("Content-Length", "0")
@@ -140,6 +156,23 @@ def serve(root: Path) -> Iterator[Server]:
                 return
             with state.lock:
                 state.num_bytes += len(data)
+
+        def listing(self, bucket: Path) -> None:
+            """Of an S3 bucket, as its API does."""
+            asked = dict(urllib.parse.parse_qsl(self.path.partition("?")[2]))
+            prefix, keys = asked.get("prefix", ""), [p.relative_to(bucket).as_posix() for p in bucket.rglob("*.*")]
+            found = [key for key in sorted(keys) if key.startswith(prefix)][: int(asked.get("max-keys", 1000))]
+            rows = "".join(
+                f"<Contents><Key>{key}</Key><Size>{(bucket / key).stat().st_size}</Size><ETag>x</ETag>"
+                "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
+                for key in found
+            )
+            text = f"<ListBucketResult><KeyCount>{len(found)}</KeyCount><IsTruncated>false</IsTruncated>{rows}"
+            data = f"{text}</ListBucketResult>".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""

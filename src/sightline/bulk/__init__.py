@@ -44,17 +44,19 @@ class Written:
 
 def predict_to(
     predictor: Predictor,
-    names: Sequence[str],
+    pictures: Sequence[str],
     path: Path,
     who: Mapping[str, Any],
     progress: Track = untracked,
     rows: Rows | None = None,
+    names: Sequence[str] | None = None,
 ) -> Written:
     """Answer pictures into `path`, whose ending says how: .csv, .jsonl, .parquet.
 
-    `who`: what answers and how, in plain values; rows that another left are not gone on with. `rows`: an engine's;
-    None, the predictor's own. Raises ConfigError for another's rows, for another order of names, an unknown ending,
-    and for a file that is there already; and what the engine raises.
+    `pictures`: the names by which they are read; `names`: as the file calls them, where that is otherwise. `who`: what
+    answers and how, in plain values; rows that another left are not gone on with. `rows`: an engine's; None, the
+    predictor's own. Raises ConfigError for another's rows, for another order of pictures, an unknown ending, and for a
+    file that is there already; and what the engine raises.
     """
     write = writer_of(path)
     if path.exists():
@@ -65,16 +67,18 @@ def predict_to(
     if not lock.take():
         raise ConfigError(f"{path} is being written by another process")
     try:
-        num_found = _found(kept, names, who)
-        _answer(rows or (lambda some: map(row_of, predictor.stream(some))), names, kept, num_found, progress)
+        num_found = _found(kept, pictures, who)
+        _answer(rows or (lambda some: map(row_of, predictor.stream(some))), pictures, kept, num_found, progress)
         with durable.replacing(path) as file:
-            num_failed = write(file, lambda: _rows(kept), predictor.decision.columns(predictor.classes))
+            num_failed = write(
+                file, lambda: _rows(kept, names or pictures), predictor.decision.columns(predictor.classes)
+            )
         durable.sync_folder(path.parent)
         kept.unlink()
     finally:
         lock.release()
         lock.path.unlink(missing_ok=True)
-    return Written(path, len(names), num_failed, num_found)
+    return Written(path, len(pictures), num_failed, num_found)
 
 
 def _answer(rows: Rows, names: Sequence[str], kept: Path, start: int, progress: Track) -> None:
@@ -120,7 +124,9 @@ def _found(kept: Path, names: Sequence[str], who: Mapping[str, Any]) -> int:
     return num
 
 
-def _rows(kept: Path) -> Iterator[dict[str, Any]]:
+def _rows(kept: Path, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     with kept.open(encoding="utf-8") as file:
         file.readline()  # who answered
-        yield from map(json.loads, file)
+        for row, name in zip(map(json.loads, file), names, strict=True):
+            row["answer"]["path"] = name
+            yield row

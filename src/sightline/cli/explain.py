@@ -82,7 +82,7 @@ def _pictures(args: argparse.Namespace, page: "Path", terminal: "Terminal") -> i
     began, explainer = time.perf_counter(), Explainer.open(args.run, args.method, args.target, args.against, args.seed)
     memory = Memory.of(args.run, explainer.predictor, args.seed, terminal.track) if args.more else None
     found, also, num_failed = list[Explanation](), list[More](), 0
-    named = (name for path in paths(args.inputs) for name in slice_names(path))
+    named = (name for _, path in paths(args.inputs) for name in slice_names(path))
     for number, one in enumerate(explainer.stream(named)):
         if isinstance(one, Failure):
             num_failed += 1

@@ -1,4 +1,5 @@
-"""Answer pictures: files, folders, globs, or `-` for names on standard input, one a line.
+"""Answer pictures: files, folders, archives, globs, tables with a column `path`, addresses, or `-` for names on
+standard input, one a line.
 
 Pictures are answered as they are read, so a million of them need no more memory than a few. A picture that
 cannot be read gets a line with its error, and the exit code is 3. A NIfTI volume gets a line for each slice. A
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder, or what was exported from one")
-    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, folders of pictures, globs, or -")
+    parser.add_argument(
+        "inputs", metavar="INPUT", nargs="+", help="pictures; folders, archives, tables of them; addresses, globs, or -"
+    )
     add_set_arguments(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a JSON object a line, with every class's probability")
@@ -31,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from sightline.data.medical.slices import slice_names
     from sightline.predictor import Failure, Predictor
 
     if args.engine is not None:
@@ -40,13 +42,35 @@ def run(args: argparse.Namespace) -> int:
     columns = predictor.decision.columns(predictor.classes)
     write = _json if args.json else _csv(columns) if args.csv else _table
     num_failed = 0
-    named = (name for path in paths(args.inputs) for name in slice_names(path))
+    named = (pair for called, path in paths(args.inputs) for pair in _slices(called, path))
     if args.out:
-        return _to_file(args, predictor, list(named))
-    for answer in predictor.stream(named):
+        return _to_file(args, predictor, named)
+    for answer in _answers(predictor, named):
         num_failed += isinstance(answer, Failure)
         write(answer)
     return 3 if num_failed else 0
+
+
+def _slices(called: str, path: str) -> "Iterator[tuple[str, str]]":
+    from sightline.data.medical.slices import slice_names
+
+    return ((called + name[len(path) :], name) for name in slice_names(path))
+
+
+def _answers(predictor: "Predictor", named: "Iterable[tuple[str, str]]") -> "Iterator[AnyPrediction | Failure]":
+    """Answers by the names that pictures are called by."""
+    from collections import deque
+    from dataclasses import replace
+
+    asked = deque[str]()
+
+    def read_by() -> Iterator[str]:
+        for called, path in named:
+            asked.append(called)
+            yield path
+
+    for answer in predictor.stream(read_by()):
+        yield replace(answer, path=asked.popleft())
 
 
 def _check_engine(args: argparse.Namespace) -> None:
@@ -58,7 +82,7 @@ def _check_engine(args: argparse.Namespace) -> None:
         raise ConfigError("--engine says what answers into a file: give --out FILE too")
 
 
-def _to_file(args: argparse.Namespace, predictor: "Predictor", names: list[str]) -> int:
+def _to_file(args: argparse.Namespace, predictor: "Predictor", named: "Iterable[tuple[str, str]]") -> int:
     import sys
     from dataclasses import asdict
     from functools import partial
@@ -67,51 +91,75 @@ def _to_file(args: argparse.Namespace, predictor: "Predictor", names: list[str])
     from sightline import __version__
     from sightline.bulk import ENGINES, Asked, predict_to
     from sightline.cli._terminal import Terminal
+    from sightline.data.storage.names import Names
 
+    called = list[str | None]()  # None: as it is read by, which nearly all are
+
+    def read_by() -> Iterator[str]:
+        for name, path in named:
+            called.append(None if name == path else name)
+            yield path
+
+    pictures = Names(read_by())
+    names = Names(name or path for name, path in zip(called, pictures, strict=True)) if any(called) else pictures
     asked = Asked(str(Path(args.run).resolve()), args.sets, args.sets_by, args.by_class, args.abstain)
     who = {"version": __version__, **asdict(asked)}
     rows = partial(ENGINES.get(args.engine or "local").rows, asked, predictor)
     with Terminal() as terminal:
-        found = predict_to(predictor, names, Path(args.out), who, terminal.track, rows)
+        found = predict_to(predictor, pictures, Path(args.out), who, terminal.track, rows, names)
     again = f", {found.num_found:,} of which were there already" if found.num_found else ""
     failed = f"; {found.num_failed:,} could not be read" if found.num_failed else ""
     print(f"{found.path}: {found.num:,} rows{again}{failed}", file=sys.stderr)
     return 3 if found.num_failed else 0
 
 
-def paths(inputs: Iterable[str]) -> Iterator[str]:
-    """Every picture that the inputs name, as they are reached; what folders hold besides is counted aloud."""
+def paths(inputs: Iterable[str]) -> "Iterator[tuple[str, str]]":
+    """Every picture that the inputs name, as they are reached: how it is called, and by which name it is read.
+
+    What folders hold besides is counted aloud.
+    """
     import glob
     import io
     import os
     import sys
 
-    from sightline.data.formats._common import walked
+    from sightline.data.formats._common import is_picture, walked
+    from sightline.data.formats.table import is_table, listed_pictures
+    from sightline.data.storage.named import files_in
+    from sightline.data.storage.remote import is_url
 
     for name in inputs:
         if name == "-":
             if isinstance(sys.stdin, io.TextIOWrapper):
                 sys.stdin.reconfigure(errors="surrogateescape")  # names need not be UTF-8
-            yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
+            yield from ((line.rstrip("\n"),) * 2 for line in sys.stdin if line.strip())
         elif os.path.isdir(name):
-            pictures = others = 0
-            for file, is_picture in walked(name):
-                pictures, others = pictures + is_picture, others + (not is_picture)
-                if is_picture:
-                    yield file
-            if others:
-                print(
-                    f"{name}: {others} file{'s' if others > 1 else ''} not named as a picture, not read",
-                    file=sys.stderr,
-                )
-            if not pictures:
-                print(f"{name}: no pictures in this folder", file=sys.stderr)
-                yield name  # fails under its own name
-        elif not os.path.exists(name) and glob.has_magic(name):
+            yield from _pictures(name, walked(name))
+        elif is_table(name) and (is_url(name) or os.path.isfile(name)):
+            yield from listed_pictures(name)
+        elif not is_url(name) and not os.path.exists(name) and glob.has_magic(name):
             found = sorted(glob.glob(name, recursive=True))
-            yield from found or [name]  # a glob that matches nothing fails under its own name
+            yield from ((one, one) for one in found or [name])  # what matches nothing fails under its own name
+        elif (files := files_in(name)) is not None:
+            yield from _pictures(name, ((file, is_picture(file)) for file in files))
         else:
-            yield name
+            yield name, name
+
+
+def _pictures(name: str, files: "Iterable[tuple[str, bool]]") -> "Iterator[tuple[str, str]]":
+    """Those of a folder's files that are named as pictures; the folder itself, which fails, where there are none."""
+    import sys
+
+    pictures = others = 0
+    for file, is_picture in files:
+        pictures, others = pictures + is_picture, others + (not is_picture)
+        if is_picture:
+            yield file, file
+    if others:
+        print(f"{name}: {others} file{'s' if others > 1 else ''} not named as a picture, not read", file=sys.stderr)
+    if not pictures:
+        print(f"{name}: no pictures in this folder", file=sys.stderr)
+        yield name, name
 
 
 def _json(answer: "AnyPrediction | Failure") -> None:

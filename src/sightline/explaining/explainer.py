@@ -17,6 +17,7 @@ from PIL import Image
 
 from sightline.data.medical.slices import Volumes
 from sightline.data.reading.scan import in_threads, reason_or
+from sightline.data.storage.named import read_named
 from sightline.data.warp import Floats
 from sightline.decision import AnyPrediction
 from sightline.errors import BadPicturesError, ConfigError, RunError, nearest
@@ -96,7 +97,7 @@ class Explainer:
 
     def stream(self, inputs: Iterable[Input]) -> Iterator[Explanation | Failure]:
         """An explanation for each input, in order, as they are reached."""
-        volumes = Volumes(lambda name: Path(name).read_bytes())
+        volumes = Volumes(read_named)
 
         def read_one(item: Input) -> Picture:
             return opened(self.predictor, item, volumes)

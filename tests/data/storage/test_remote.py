@@ -215,7 +215,8 @@ def test_a_store_without_http(root: Path, local: Dataset) -> None:
 
 def test_s3_by_its_own_client(server: Server, local: Dataset, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The requests of s3fs (HEAD, GET by range), answered by the server on loopback as a bucket's."""
-    pytest.importorskip("s3fs", reason="NO s3fs: the extra `stream` is missing")
+    s3fs = pytest.importorskip("s3fs", reason="NO s3fs: the extra `stream` is missing")
+    s3fs.S3FileSystem.clear_instance_cache()  # of another test's server
     (root / "bucket").mkdir()
     for path in root.glob("*.*"):
         (root / "bucket" / path.name).write_bytes(path.read_bytes())

@@ -14,16 +14,12 @@ from pathlib import Path
 from sightline.data.dataset import SPLIT_NAMES
 from sightline.data.formats._common import count
 from sightline.data.storage.names import natural_key
+from sightline.data.storage.remote import is_url as is_url
 from sightline.errors import DataError
 
 MAX_SHARDS = 100_000
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
-
-
-def is_url(text: str) -> bool:
-    return _URL.match(text) is not None
 
 
 def is_pattern(text: str) -> bool:

@@ -99,16 +99,25 @@ def _peek_parquet(file: IO[bytes], name: str) -> tuple[list[str], list[list[str]
     return written, [list(row) for row in zip(*columns, strict=True)]
 
 
-def read_table(store: Store, name: str) -> Table:
-    """The table, with the columns it must have and no empty cell in those that are used. Raises DataError."""
+def read_table(store: Store, name: str, is_labelled: bool = True) -> Table:
+    """The table, with the columns it must have and no empty cell in those that are used. Raises DataError.
+
+    `is_labelled`: False where the paths alone are wanted.
+    """
     where = f"{store.location}/{name}"
     if name.lower().endswith(".parquet"):
         table = _read_parquet(store, name, where)
     else:
         read = _read_json_lines if name.lower().endswith(".jsonl") else _read_text
         table = read(_text(read_bytes(store, name, where), where), where)
-    _check_columns(table)
-    _check_filled(table)
+    if is_labelled:
+        _check_columns(table)
+    elif "path" not in table.columns:
+        raise DataError(
+            f"{table.where}: no column 'path', which says what pictures are meant; found {', '.join(table.columns)}."
+            + _similar("path", table)
+        )
+    _check_filled(table, FILLED if is_labelled else ("path",))
     return table
 
 
@@ -320,8 +329,8 @@ def _similar(name: str, table: Table) -> str:
     return f" Perhaps rename {' or '.join(close)} to {name}." if close else ""
 
 
-def _check_filled(table: Table) -> None:
-    for name in FILLED:
+def _check_filled(table: Table, names: Sequence[str]) -> None:
+    for name in names:
         column = table.columns.get(name, ())
         empty = [line for line, value in zip(table.lines, column, strict=False) if not value.strip()]
         if empty:

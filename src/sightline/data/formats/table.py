@@ -6,19 +6,20 @@ are kept, to measure by. Paths are relative to the table, or absolute. Must not 
 there is found when the pictures are checked, with all others that cannot be read.
 """
 
+import os
 import posixpath
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from sightline.data.dataset import Dataset, FileImages
 from sightline.data.formats._common import check_classes, count, few, is_picture
 from sightline.data.formats._labels import RESERVED, label_columns, read_labels
 from sightline.data.formats._table import EXTENSIONS, Table, check_unique, is_of_pictures, read_table, splits_of
+from sightline.data.storage.named import RemoteStore
 from sightline.data.storage.names import Names, Repeated
-from sightline.data.storage.store import Store
+from sightline.data.storage.remote import is_url
+from sightline.data.storage.store import FileStore, Store
 from sightline.errors import DataError
-
-URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def recognises(store: Store) -> int:
@@ -62,10 +63,26 @@ def read(store: Store, entry: str | None) -> Dataset:
     )
 
 
+def listed_pictures(name: str) -> Iterator[tuple[str, str]]:
+    """Of a table, here or on a server, that need not have labels: each path as written, and where the picture lies.
+
+    Raises DataError as `read` does for the column `path`.
+    """
+    folder, _, base = name.replace(os.sep, "/").rpartition("/")
+    store: Store = RemoteStore(folder) if is_url(name) else FileStore(Path(name))
+    for path in read_table(store, base, is_labelled=False).columns["path"]:
+        if is_url(path):
+            yield path, path
+        elif is_url(name):
+            yield path, f"{folder}/{_resolve('', path)}"
+        else:
+            yield path, _resolve(folder or ("/" if name.startswith("/") else ""), path)
+
+
 def resolve_paths(table: Table, folder: str) -> Names:
     """The column `path` as names in the store, relative to `folder`. Raises DataError for addresses on the web."""
     written = table.columns["path"]
-    remote = [f"{line} ({path})" for path, line in zip(written, table.lines, strict=True) if URL.match(path)]
+    remote = [f"{line} ({path})" for path, line in zip(written, table.lines, strict=True) if is_url(path)]
     if remote:
         raise DataError(
             f"{table.where}: {few(remote)}: addresses on the web are not fetched; download the pictures and "

@@ -27,6 +27,7 @@ from sightline.data.dataset import Dataset, FileImages
 from sightline.data.decode import Header, PictureError, Pixels, decode
 from sightline.data.decoding.opening import MEDICAL
 from sightline.data.medical import dicom, nifti
+from sightline.data.storage.named import open_named
 from sightline.data.storage.names import Names, Repeated
 from sightline.data.storage.order import Layout
 from sightline.errors import MissingExtraError
@@ -143,6 +144,11 @@ def may_have_frames(name: str) -> bool:
     return name.lower().endswith(MEDICAL)
 
 
+def may_be_slice(name: str) -> bool:
+    """Whether it is named as a slice or frame, or as a file that may have some."""
+    return _SLICE.fullmatch(name) is not None or is_volume(name) or may_have_frames(name)
+
+
 def few(names: Sequence[str]) -> str:
     """`a, b and 4 more`"""
     return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
@@ -228,9 +234,9 @@ class Volumes:
 
         Raises PictureError for a volume without the number of a slice, and for a slice that it does not have.
         """
-        found = _SLICE.fullmatch(name)
-        if not found and not is_volume(name) and not may_have_frames(name):
+        if not may_be_slice(name):
             return None
+        found = _SLICE.fullmatch(name)
         path = found["file"] if found else name
         if not found and not is_volume(path):
             data = self._read(path)
@@ -248,5 +254,5 @@ class Volumes:
 
 def slice_names(path: str) -> list[str]:
     """A file's slices or frames, each by its name; a picture, or what cannot be read, as it is."""
-    found = _file(lambda name: Path(name).open("rb"), path)  # noqa: SIM115  closed there
+    found = _file(open_named, path)
     return [f"{path}#{index}" for index in range(found.num_slices)] if found and found.num_slices else [path]

@@ -26,6 +26,9 @@ CONNECT_S, SILENCE_S = 30, 60
 # What object stores and servers call the state of a file; any of them tells a changed one.
 VERSION_KEYS = ("ETag", "etag", "Content-MD5", "md5Hash", "Last-Modified", "LastModified", "mtime", "created")
 FINAL_STATUS = (400, 401, 403, 404, 410)  # trying again cannot help
+FINAL_ERRORS = ("NoCredentialsError", "PartialCredentialsError")  # nor here: botocore's
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 
 T = TypeVar("T")
 
@@ -58,8 +61,16 @@ class NotThereError(DataError):
     """No such file."""
 
 
+class NotAllowedError(DataError):
+    """A file that may not be read."""
+
+
 class NoRangesError(Exception):
     """The server sends whole files only."""
+
+
+def is_url(text: str) -> bool:
+    return _URL.match(text) is not None
 
 
 def public(url: str) -> str:
@@ -115,6 +126,42 @@ def listed(pattern: str) -> list[str]:
             f"{public(pattern)}: no such file; a server without listings needs braces, such as {{000..009}}"
         )
     return sorted(system.unstrip_protocol(name) for name in found)
+
+
+def is_folder(url: str) -> bool:
+    """Whether a URL names all that is below it: it ends in a slash, or an object store knows it for a prefix.
+
+    A server of the web has no listings. Raises DataError for a slash there, and as `describe` does.
+    """
+    if re.match(r"https?://", url):
+        if not public(url).endswith("/"):
+            return False
+        raise DataError(f"{public(url)}: servers of the web do not list their files; name each, or a table of them")
+    system, path = _open_system(url)
+    return url.endswith("/") or bool(_patiently(public(url), lambda: system.isdir(path)))
+
+
+def files_below(url: str) -> list[str]:
+    """Every file below a prefix of an object store, of whatever depth, sorted. Raises DataError."""
+    system, path = _open_system(url)
+    found = _patiently(public(url), lambda: system.find(path))
+    return sorted(system.unstrip_protocol(name) for name in found)
+
+
+def read_file(url: str) -> bytes:
+    """A file as a whole, by one request.
+
+    Raises OSError with the reason alone for one that is not there or may not be read, and DataError where the server
+    does not answer, which is no fault of the file's.
+    """
+    system, path = _open_system(url)
+    try:
+        data: bytes = _patiently(public(url), lambda: system.cat_file(path))
+        return data
+    except NotThereError as error:
+        raise FileNotFoundError(2, "no such file", public(url)) from error
+    except NotAllowedError as error:
+        raise PermissionError(str(error).removeprefix(f"{public(url)}: ")) from error
 
 
 def read_range(file: RemoteFile, offset: int, size: int) -> bytes:
@@ -221,15 +268,27 @@ def _patiently(what: str, attempt: Callable[[], T]) -> T:
 def _pause(pauses: Iterator[float], error: Exception, what: str) -> None:
     """Wait, or raise DataError where the error is final or no pause is left."""
     cause = error.__cause__ or error  # fsspec turns every failure of `info` into FileNotFoundError
-    status = getattr(cause, "status", None)  # aiohttp's ClientResponseError has it
+    status = _status(cause) or _status(error)
     if isinstance(cause, FileNotFoundError) or status in (404, 410):
         raise NotThereError(f"{what}: no such file") from error
-    if isinstance(cause, PermissionError) or status in FINAL_STATUS:
-        raise DataError(f"{what}: not allowed ({status or cause}); check the address and your credentials") from error
+    if isinstance(cause, PermissionError) or status in FINAL_STATUS or type(cause).__name__ in FINAL_ERRORS:
+        raise NotAllowedError(
+            f"{what}: not allowed ({status or _words(cause)}); check the address and your credentials"
+        ) from error
     pause = next(pauses, None)
     if pause is None:
         raise DataError(f"{what}: {_words(cause)}, {len(PAUSES_S) + 1} times in a row; check the connection") from error
     time.sleep(pause)
+
+
+def _status(error: BaseException) -> int | None:
+    """Of the server's reply, as aiohttp's errors have it, or botocore's."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    else:
+        found = getattr(error, "status", None)
+    return found if isinstance(found, int) else None
 
 
 def _words(error: BaseException) -> str:
