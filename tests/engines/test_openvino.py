@@ -123,3 +123,27 @@ def test_its_makers_are_told_nothing(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout == "openvino.tools.ovc.telemetry_stub False\n", done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_openvino
+def test_first_answers_asked_for_by_several_threads_at_once_come() -> None:
+    """Each process can try it once; without the first answer of `package`, one in four waited for ever."""
+    code = """
+import os, sys, threading
+import numpy as np
+from sightline.engines.openvino import package
+openvino = package()
+given = openvino.op.Parameter(openvino.Type.f32, openvino.PartialShape([1, 4]))
+compiled = openvino.Core().compile_model(openvino.Model([given], [given], "nothing"), "CPU")
+sys.setswitchinterval(1e-6)
+together = threading.Barrier(8)
+def ask(request):
+    together.wait()
+    request.infer([np.zeros((1, 4), np.float32)], share_inputs=True, share_outputs=True)
+threads = [threading.Thread(target=ask, args=(compiled.create_infer_request(),), daemon=True) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join(20) for thread in threads]
+os._exit(any(thread.is_alive() for thread in threads))
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
+    assert [process.wait(60) for process in processes] == [0, 0, 0]

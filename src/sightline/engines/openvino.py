@@ -6,8 +6,10 @@ OpenVINO's own package would tell its makers that it was imported, unless forbid
 import importlib
 import importlib.util
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from queue import SimpleQueue
 from types import ModuleType
@@ -20,6 +22,7 @@ from sightline.data.preprocess import Pixels
 from sightline.errors import MissingExtraError
 
 TELEMETRY = "openvino_telemetry"
+_first = threading.Lock()
 
 
 class Requests:
@@ -77,7 +80,22 @@ class OpenVINOEngine:
 
 def package() -> ModuleType:
     """OpenVINO, imported without what reports to its makers. Raises MissingExtraError where it is not installed."""
-    return without_telemetry("openvino", "the engine openvino", "runtime")
+    openvino = without_telemetry("openvino", "the engine openvino", "runtime")
+    with _first:
+        _answered_once(openvino)
+    return openvino
+
+
+@cache
+def _answered_once(openvino: Any) -> None:
+    """A first answer, in one thread. Where the first are asked for by several threads at once, they wait for ever: one
+    makes what OpenVINO's binding keeps for all and waits for Python's lock, the other has the lock and waits for that.
+    """
+    number = openvino.op.Parameter(openvino.Type.f32, openvino.PartialShape([1]))
+    model = openvino.Model([number], [number], "nothing")
+    openvino.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": 1}).create_infer_request().infer(
+        [np.zeros(1, np.float32)], share_inputs=True, share_outputs=True
+    )
 
 
 def without_telemetry(name: str, what: str, extra: str) -> ModuleType:
