@@ -40,7 +40,7 @@ ALLOWED["video"] = ALLOWED["evaluation"]
 ALLOWED["comparing"] = ALLOWED["evaluation"]
 ALLOWED["robustness"] = {*ALLOWED["evaluation"], "__init__"}
 ALLOWED["checking"] = {*ALLOWED["evaluation"], "__init__"}
-ALLOWED["training"] = {*ALLOWED["checking"], "checking", "models", "explainers", "explaining"}
+ALLOWED["training"] = {*ALLOWED["checking"], "checking", "comparing", "models", "explainers", "explaining"}
 ALLOWED["labelling"] = {*ALLOWED["training"], "training"}
 ALLOWED["growth"] = {*ALLOWED["training"], "training", "__init__"}
 ALLOWED["classifier"] = {*ALLOWED["training"], "training", "explaining"}
@@ -55,7 +55,7 @@ ALLOWED["cli"] = {
 INSIDE_FUNCTIONS = {
     "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",
     "fsspec", "aiohttp", "pydicom", "imagecodecs", "nibabel", "openvino", "optuna",
-    "onnx", "onnxruntime", "nncf", "av", "ray",
+    "onnx", "onnxruntime", "nncf", "av", "ray", "torch_pruning",
 }  # fmt: skip
 
 

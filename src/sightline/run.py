@@ -34,9 +34,9 @@ from sightline.data.preprocess import Preprocessing
 from sightline.data.storage import durable
 from sightline.errors import ConfigError, RunError, nearest
 
-# Each run has the least whose readers answer as it does: 5 is calibrated by more than a temperature, 4 averages views,
-# 3 reads stages, 2: other tasks.
-FORMAT = 5
+# Each run has the least whose readers answer as it does: 6 is pruned, 5 is calibrated by more than a temperature, 4
+# averages views, 3 reads stages, 2: other tasks.
+FORMAT = 6
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 CALIBRATION = "calibration.json"
@@ -66,6 +66,7 @@ class RunConfig:
     data          where the training pictures were, absolute; for `evaluate` without DATA
     stages        those that the head reads besides the features, and their channels
     tta           views of a picture over which its answer is averaged: `flip`, `shift`
+    pruned        its layers are as narrow as the weights say, not as the architecture has them
     task, decision   what is answered (`single`, `multi` or `number`), and what its decision needs to know
     """
 
@@ -83,6 +84,7 @@ class RunConfig:
     tta: tuple[str, ...] = ()
     task: str = "single"
     decision: Mapping[str, Any] = field(default_factory=dict)
+    pruned: bool = False
 
     def to_json(self) -> dict[str, Any]:
         p = self.preprocessing
@@ -113,11 +115,14 @@ class RunConfig:
                 "task": self.task,
                 "decision": dict(self.decision),
                 "weights_sha256": self.weights_sha256,
-            },
+            }
+            | ({"pruned": True} if self.pruned else {}),
         }
 
     @property
     def _format(self) -> int:
+        if self.pruned:
+            return 6
         if "curve" in self.decision or "temperatures" in self.decision:
             return 5
         if self.tta:
@@ -145,6 +150,7 @@ class RunConfig:
                 stages={str(name): int(num) for name, num in own.get("stages", {}).items()},
                 tta=tuple(str(name) for name in own.get("tta", ())),
                 decision=dict(own.get("decision", {})),
+                pruned=bool(own.get("pruned", False)),
             )
             found = config.replace(blank, values, str(where))
             num_classes = document["num_classes"]

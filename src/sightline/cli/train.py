@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--minutes", type=float, metavar="M", help="a time budget for everything instead")
     parser.add_argument("--out", metavar="RUN", help="the run folder (the next free runs/NAME)")
     add_recipe_arguments(parser)
+    parser.add_argument("--prune", type=float, metavar="SHARE", help="take this share of the work out of --weights RUN")
     parser.add_argument("--plan", metavar="P", help="how it is computed: off, show (measure, train nothing), or a name")
     parser.add_argument("--deterministic", action="store_true", help="the same bits twice: nothing is measured")
     parser.add_argument("--checkpoint-every", type=float, metavar="S", help="seconds between checkpoints (60)")
@@ -92,9 +93,14 @@ def settings_from(args: argparse.Namespace) -> dict[str, Any]:
     from pathlib import Path
 
     from sightline import config
+    from sightline.errors import ConfigError
     from sightline.training.resolve import settings_of
 
     flags = {name: getattr(args, name) for name in ("model", "weights", "teacher", "epochs", "size", "fit")}
+    if (share := getattr(args, "prune", None)) is not None:  # an option of `train` alone
+        if share <= 0:
+            raise ConfigError(f"--prune {share:g}: give the share of the multiply-adds to take away, such as 0.5")
+        flags["prune"] = share
     return settings_of(config.read_toml(Path(args.recipe)) if args.recipe else {}, args.set, flags)
 
 

@@ -238,11 +238,14 @@ def open_run(run: Run) -> TorchEngine:
         network = models.rebuild(config.architecture, len(config.classes), frame.channels, size, options)
     except ConfigError as error:
         raise RunError(f"{run.path / CONFIG}: {error}") from error
+    weights = models.open_weights(str(run.path), config.architecture)
+    if config.pruned:
+        network.cut({name: tensor.shape for name, tensor in weights.state_dict.items()})
     try:
         network.read_stages(config.stages)
     except AttributeError as error:  # torch's, for a module that is not there
         raise RunError(f"{run.path / CONFIG}: stages: {error}") from error
-    report = models.load_into(network, models.open_weights(str(run.path), config.architecture))
+    report = models.load_into(network, weights)
     if report.missing or report.unexpected or report.replaced:
         raise WeightsError(f"{run.weights_path} does not fit {config.architecture}: {report.sentence()}")
     return TorchEngine.build(network, config, default_device())

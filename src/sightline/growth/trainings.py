@@ -13,6 +13,7 @@ from sightline.growth.measure import Rows, part_of
 from sightline.metrics import Sample
 from sightline.predictor import Predictor
 from sightline.training import objectives, prepare, settle, train, unsaved
+from sightline.training.begin import begin
 from sightline.training.options import Options
 from sightline.training.progress import Progress, Silent
 from sightline.training.recipe import Recipe
@@ -35,7 +36,7 @@ def samples(
         own = part_of(table, rows)
         batches = train.batches_of(what, own, options)
         objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, recipe)
-        train.begin(network, batches, recipe)
+        begin(network, batches, recipe, objective)
         ready = Begun(network, what, batches, objective, plan)
         num_steps = num_steps_of(recipe, len(begun.batches), len(batches))
         engine, outcome = unsaved.trained(

@@ -1,11 +1,44 @@
-"""Counts a network's work. Comes in: a way to make it; goes out: parameters and multiply-adds, or None."""
+"""Counts a network's work. Comes in: it, or a way to make it; goes out: parameters and multiply-adds, or None."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from sightline.models.network import AUXILIARY_PREFIXES
+from sightline.models.network import AUXILIARY_PREFIXES, Network
 from sightline.models.sizes import Make, on_meta
+
+
+@dataclass(frozen=True)
+class Size:
+    """`multiply_adds`: of one image."""
+
+    parameters: int
+    multiply_adds: int
+
+    @staticmethod
+    def of(network: Network) -> "Size":
+        """Of all that answers; it runs once for it."""
+        named = network.body.named_parameters()
+        num = sum(parameter.numel() for name, parameter in named if not name.startswith(AUXILIARY_PREFIXES))
+        return Size(num, multiply_adds(network))
+
+    def beside(self, other: "Size") -> str:
+        """What is left of another, in words."""
+        return (
+            f"{self.multiply_adds / 1e6:,.1f} M multiply-adds of {other.multiply_adds / 1e6:,.1f} M "
+            f"({self.multiply_adds / other.multiply_adds:.0%}), {self.parameters / 1e6:,.2f} M parameters of "
+            f"{other.parameters / 1e6:,.2f} M ({self.parameters / other.parameters:.0%})"
+        )
+
+
+def multiply_adds(network: Network) -> int:
+    """Of one image, as `count` has them, of a network as it is: it runs once for it, in evaluation mode."""
+    counter = FlopCounterMode(display=False)
+    with network.resting() as picture, torch.no_grad(), counter:
+        network(picture)
+    return int(counter.get_total_flops()) // 2
 
 
 def count(make: Make, input_size: tuple[int, int, int]) -> tuple[int, int | None] | None:

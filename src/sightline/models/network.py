@@ -6,7 +6,7 @@ auxiliary outputs a training has to weigh.
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sightline.errors import ConfigError
+from sightline.models import pruned
 from sightline.models.sizes import why_not
 from sightline.models.stages import StageHead, last_map, listening, readable
 
@@ -48,6 +49,7 @@ class Network(nn.Module):
         self.architecture, self.options = architecture, options
         self.num_classes, self.in_channels, self.image_size = num_classes, in_channels, image_size
         self.stage_head: StageHead | None = None
+        self.is_pruned = False
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, K), in training mode too: auxiliary outputs are left out."""
@@ -154,7 +156,7 @@ class Network(nn.Module):
 
     def readable_stages(self) -> dict[str, int]:
         """Channels of the stages that a head can read, by their names, input first; it runs once for it."""
-        with self._resting() as picture:
+        with self.resting() as picture:
             return readable(self.stages(), self, picture)
 
     def last_map(self, least: int) -> str | None:
@@ -162,11 +164,11 @@ class Network(nn.Module):
 
         It runs once for it.
         """
-        with self._resting() as picture:
+        with self.resting() as picture:
             return last_map(self.stages(), self, picture, least)
 
     @contextmanager
-    def _resting(self) -> Iterator[Tensor]:
+    def resting(self) -> Iterator[Tensor]:
         """In evaluation mode for a while; with a picture (1, C, H, W) of nothing, where its weights are."""
         training, device = self.training, next(self.parameters()).device
         self.eval()
@@ -187,6 +189,20 @@ class Network(nn.Module):
         """What is saved: the body's, under its own names, and the weights by which the head reads stages."""
         found: dict[str, Tensor] = self.body.state_dict()
         return found if self.stage_head is None else {**found, STAGE_WEIGHT: self.stage_head.weight.detach()}
+
+    def shapes(self) -> dict[str, list[int]]:
+        """Of `tensors()`."""
+        return {name: list(tensor.shape) for name, tensor in self.tensors().items()}
+
+    def cut(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Make its layers as narrow as `tensors()` of these shapes are, but for the number of classes."""
+        shapes = dict(shapes)
+        for name in head_names(self.body, self.num_classes):
+            for key in (f"{name}.weight", f"{name}.bias"):
+                if key in shapes:
+                    shapes[key] = (self.num_classes, *shapes[key][1:])
+        pruned.cut(self.body, shapes)
+        self.is_pruned = True
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take some of `tensors()`, by their names."""

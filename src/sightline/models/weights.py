@@ -67,6 +67,7 @@ def _open_folder(folder: Path, model: str | None) -> Weights:
         origin=str(folder),
         options=dict(config.get("model_args") or {}),
         is_run="sightline" in config,
+        is_pruned=bool((config.get("sightline") or {}).get("pruned")),
         licence=cfg.get("license"),
     )
 

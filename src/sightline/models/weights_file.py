@@ -32,7 +32,8 @@ class Weights:
 
     `architecture` is the name to build, with `options`; `config` has those of CONFIG_KEYS that are known (timm's words;
     `input_size` (C, H, W), mean and std of images in 0..1), and is empty where a bare file says nothing;
-    `origin` says where they are from; `is_run`: from a run folder.
+    `origin` says where they are from; `is_run`: from a run folder; `is_pruned`: of a network with narrower layers than
+    `architecture` has.
     """
 
     architecture: str
@@ -43,6 +44,7 @@ class Weights:
     licence: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     is_run: bool = False
+    is_pruned: bool = False
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from sightline.training.calibrate import Calibration
 from sightline.training.options import Options
 from sightline.training.planning.plan import Plan
 from sightline.training.prepare import Table
+from sightline.training.price import price
 from sightline.training.progress import Progress
 from sightline.training.recipe import MAX_EPOCHS
 from sightline.training.told import told
@@ -50,6 +51,7 @@ def run_config(network: Network, table: Table, preprocessing: Preprocessing, pla
         channels_last=plan.channels_last,
         data=table.dataset.source,
         task=table.dataset.task,
+        pruned=network.is_pruned,
     )
 
 
@@ -67,9 +69,12 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
     metrics = tested.to_json() | {"interrupted": trained.outcome.interrupted} | trained.unknown.to_json()
     metrics |= {} if slices is None else {"slices": slices.to_json()}
     metrics |= {} if plain is None else {"without_tta": plain.main.value}
-    write_json(folder / "metrics.json", metrics)
     write_csv(folder / "predictions.csv", *result.predictions(tested, table.dataset))
-    common = told(trained, run, table, tested, plain, options, time.perf_counter() - started)
+    taught_by = trained.what.recipe.teacher
+    cost = None if taught_by is None else price(run, trained.engine, taught_by)
+    metrics |= {} if cost is None else {"teacher": cost.to_json()}
+    write_json(folder / "metrics.json", metrics)
+    common = told(trained, run, table, tested, plain, cost, options, time.perf_counter() - started)
     is_measured = max(run.config.preprocessing.height, run.config.preprocessing.width) <= SMALL_SIDE
     maps, maps_said = reported(predictor, tested, is_measured, None if read is None else lambda row: read(row)[1])
     common = replace(common, maps=maps, maps_said=maps_said)
@@ -82,6 +87,8 @@ def finish(folder: Path, trained: Trained, table: Table, options: Options, progr
             file.write(text)
     figure, _, interval = result.headline(tested).partition("  ")
     progress.say(f"Test {figure} ({interval}, {words.pictures_of(common)}), {common.duration_s:.1f} s in all")
+    for sentence in () if cost is None else cost.sentences():
+        progress.say(f"Beside its teacher: {sentence}")
     progress.say(f"Report: {folder / 'report.html'}")
     return run
 

@@ -91,9 +91,10 @@ def fit(
     `threads`: those of each step.
     """
     network, waiting, threads = engine.network, Waiting(), threads or Threads(plan.num_threads)
+    keeps = with_head and not recipe.prune  # those of a pruned network change too much on the way
     loss_of = LossOf(network, objective, batches.preprocessing, plan, processes, upper, teacher)
     state = State(network, batches, recipe, objective, plan, schedule.num_steps, with_head)
-    gradients = Gradients(loss_of, state, cuts or Cuts(), processes, progress, keep_statistics=with_head)
+    gradients = Gradients(loss_of, state, cuts or Cuts(), processes, progress, keep_statistics=keeps)
     main, every = MAIN[batches.dataset.task].replace("_", " "), max(1, schedule.num_steps // len(batches) // MAX_LINES)
 
     def answer(pictures: Pixels) -> Logits:
@@ -132,7 +133,7 @@ def fit(
         while state.at.batch or (goes_on and state.at.step < schedule.num_steps and not state.keeper.is_patience_over):
             at, recent = state.at, deque[float](maxlen=50)
             began, waited_s = time.perf_counter() - at.seconds, waiting.waited_s - at.waited_s
-            train_mode(network, keep_statistics=with_head)
+            train_mode(network, keep_statistics=keeps)
             try:
                 left = None if goes_on and at.step < schedule.num_steps else 0  # else to be closed alone
                 for batch in islice(waiting.over(state.batches_left(schedule.done)), left):

@@ -16,6 +16,7 @@ MIN_SIZE = 8  # pixels of a frame that trains
 
 
 MAX_EPOCHS = 100_000
+MAX_PRUNED = 0.95  # of the multiply-adds
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Recipe:
     model            a name of `sightline models`
     weights          what to start from: `pretrained`, a tag, a path; none: from scratch
     teacher          a run whose answers are learned beside the labels (distillation; Hinton et al., 2015)
+    prune            share of the multiply-adds of `weights`, a run, that is taken away with the channels that are worth
+                     the least; what is left is trained with that run as its teacher; 0: none
     size             side of the network's input in pixels; 0: as the pictures, or as the weights were trained
     sizes            long sides of the frame that trains, in pixels, each for an equal share of the steps (progressive
                      resizing); none: size throughout. The last may be less than size, which answers (Touvron et al.,
@@ -61,6 +64,7 @@ class Recipe:
     model: str = "simple_cnn"
     weights: str | None = None
     teacher: str | None = None
+    prune: float = 0.0
     size: int = 0
     sizes: tuple[int, ...] = ()
     fit: Literal["crop", "pad", "squash"] = "crop"
@@ -88,7 +92,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         bounds = {
-            "size": (self.size, 0, 4096), "epochs": (self.epochs, 0, MAX_EPOCHS),
+            "prune": (self.prune, 0.0, MAX_PRUNED), "size": (self.size, 0, 4096),
+            "epochs": (self.epochs, 0, MAX_EPOCHS),
             "batch_size": (self.batch_size, 1, 65_536),
             "learning_rate": (self.learning_rate, 0.0, 100.0), "momentum": (self.momentum, 0.0, 0.9999),
             "weight_decay": (self.weight_decay, 0.0, 10.0), "layer_decay": (self.layer_decay, 0.01, 1.0),
@@ -131,6 +136,10 @@ class Recipe:
                 "teacher: it answers augmented pictures, which last stages that train by themselves do not see; take "
                 "unfreeze = all"
             )
+        if self.prune and self.weights is None:
+            raise ConfigError("prune: name the run to be made smaller (--weights RUN)")
+        if self.prune and self.unfreeze == "top":
+            raise ConfigError("prune: channels go from all stages, so all of them have to train; take unfreeze = all")
         if self.epochs == 0 and self.weights is None:
             raise ConfigError("epochs = 0 trains nothing; it makes sense only with pretrained weights")
 

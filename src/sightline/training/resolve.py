@@ -115,7 +115,9 @@ def resolve(
     own = {k.removeprefix(MODEL_PREFIX): v for k, v in settings.items() if k.startswith(MODEL_PREFIX)}
     rest = {k: v for k, v in settings.items() if not k.startswith(MODEL_PREFIX)}
     pretrained = (weights.architecture, str(settings["weights"])) if weights is not None else None
-    chosen = choose(Seen(survey, num_train, settings.get("model"), pretrained, minutes), task)
+    if is_pruned := bool(rest.get("prune")):
+        _check_is_run(weights, settings)
+    chosen = choose(Seen(survey, num_train, settings.get("model"), pretrained, minutes, is_pruned), task)
     recipe, options, why = chosen.recipe, dict(chosen.options), chosen.why
     if weights is not None:
         rest.pop("weights", None)
@@ -125,7 +127,7 @@ def resolve(
     asked = (rest.get(key) for key in ("augment", "augment_if_safe", "teacher"))
     is_augmented = any(value and value != "none" for value in asked)
     unfreeze = rest.get("unfreeze", "all" if is_augmented else None)
-    if weights is not None and unfreeze == "all":  # augmented pictures are not known beforehand
+    if weights is not None and unfreeze == "all" and not is_pruned:  # augmented pictures are not known beforehand
         recipe = for_task(whole(recipe), task)
     recipe = config.replace(recipe, rest, "recipe")
     preprocessing = _preprocessing(recipe, survey, weights)
@@ -138,6 +140,13 @@ def resolve(
         )
     started_from = dict(weights.options) if weights is not None else options
     return Resolved(recipe, started_from | own, preprocessing, why)
+
+
+def _check_is_run(weights: Weights | None, settings: Mapping[str, Any]) -> None:
+    if weights is None or not weights.is_run:
+        named = settings.get("weights")
+        what = "name one" if named in (None, "none") else f"{named} is none; train it on these pictures, and name that"
+        raise ConfigError(f"prune: it makes a run of yours smaller: {what} (--weights RUN)")
 
 
 def _scaled(sizes: tuple[int, ...], factor: float) -> tuple[int, ...]:

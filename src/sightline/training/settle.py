@@ -16,6 +16,7 @@ from sightline.errors import RunError
 from sightline.machine import num_cores
 from sightline.models import Network
 from sightline.training import writer
+from sightline.training.begin import begin
 from sightline.training.micro import Cut, Cuts
 from sightline.training.objectives import Objective
 from sightline.training.options import Options
@@ -35,6 +36,17 @@ def settled_plan(
     if "plan" not in work.settled:
         work.settle(plan=asdict(plan_for(network, batches, recipe, objective, options)))
     return Plan(**work.settled["plan"])
+
+
+def pruned(
+    work: Unfinished, network: Network, batches: Batches, recipe: Recipe, objective: Objective, has_checkpoint: bool
+) -> dict[str, list[int]]:
+    """The shapes of the pruned network's weights, as the training began: they hang on the last bits of what channels
+    are worth. Without a checkpoint to take its weights from, the network is pruned here."""
+    if not has_checkpoint:
+        begin(network, batches, recipe, objective)
+        work.settle(shapes=network.shapes())
+    return dict(work.settled["shapes"])
 
 
 def unfrozen(work: Unfinished, num_processes: int) -> dict[str, str]:
@@ -96,6 +108,7 @@ def _facts(network: Network, batches: Batches, recipe: Recipe) -> dict[str, obje
     return writer.machine() | {
         "sightline": __version__, "cores": num_cores(), "threads": trials.default_plan().num_threads,
         "network": network.architecture, "options": dict(network.options), "optimizer": recipe.optimizer,
+        "parameters": sum(p.numel() for p in network.parameters()),
         "input": (batches.batch_size // batches.part[1], frame.channels, frame.height, frame.width),
         "classes": network.num_classes,
     }  # fmt: skip

@@ -55,6 +55,14 @@ class Teacher:
     @torch.no_grad()
     def answers(self, pictures: Tensor) -> Tensor:
         """Raw (N, C, H, W), 0..255, of any size -> (N, K): logits, or numbers in the user's units."""
+        logits = self.logits(pictures)
+        if self.engine.config.task == "number":
+            mean, std = (torch.tensor(self.engine.config.decision[key]).to(logits) for key in ("mean", "std"))
+            logits = logits * std[self.order] + mean[self.order]
+        return logits
+
+    def logits(self, pictures: Tensor) -> Tensor:
+        """Raw (N, C, H, W), 0..255, of any size -> (N, K), with gradients of what has any."""
         frame = self.engine.config.preprocessing
         images = pictures.float()
         if images.shape[1] > frame.channels:
@@ -62,11 +70,7 @@ class Teacher:
         images = images.expand(-1, frame.channels, -1, -1)
         if images.shape[2:] != (frame.height, frame.width):
             images = F.interpolate(images, (frame.height, frame.width), mode="bilinear", antialias=True)
-        logits = self.engine.network(self._normalise(images)).float()
-        if self.engine.config.task == "number":
-            mean, std = (torch.tensor(self.engine.config.decision[key]).to(logits) for key in ("mean", "std"))
-            logits = logits * std + mean
-        found: Tensor = logits[:, self.order]
+        found: Tensor = self.engine.network(self._normalise(images)).float()[:, self.order]
         return found
 
     def added(self, loss: Tensor, logits: Tensor, answers: Tensor, objective: Objective) -> Tensor:

@@ -20,6 +20,7 @@ from sightline.run import CALIBRATION, Run
 from sightline.training import writer
 from sightline.training.options import Options
 from sightline.training.prepare import Table
+from sightline.training.price import Price
 from sightline.training.trained import Trained
 from sightline.training.unknown import Found
 
@@ -33,10 +34,11 @@ def told(
     table: Table,
     tested: Evaluation,
     plain: Evaluation | None,
+    cost: Price | None,
     options: Options,
     duration_s: float,
 ) -> Common:
-    """`plain`: the test by pictures as they are, where the run averages over views of them."""
+    """`plain`: the test by pictures as they are, where the run averages over views; `cost`: beside its teacher."""
     outcome, dataset, parts = trained.outcome, table.dataset, table.parts
     notes = [*filter(None, (options.note,)), *table.notes, *outcome.notes]
     if outcome.interrupted:
@@ -61,7 +63,7 @@ def told(
         splits=parts.counts(dataset.labels, len(dataset.classes)),
         totals={name: len(parts.rows(name)) for name in FRACTIONS},
         history=tuple(outcome.history),
-        what=_what(trained, options) | {"Answers": _answers(run, plain)},
+        what=_what(trained, options) | {"Answers": _answers(run, plain)} | _cost(cost),
         machine=writer.machine(),
         duration_s=duration_s,
         notes=tuple(notes),
@@ -86,6 +88,10 @@ def _unknown(found: Found, tested: Evaluation) -> UnknownFacts | None:
     if found.unknown is None or called is None:
         return None
     return UnknownFacts(found.unknown.method, found.unknown.rate, len(found.unknown.scores), called, found.tried)
+
+
+def _cost(cost: Price | None) -> dict[str, str]:
+    return {} if cost is None else {"Beside its teacher": f"{cost.teacher}: {'; '.join(cost.sentences())}"}
 
 
 def _answers(run: Run, plain: Evaluation | None) -> str:

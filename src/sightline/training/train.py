@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from sightline.models import Network
     from sightline.report import Epoch
     from sightline.training.prepare import Table
-    from sightline.training.recipe import Recipe
     from sightline.training.resolve import Resolved
     from sightline.training.trained import Origin, Trained
     from sightline.training.writer import MetricsLog
@@ -141,6 +140,8 @@ def _train(
     settled = processes.first(lambda: settle.unfrozen(work, processes.size))
     network, what, origin = network_for({**settings, **settled}, look, table, options, progress)
     processes.first(lambda: work.settle(unfreeze=what.recipe.unfreeze))
+    if what.recipe.prune and not options.makes_steps(what.recipe.epochs):
+        raise ConfigError("prune: what is left has to be trained; give epochs (--epochs 5)")
     if what.recipe.teacher and not options.makes_steps(what.recipe.epochs):
         raise ConfigError("teacher: with epochs = 0 the head alone is fitted, to the labels; give epochs (--epochs 5)")
     synchronised.check(what.recipe, processes.size)
@@ -170,6 +171,7 @@ def network_for(
 
     from sightline import models
     from sightline.training import muon
+    from sightline.training.pruning.channels import check_installed
     from sightline.training.resolve import resolve, without_head, without_top
     from sightline.training.trained import Origin
     from sightline.training.transfer import kept
@@ -183,6 +185,8 @@ def network_for(
 
     def build(settings: dict[str, Any]) -> tuple[Network, Resolved, Origin]:
         what = resolved(settings)
+        if what.recipe.prune:
+            check_installed()
         torch.manual_seed(options.seed)
         frame = what.preprocessing
         size, model_options = (frame.height, frame.width), dict(what.model_options)
@@ -197,6 +201,8 @@ def network_for(
             return build({**settings, "sizes": ()})
         if weights is None:
             return network, what, Origin("none, from scratch", None)
+        if weights.is_pruned:
+            network.cut({name: tensor.shape for name, tensor in weights.state_dict.items()})
         sentence = models.load_into(network, weights).sentence()
         trains = options.makes_steps(what.recipe.epochs) or not network.has_linear_head
         trains_top = trains and what.recipe.unfreeze == "top"
@@ -238,7 +244,9 @@ def _fit(
     import torch
 
     from sightline.engines.torch import TorchEngine, default_device
+    from sightline.models.counting import Size
     from sightline.training import calibrate, finish, loop, objectives, settle, unknown
+    from sightline.training.begin import begin
     from sightline.training.micro import has_batch_norm
     from sightline.training.planning import trials
     from sightline.training.resuming.checkpoint import Checkpoints, NoCheckpoints
@@ -254,7 +262,14 @@ def _fit(
     teacher = Teacher.for_recipe(recipe, table.dataset)
 
     with_head = recipe.weights is not None and network.has_linear_head
-    begin(network, batches, recipe)
+    checkpoints = Checkpoints(work.checkpoints_path, options.checkpoint_s, progress.say)
+    if recipe.prune:
+        whole = Size.of(network)
+        asked = work, network, batches, recipe, objective, checkpoints.exist
+        network.cut(processes.first(lambda: settle.pruned(*asked)))
+        progress.say(f"Pruned: {Size.of(network).beside(whole)}")
+    else:
+        begin(network, batches, recipe, objective)
     share, makes_steps = batches.batch_size // processes.size, options.makes_steps(recipe.epochs)
     if share < 2 <= len(batches.rows) and makes_steps and not with_head and has_batch_norm(network):
         raise ConfigError(
@@ -273,7 +288,6 @@ def _fit(
     most = torch.get_num_threads()
     torch.set_num_threads(chosen.num_threads)
     engine = TorchEngine.build(network, finish.run_config(network, table, frame, chosen), device)
-    checkpoints = Checkpoints(work.checkpoints_path, options.checkpoint_s, progress.say)
 
     def fitted_head() -> tuple[float, dict[str, int]]:
         if checkpoints.exist:
@@ -365,11 +379,3 @@ def batches_of(what: Resolved, table: Table, options: Options, part: tuple[int, 
         sizes=what.recipe.sizes,
         part=part,
     )
-
-
-def begin(network: Network, batches: Batches, recipe: Recipe) -> None:
-    """From scratch a network may take what it starts from out of pictures that train."""
-    from sightline.engines.torch import normalised
-
-    if recipe.weights is None and network.takes_pictures:
-        network.begin(normalised(batches.sample(), batches.preprocessing, channels_last=False))

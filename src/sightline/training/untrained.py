@@ -53,13 +53,14 @@ def untrained(
     look = survey(table.dataset, table.parts.rows("train"), cache)
 
     from sightline.training import objectives
+    from sightline.training.begin import begin
 
     network, what, _ = train.network_for(dict(settings), look, table, options, progress)
     check_recipe(what.recipe)
     table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
     batches = train.batches_of(what, table, options)
     objective = objectives.build(table.dataset.labels[batches.rows], network.num_classes, what.recipe)
-    train.begin(network, batches, what.recipe)
+    begin(network, batches, what.recipe, objective)
     return Untrained(network, what, table, batches, objective, cache, look)
 
 

@@ -26,13 +26,14 @@ Measured = tuple[str, float, str]  # what, seconds of the whole command, accurac
 @dataclass(frozen=True)
 class Seen:
     """What the pictures that train look like, how many they are, the network asked for, if any, the network and weights
-    to start from, if any, and the budget, if any."""
+    to start from, if any, the budget, if any, and whether what it starts from is made smaller first."""
 
     survey: Survey
     num_train: int
     model: str | None = None
     pretrained: tuple[str, str] | None = None
     minutes: float | None = None
+    is_pruned: bool = False
 
     @property
     def is_small(self) -> bool:

@@ -14,7 +14,7 @@ MEASURED = (
 
 
 def fits(seen: Seen) -> bool:
-    return seen.pretrained is not None
+    return seen.pretrained is not None and not seen.is_pruned
 
 
 def choose(seen: Seen) -> Chosen:

@@ -67,6 +67,7 @@ class Rehearsal:
         """Ready for the first step. The plan is measured once for each size of a batch, and kept, so that trials
         differ by their settings and nothing else."""
         from sightline.training import objectives, settle
+        from sightline.training.begin import begin
         from sightline.training.unsaved import Begun
 
         asked = self.begun.wanted.request
@@ -76,7 +77,7 @@ class Rehearsal:
         by_class = "balance" in self.space.ranges  # else trials would be judged by what they were not trained for
         labels = self.table.dataset.labels[batches.rows]
         objective = objectives.build(labels, network.num_classes, recipe, by_class)
-        train.begin(network, batches, recipe)
+        begin(network, batches, recipe, objective)
         plan = self.begun.plan(recipe.batch_size)
         if plan is None:
             plan = settle.plan_for(network, batches, recipe, objective, asked.options)

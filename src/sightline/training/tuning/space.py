@@ -159,6 +159,7 @@ FIXED = {
     "model": "pictures are decoded, and a plan is measured, for one network: search with one --model after the other",
     "weights": "search with one --weights after the other",
     "teacher": "search with one --teacher after the other",
+    "prune": "search with one --set prune after the other",
     "size": "pictures are decoded once, at one size",
     "sizes": "smaller pictures make a training shorter, which a search does not weigh against its score",
     "fit": "pictures are decoded once, in one way",
