@@ -1,6 +1,6 @@
 """Networks of the catalogue, each trained above chance, as every export: what agrees, what it costs, what is refused.
 
-    python benchmarks/exports.py [--networks resnet18 ...] [--to onnx-fp32 openvino-int8 ...] [--minutes 3] [--num 10000]
+    python benchmarks/exports.py [--networks resnet18 ...] [--to onnx-fp32 ...] [--minutes 3] [--num 10000]
 
 On the copy of CIFAR-10 (50,000 pictures; chance 10 %), so many minutes each, at 64 pixels a side, small networks at 28
 or 32; from scratch, but for MobileNetV2, whose weights are at hand. Then `sightline export` and `sightline verify`,
