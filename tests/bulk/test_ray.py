@@ -129,7 +129,8 @@ def test_a_picture_that_ends_its_worker_again_and_again_ends_it(
             time.sleep(0.02)
             with contextlib.suppress(OSError):  # until somebody reads
                 writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-                killed.extend(pid for pid in workers() if reads(pid, pipe))
+                while not killed and time.monotonic() < deadline:  # before it is closed, which ends the reading
+                    killed.extend(pid for pid in workers() if reads(pid, pipe))
                 any(map(kill, killed))
                 os.close(writer)
 
@@ -143,7 +144,9 @@ def test_a_picture_that_ends_its_worker_again_and_again_ends_it(
 
 
 def reads(pid: int, pipe: Path) -> bool:
-    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    links = list[str]()
+    with contextlib.suppress(OSError):  # files are closed meanwhile
+        links += [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
     return str(pipe) in links
 
 

@@ -146,4 +146,8 @@ threads = [threading.Thread(target=ask, args=(compiled.create_infer_request(),),
 os._exit(any(thread.is_alive() for thread in threads))
 """
     processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    try:
+        assert [process.wait(120) for process in processes] == [0, 0, 0]
+    finally:
+        for process in processes:
+            process.kill()
