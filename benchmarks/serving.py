@@ -1,6 +1,6 @@
 """Exports against what people run today: the network alone, from JPEG files, and the start of a process.
 
-    python benchmarks/serving.py [--parts graph files start] [--networks resnet18 ...] [--times 5] [--num 397]
+    python benchmarks/serving.py [--parts graph files start] [--networks resnet18 ...] [--times 5] [--num 397] [--yolo PATH]
 
 Networks of 224 pixels with weights drawn at random, which do not change the time (denormals are flushed on all sides).
 
@@ -8,13 +8,16 @@ graph   one picture after another, already normalised where the peer wants it so
         batches of 16 and one by one; OpenVINO's benchmark_app on our ONNX file, for throughput, in float32; eager
         PyTorch by batches of 16 and 32, both layouts, the fastest counts.
 files   hymenoptera's JPEGs -> answers. Peers: eager PyTorch with torchvision's transforms, batches of 32, two workers;
-        the same by timm's own loader and transforms, which its inference script is made of.
+        the same by timm's own loader and transforms, which its inference script is made of; with --yolo PATH
+        `yolo classify predict` on the same backbone without weights, run as a program, by the milliseconds that it
+        tells of itself, which leave out its start and the reading of files.
 start   a fresh process to the first answer on one JPEG; peers: PyTorch with torchvision, timm, ONNX Runtime alone.
 
 Each peer in turn with ours, medians and ranges; ratios are of rates, above 1 ours is ahead.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -45,6 +48,14 @@ FRAME = Preprocessing(SIDE, SIDE, 3, crop_fraction=0.875, mean=MEAN, std=STD)
 NETWORKS = ["resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "convnext_tiny"]
 OURS = [("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"), ("openvino", "int8"), ("onnx", "int8")]
 NUM_GRAPH = 32
+YOLO_CHANNELS = {"resnet18": 512, "resnet50": 2048}
+YOLO_NETWORK = """
+nc: {2}
+backbone:
+  - [-1, 1, TorchVision, [{0}, {1}, null, True, 2]]
+head:
+  - [-1, 1, Classify, [nc]]
+"""
 TIMM = {"mobilenet_v2": "mobilenetv2_100", "mobilenet_v3_large": "mobilenetv3_large_100"}  # its own names
 
 
@@ -140,7 +151,7 @@ def _benchmark_app(model: Path) -> float:
     return float(found.group(1)) if found else float("nan")
 
 
-def files(engine: TorchEngine, ours: dict[str, Predictor], paths: list[str], times: int) -> None:
+def files(engine: TorchEngine, ours: dict[str, Predictor], paths: list[str], times: int, yolo: str | None) -> None:
     ways: dict[str, Callable[[], int]] = {
         name: lambda predictor=predictor: sum(1 for _ in predictor.stream(paths))
         for name, predictor in ours.items()  # type: ignore[misc]
@@ -155,6 +166,32 @@ def files(engine: TorchEngine, ours: dict[str, Predictor], paths: list[str], tim
     for peer in list(rates)[len(ours) :]:
         ratios = [own / theirs for own, theirs in zip(rates[best], rates[peer], strict=True)]
         print(f"  {best} is {spread(ratios)} times {peer}", flush=True)
+    if yolo is None or name_of(engine) not in YOLO_CHANNELS:
+        return
+    theirs = [_by_yolo(yolo, name_of(engine), paths) for _ in range(times)]
+    ratios = [own / other for own, other in zip(rates[best], theirs, strict=True)]
+    print(f"  yolo classify predict {spread(theirs)} a second: {best} is {spread(ratios)} times it", flush=True)
+
+
+def name_of(engine: TorchEngine) -> str:
+    return engine.network.architecture
+
+
+def _by_yolo(program: str, name: str, paths: list[str]) -> float:
+    """Pictures a second."""
+    with tempfile.TemporaryDirectory() as temporary:
+        network, names = Path(temporary) / "network.yaml", Path(temporary) / "paths.txt"
+        network.write_text(YOLO_NETWORK.format(YOLO_CHANNELS[name], name, len(CLASSES)), encoding="utf-8")
+        names.write_text("\n".join(paths), encoding="utf-8")
+        words = [program, "classify", "predict", f"model={network}", f"source={names}", f"imgsz={SIDE}", "device=cpu"]
+        environment = {**os.environ, "YOLO_OFFLINE": "1", "YOLO_CONFIG_DIR": temporary}
+        done = subprocess.run(
+            [*words, "batch=32", "save=False", f"project={temporary}"],
+            capture_output=True, text=True, env=environment, check=True,
+        )  # fmt: skip
+    told = re.search(r"Speed: ([\d.]+)ms preprocess, ([\d.]+)ms inference, ([\d.]+)ms postprocess", done.stdout)
+    assert told, done.stdout[-500:]
+    return 1000 / sum(map(float, told.groups()))
 
 
 class _Files(torch.utils.data.Dataset):  # type: ignore[type-arg]
@@ -247,6 +284,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--num", type=int, default=397, help="JPEG files")
+    parser.add_argument("--yolo", help="its program, of an environment of its own")
     args = parser.parse_args()
     header(f"Exports of networks of {SIDE} pixels")
     with tempfile.TemporaryDirectory() as temporary:
@@ -262,7 +300,7 @@ def main() -> None:
             if "graph" in args.parts:
                 graph(engine, ours, folder, args.times)
             if "files" in args.parts:
-                files(engine, ours, paths, args.times)
+                files(engine, ours, paths, args.times, args.yolo)
             if "start" in args.parts:
                 start(name, folder, {key: ours[key] for key in ("onnx-fp32", "openvino-bf16")}, paths[0], args.times)
 
