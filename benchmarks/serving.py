@@ -1,6 +1,6 @@
 """Exports against what people run today: the network alone, from JPEG files, and the start of a process.
 
-    python benchmarks/serving.py [--parts graph files start] [--networks resnet18 ...] [--times 5] [--num 397] [--yolo PATH]
+    python benchmarks/serving.py [--parts graph files start] [--networks resnet18 ...] [--times 5] [--yolo PATH]
 
 Networks of 224 pixels with weights drawn at random, which do not change the time (denormals are flushed on all sides).
 
