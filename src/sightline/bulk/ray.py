@@ -195,11 +195,11 @@ def cluster() -> Iterator[tuple[Any, bool]]:
     try:
         if folder is None:
             with _plainly():
-                ray.init(log_to_driver=False, logging_level="error")
+                ray.init(log_to_driver=False, logging_level=logging.ERROR)
         else:
             ray.init(
                 "local", num_cpus=num_cores(), object_store_memory=STORE_BYTES, include_dashboard=False,
-                log_to_driver=False, logging_level="error", _node_ip_address="127.0.0.1", _temp_dir=folder,
+                log_to_driver=False, logging_level=logging.ERROR, _node_ip_address="127.0.0.1", _temp_dir=folder,
             )  # fmt: skip
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own would end the process with another exit code

@@ -9,7 +9,6 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from importlib import metadata
 from queue import SimpleQueue
 from types import ModuleType
@@ -33,15 +32,14 @@ class Requests:
     """
 
     def __init__(self, compiled: Any, num_threads: int) -> None:
-        self.num_threads = num_threads
+        self._threads = ThreadPoolExecutor(num_threads)
         self._free: SimpleQueue[Any] = SimpleQueue()
         for _ in range(num_threads):
             self._free.put(compiled.create_infer_request())
 
     def __call__(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """(n, height, width, C) -> what the model gives, in its order, (n, ...) each; n at least 1."""
-        with ThreadPoolExecutor(self.num_threads) as threads:
-            found = list(threads.map(self._answer, (frames[i : i + 1] for i in range(len(frames)))))
+        found = list(self._threads.map(self._answer, (frames[i : i + 1] for i in range(len(frames)))))
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     def _answer(self, one: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -81,21 +79,9 @@ class OpenVINOEngine:
 def package() -> ModuleType:
     """OpenVINO, imported without what reports to its makers. Raises MissingExtraError where it is not installed."""
     openvino = without_telemetry("openvino", "the engine openvino", "runtime")
-    with _first:
-        _answered_once(openvino)
+    with _first:  # makes its table of types. Two first answers at once would wait for ever: one makes it and waits for
+        openvino.Type.f32.to_dtype()  # Python's lock, the other has that and waits for the table
     return openvino
-
-
-@cache
-def _answered_once(openvino: Any) -> None:
-    """A first answer, in one thread. Where the first are asked for by several threads at once, they wait for ever: one
-    makes what OpenVINO's binding keeps for all and waits for Python's lock, the other has the lock and waits for that.
-    """
-    number = openvino.op.Parameter(openvino.Type.f32, openvino.PartialShape([1]))
-    model = openvino.Model([number], [number], "nothing")
-    openvino.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": 1}).create_infer_request().infer(
-        [np.zeros(1, np.float32)], share_inputs=True, share_outputs=True
-    )
 
 
 def without_telemetry(name: str, what: str, extra: str) -> ModuleType:

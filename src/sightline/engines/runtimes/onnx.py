@@ -26,7 +26,7 @@ class OnnxGraph:
     """
 
     def __init__(self, model: Any, num_threads: int) -> None:
-        self.model, self.num_threads, self.home = model, num_threads, ThreadPoolExecutor(1)
+        self.model, self.home, self.threads = model, ThreadPoolExecutor(1), ThreadPoolExecutor(num_threads)
         self.alone = self.home.submit(_session, model, num_threads).result()
         self.names = [output.name for output in self.alone.get_outputs()]
 
@@ -43,8 +43,7 @@ class OnnxGraph:
         if len(frames) == 1:
             return self._outputs([self.alone.run(self.names, {"frames": frames})])
         session, ones = self.one_of_many, [frames[i : i + 1] for i in range(len(frames))]
-        with ThreadPoolExecutor(self.num_threads) as threads:
-            return self._outputs(list(threads.map(lambda one: session.run(self.names, {"frames": one}), ones)))
+        return self._outputs(list(self.threads.map(lambda one: session.run(self.names, {"frames": one}), ones)))
 
     def _outputs(self, found: Sequence[Sequence[Floats]]) -> tuple[Floats, ...]:
         by_name = {
