@@ -61,7 +61,7 @@ def _unusual(recipe: Recipe) -> dict[str, str]:
     """What most recipes do without, where this one does not."""
     usual, teacher = Recipe(), Path(recipe.teacher).name if recipe.teacher else None
     values = {"taught by": teacher, "balance by": recipe.balance if recipe.balance != usual.balance else None}
-    numbers = {name: getattr(recipe, name) for name in ("layer_decay", "clip_norm", "sam", "ema")}
+    numbers = {name: getattr(recipe, name) for name in ("prune", "layer_decay", "clip_norm", "sam", "ema")}
     values |= {name: f"{value:g}" for name, value in numbers.items() if value != getattr(usual, name)}
     return {key: value for key, value in values.items() if value is not None}
 

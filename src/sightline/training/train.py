@@ -246,7 +246,7 @@ def _fit(
     from sightline.engines.torch import TorchEngine, default_device
     from sightline.models.counting import Size
     from sightline.training import calibrate, finish, loop, objectives, settle, unknown
-    from sightline.training.begin import begin
+    from sightline.training.begin import begin, reads_stages
     from sightline.training.micro import has_batch_norm
     from sightline.training.planning import trials
     from sightline.training.resuming.checkpoint import Checkpoints, NoCheckpoints
@@ -292,7 +292,8 @@ def _fit(
     def fitted_head() -> tuple[float, dict[str, int]]:
         if checkpoints.exist:
             return nan, work.settled["stages"]
-        fitted = head.fit_head(engine, batches, objective, progress, table.records["hash"], cache)
+        hashes = table.records["hash"]
+        fitted = head.fit_head(engine, batches, objective, progress, hashes, cache, reads_stages(recipe))
         cross_fitted = calibrate.calibrated(objective, (), *fitted.held_out)
         if not options.makes_steps(recipe.epochs):
             unknown.keep_frozen(work.folder, table, fitted.last)

@@ -16,6 +16,7 @@ from sightline.engines.torch import TorchEngine, default_device
 from sightline.models import Network
 from sightline.report import Epoch
 from sightline.training import finish, loop
+from sightline.training.begin import reads_stages
 from sightline.training.loop import Outcome
 from sightline.training.objectives import Objective
 from sightline.training.planning.plan import Plan
@@ -59,7 +60,8 @@ def trained(
     engine, recipe = TorchEngine.build(network, answering, default_device()), what.recipe
     with_head, head_loss = recipe.weights is not None and network.has_linear_head, math.nan
     if with_head:
-        head_loss = head.fit_head(engine, batches, objective, Silent(), table.records["hash"], cache).loss
+        hashes, others = table.records["hash"], reads_stages(recipe)
+        head_loss = head.fit_head(engine, batches, objective, Silent(), hashes, cache, others).loss
     teacher, schedule = Teacher.for_recipe(recipe, table.dataset), Schedule(num_steps)
     upper = None
     if recipe.unfreeze == "top" and num_steps:

@@ -47,6 +47,7 @@ def pruned(large: Path, tmp_path_factory: pytest.TempPathFactory, default_plan: 
 def test_a_pruned_run_is_an_ordinary_run_of_that_size(large: Path, pruned: Path) -> None:
     config = json.loads((pruned / "config.json").read_text())["sightline"]
     assert config["pruned"] is True and config["format"] == 6  # older versions would build the wide network
+    assert config["stages"] == {}  # as of the run: reading them takes time
     whole, left = (open_run(Run.open(path)) for path in (large, pruned))
     assert 0.4 < multiply_adds(left.network) / multiply_adds(whole.network) <= 0.5
     pictures, labels = bars(200, seed=5)
@@ -62,7 +63,8 @@ def test_it_can_be_pruned_again_and_trained_on(pruned: Path, tmp_path: Path) -> 
     again = train(data, smaller(pruned, 0.3), Options(out=tmp_path / "again"))
     assert 0.5 < multiply_adds(open_run(again).network) / before <= 0.7
     tuned = train(data, {"weights": str(pruned), "epochs": 0}, Options(out=tmp_path / "tuned"))
-    assert multiply_adds(open_run(tuned).network) == before and tuned.config.pruned
+    bodies = [open_run(run).network.body.state_dict() for run in (tuned, Run.open(pruned))]
+    assert tuned.config.pruned and all(bodies[0][name].shape == tensor.shape for name, tensor in bodies[1].items())
 
 
 def test_stopped_it_goes_on_to_the_same_bits(

@@ -47,15 +47,18 @@ def fit_head(
     progress: Progress,
     hashes: NDArray[np.void],
     cache: Cache | None,
+    reads_stages: bool = True,
 ) -> Fitted:
     """Fit the linear head of the engine's network, in place, on its features of the unaugmented pictures.
 
-    `hashes`: of the pixels of each row of the data set, by which features are kept in the cache.
+    `hashes`: of the pixels of each row of the data set, by which features are kept in the cache. `reads_stages`: False
+    lets it read the last stage alone.
     """
     network = engine.network
     x, widths, sentence = of_all_stages(engine, batches, progress, hashes, cache)
     y = torch.from_numpy(batches.dataset.labels[batches.rows])
     last, *rest = _choices(x, widths, y, objective, batches.dataset.group_numbers(batches.rows))
+    rest = rest if reads_stages else []
     best = _best(last, rest)
     if best is last:
         network.read_stages({})
