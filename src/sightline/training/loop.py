@@ -91,7 +91,7 @@ def fit(
     `threads`: those of each step.
     """
     network, waiting, threads = engine.network, Waiting(), threads or Threads(plan.num_threads)
-    keeps = with_head and not recipe.prune  # those of a pruned network change too much on the way
+    keeps = with_head and not recipe.prune  # a pruned network learns its own
     loss_of = LossOf(network, objective, batches.preprocessing, plan, processes, upper, teacher)
     state = State(network, batches, recipe, objective, plan, schedule.num_steps, with_head)
     gradients = Gradients(loss_of, state, cuts or Cuts(), processes, progress, keep_statistics=keeps)
