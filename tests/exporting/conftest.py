@@ -1,5 +1,6 @@
 """Small trained runs, and what was exported from one."""
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,19 @@ from sightline.exporting.export import Exported, export
 
 __all__ = ["one_thread", "several", "single"]
 TARGETS = ("onnx", "openvino")
+NO_LITERT = importlib.util.find_spec("litert_torch") is None
+LITERT = pytest.param(
+    "litert",
+    marks=pytest.mark.skipif(NO_LITERT, reason='litert-torch is not installed: pip install "sightline[litert-export]"'),
+)
+EVERY_TARGET = (*TARGETS, LITERT)
 
 
 @pytest.fixture(scope="session")
 def exported(single: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exported]:
-    """The run of one class, for each target in its plain precision."""
-    root = tmp_path_factory.mktemp("exported")
-    return {target: export(single, target, out=root / target) for target in TARGETS}
+    """The run of one class, for each target whose packages are installed, in its plain precision."""
+    root, targets = tmp_path_factory.mktemp("exported"), [*TARGETS, *([] if NO_LITERT else ["litert"])]
+    return {target: export(single, target, out=root / target) for target in targets}
 
 
 @pytest.fixture(scope="session")

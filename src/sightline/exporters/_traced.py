@@ -18,11 +18,15 @@ from sightline.decision import Decision, MultiDecision, NumberDecision, PlainDec
 from sightline.engines.torch import TorchEngine, logits_and_features
 from sightline.engines.views import averaged
 from sightline.errors import ExportError, MissingExtraError
+from sightline.exporters._int8 import quiet
+from sightline.exporters._where import asked, asked_of_graph
 
 if TYPE_CHECKING:
     import onnx
 
 OPSET = 20
+MAX_REASON = 300  # characters of what a converter says
+MEND = "Take another target, or a network without it"
 NUM_HALVINGS = 32  # of a range of 14 in a logarithm: more exact than float32
 
 
@@ -35,15 +39,15 @@ def network_graph(engine: TorchEngine) -> "onnx.ModelProto":
     frame, is_averaged = engine.config.preprocessing, bool(engine.config.tta)
     names = ["logits", "plain", "features"] if is_averaged else ["logits", "features"]
     example = torch.rand(2, frame.height, frame.width, frame.channels) * 255
-    return _exported(_FromFrames(engine), example, "frames", names, engine.config.architecture)
+    return _exported(FromFrames(engine), example, "frames", names, engine.config.architecture)
 
 
 def decision_graph(decision: PlainDecision, num_outputs: int, name: str) -> "onnx.ModelProto":
     """`logits` float32 (N, K) -> (N, K) of that name: calibrated probabilities, or numbers in the user's units."""
-    return _exported(_Decided(decision), torch.randn(2, num_outputs), "logits", [name], "the decision")
+    return _exported(Decided(decision), torch.randn(2, num_outputs), "logits", [name], "the decision")
 
 
-class _FromFrames(torch.nn.Module):
+class FromFrames(torch.nn.Module):
     def __init__(self, engine: TorchEngine) -> None:
         super().__init__()
         self.network, self.views = engine.network.eval(), engine.config.tta
@@ -57,7 +61,7 @@ class _FromFrames(torch.nn.Module):
         return averaged(partial(logits_and_features, self.network), images, self.views)
 
 
-class _Decided(torch.nn.Module):
+class Decided(torch.nn.Module):
     """What `decision` does in numpy, in float32."""
 
     def __init__(self, decision: PlainDecision) -> None:
@@ -106,14 +110,14 @@ def _exported(module: torch.nn.Module, example: Tensor, given: str, outputs: lis
         raise MissingExtraError("sightline export", "onnxscript", "export") from error
     batch = torch.export.Dim("batch", min=1, max=2**20)
     try:
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad(), warnings.catch_warnings(), quiet():
             warnings.simplefilter("ignore")  # torch's, of its own deprecations
             program = torch.onnx.export(
                 module, (example,), dynamo=True, dynamic_shapes=({0: batch},), input_names=[given],
                 output_names=outputs, opset_version=OPSET, verbose=False,
             )  # fmt: skip
     except Exception as error:  # of torch's tracer or of its exporter, of any kind
-        raise ExportError(f"{what} cannot be exported: {_reason(error)}") from error
+        raise cannot(what, error, module) from error
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     if proto.graph.input[0].type.tensor_type.shape.dim[0].HasField("dim_value"):
@@ -121,9 +125,20 @@ def _exported(module: torch.nn.Module, example: Tensor, given: str, outputs: lis
     return proto
 
 
-def _reason(error: Exception) -> str:
-    """In one line, with the layer where the tracer names it: the last of a chain of errors knows most."""
-    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
-        error = error.__cause__
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip() or type(error).__name__
-    return next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)[:300]
+def cannot(what: str, error: Exception, module: torch.nn.Module) -> ExportError:
+    """Of what a tracer or converter of `module` raised: names the operation, and the layer that asks for it."""
+    last: BaseException = error
+    while last.__cause__ is not None:  # the last of a chain of errors knows most
+        last = last.__cause__
+    return _cannot(what, asked(error, module), str(last).strip() or type(last).__name__)
+
+
+def refused_by(engine: str, what: str, reason: str, model: "onnx.ModelProto") -> ExportError:
+    """Of what an engine says of a network's graph: the same."""
+    return _cannot(what, asked_of_graph(reason, model), f"{engine} says: {reason}")
+
+
+def _cannot(what: str, layer: str, reason: str) -> ExportError:
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", reason).splitlines() if line.strip()]
+    where = f": {layer}" if layer else ""
+    return ExportError(f"{what} cannot be exported{where}: {lines[0][:MAX_REASON].rstrip('.')}. {MEND}")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sightline.engines.runtimes.onnx import FRAMES, graph_of
+from sightline.errors import RunError
 from sightline.exporters._pixels import from_pixels
 from sightline.exporters._source import Source
-from sightline.exporters._traced import decision_graph, network_graph
+from sightline.exporters._traced import decision_graph, network_graph, refused_by
 from sightline.machine import num_cores
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
     for model, name in ((whole, MODEL), (network, FRAMES)):
         _point_to_weights(model, places)
         (folder / name).write_bytes(model.SerializeToString(deterministic=True))
+    try:
+        graph_of(folder / FRAMES, num_cores())
+    except RunError as error:
+        what = source.engine.config.architecture
+        raise refused_by("ONNX Runtime", what, str(error.__cause__), network) from error
     return kept
 
 

@@ -3,26 +3,31 @@
 One graph from decoded pictures of any size; the Predictor cuts it behind the preprocessing.
 """
 
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sightline.engines.openvino import package
 from sightline.engines.runtimes.openvino import FRAMES, MODEL, graph_of
 from sightline.exporters._pixels import from_pixels
 from sightline.exporters._source import Source
-from sightline.exporters._traced import decision_graph, network_graph
+from sightline.exporters._traced import decision_graph, network_graph, refused_by
 from sightline.machine import num_cores
+
+if TYPE_CHECKING:
+    import onnx
 
 SAYS = "model.xml and model.bin, for OpenVINO"
 PRECISIONS = ("fp32", "bf16", "fp16", "int8")
 PACKAGES = ("torch", "onnx", "onnxscript", "openvino")
+LACKING = "No conversion rule found"  # so OpenVINO says which operations it does not have
 
 
 def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
     """model.xml and model.bin. Raises ExportError where the network cannot be exported."""
     openvino = package()
     core, config = openvino.Core(), source.engine.config
-    network, kept = core.read_model(network_graph(source.engine).SerializeToString()), tuple[str, ...]()
+    network, kept = _read(core, network_graph(source.engine), config.architecture), tuple[str, ...]()
     if precision == "int8":
         from sightline.exporters._int8_openvino import quantised
 
@@ -38,6 +43,18 @@ def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
         whole.set_rt_info(text, ["sightline", name])
     openvino.save_model(whole, str(folder / MODEL), compress_to_fp16=precision == "fp16")
     return kept
+
+
+def _read(core: Any, graph: "onnx.ModelProto", what: str) -> Any:
+    """Raises ExportError where the network has an operation that OpenVINO has not."""
+    try:
+        return core.read_model(graph.SerializeToString())
+    except Exception as error:  # of OpenVINO, which knows RuntimeError alone
+        # It begins with where it is in its own source. What stumbles behind what is lacking comes before that.
+        lines = str(error).splitlines()
+        dashed = [f"{line} {after}" for line, after in pairwise([*lines, ""]) if line.startswith("-- ")]
+        lacking = [line for line in lines if LACKING in line]
+        raise refused_by("OpenVINO", what, [*lacking, *dashed, str(error)][0].strip("- "), graph) from error
 
 
 def _joined(pixels: Any, network: Any, decision: Any) -> Any:
