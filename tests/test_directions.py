@@ -55,7 +55,8 @@ ALLOWED["cli"] = {
 INSIDE_FUNCTIONS = {
     "torchvision", "timm", "matplotlib", "sklearn", "pyarrow", "tensorboard",
     "fsspec", "aiohttp", "pydicom", "imagecodecs", "nibabel", "openvino", "optuna",
-    "onnx", "onnxruntime", "nncf", "av", "ray", "torch_pruning",
+    "onnx", "onnxruntime", "nncf", "ai_edge_litert", "ai_edge_quantizer", "litert_torch", "av", "ray",
+    "torch_pruning",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
     artefact.json       for which engine, by which precision, what was proven of it, and the hash of every other file
     config.json         classes, preprocessing, decision: as the run has them
     model.onnx          or model.xml and model.bin: decoded pixels of any size -> probabilities and logits
+    model.tflite        of LiteRT: one preprocessed picture -> the same, and features
     frames.onnx         of ONNX: preprocessed pictures -> logits and features, which the Predictor asks
     weights.bin         of ONNX: the weights of both
     calibration.json, unknown.safetensors   as the run has them, where it has them

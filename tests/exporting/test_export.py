@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.exporting.conftest import TARGETS
+from tests.exporting.conftest import EVERY_TARGET, LITERT, TARGETS
 
 import sightline
 from sightline.artefact import Artefact
@@ -27,7 +27,7 @@ def pictures(run: Path) -> list[Path]:
     return sorted((run.parent / "more").rglob("*.png"))
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERY_TARGET)
 def test_it_answers_as_the_run_does(single: Path, exported: dict[str, Exported], target: str) -> None:
     found = exported[target]
     assert found.proof is not None and found.proof.agreement.value == 1 and found.proof.logit_apart < 1e-4
@@ -42,7 +42,7 @@ def test_it_answers_as_the_run_does(single: Path, exported: dict[str, Exported],
     assert [one.line() for one in sets[1]] == [one.line() for one in sets[0]]
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERY_TARGET)
 def test_a_picture_has_the_same_bits_in_any_company(exported: dict[str, Exported], target: str) -> None:
     predictor = Predictor.open(exported[target].path)
     engine, frame = predictor.engine, predictor.preprocessing
@@ -54,7 +54,7 @@ def test_a_picture_has_the_same_bits_in_any_company(exported: dict[str, Exported
     assert engine(images.astype(np.float32)) == pytest.approx(together, abs=0)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERY_TARGET)
 def test_the_callers_arithmetic_stays_as_it_was(exported: dict[str, Exported], target: str) -> None:
     """Engines take the smallest numbers for zero, in threads of their own."""
     torch.set_flush_denormal(False)
@@ -88,7 +88,10 @@ def test_the_graph_takes_decoded_pictures_of_any_size(single: Path, exported: di
     assert json.loads(facts["classes"]) == ["above", "below"]
 
 
-@pytest.mark.parametrize(("kind", "target"), [("several", "onnx"), ("number", "openvino")])
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [("several", "onnx"), ("number", "openvino"), pytest.param("number", *LITERT.values, marks=LITERT.marks)],
+)
 def test_other_tasks_are_exported_as_the_run_has_them(
     kind: str, target: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -106,13 +109,16 @@ def test_other_tasks_are_exported_as_the_run_has_them(
     assert verify(found.path).moved < 1e-3
 
 
-def test_half_of_the_weights_are_half_of_the_file(single: Path, exported: dict[str, Exported], tmp_path: Path) -> None:
-    for target, weights in (("onnx", "weights.bin"), ("openvino", "model.bin")):
-        found = export(single, target, "fp16", tmp_path / target)
-        sizes = [(path / weights).stat().st_size for path in (exported[target].path, found.path)]
-        assert sizes[1] < 0.8 * sizes[0], target
-        assert found.proof is not None and 0 < found.proof.logit_apart < 0.05
-        assert verify(found.path, single.parent / "data").proof is not None
+@pytest.mark.parametrize("target", EVERY_TARGET)
+def test_half_of_the_weights_are_half_of_the_file(
+    single: Path, exported: dict[str, Exported], target: str, tmp_path: Path
+) -> None:
+    weights = {"onnx": "weights.bin", "openvino": "model.bin", "litert": "model.tflite"}[target]
+    found = export(single, target, "fp16", tmp_path / target)
+    sizes = [(path / weights).stat().st_size for path in (exported[target].path, found.path)]
+    assert sizes[1] < 0.8 * sizes[0]
+    assert found.proof is not None and 0 < found.proof.logit_apart < 0.05
+    assert verify(found.path, single.parent / "data").proof is not None
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -171,7 +177,7 @@ def test_what_answers_otherwise_is_refused_and_nothing_is_left(
     monkeypatch.setattr(exporter, "write", wrong)
     with pytest.raises(ExportError, match="refused: on made pictures its logits are"):
         export(single, "onnx", out=tmp_path / "out")
-    monkeypatch.setattr(exporting, "MOVES", dict.fromkeys(exporting.MOVES, 1e9))
+    monkeypatch.setattr(exporting, "FAR", {})
     with pytest.raises(ExportError, match=r"standard deviations from the run's; 0\.001 are allowed in fp32"):
         export(single, "onnx", out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

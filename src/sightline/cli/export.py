@@ -2,8 +2,8 @@
 
 The folder that it leaves needs no torch: `sightline predict` and `sightline verify` take it, with
 pip install "sightline[runtime]". Its graph takes decoded pictures of any size and gives calibrated probabilities:
-resizing, cropping and normalising are inside. It is run in its own engine on the run's test pictures; what does not
-answer as the run does is refused, and nothing is left.
+resizing, cropping and normalising are inside (litert's takes resized ones). It is run in its own engine on the run's
+test pictures; what does not answer as the run does is refused, and nothing is left.
 
   sightline export runs/digits --to onnx
   sightline export runs/digits --to openvino --precision int8
@@ -14,8 +14,10 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
-    parser.add_argument("--to", required=True, metavar="TARGET", help="onnx or openvino")
-    parser.add_argument("--precision", metavar="P", help="fp32, fp16 (weights), int8; openvino has bf16 too (fp32)")
+    parser.add_argument("--to", required=True, metavar="TARGET", help="onnx, openvino or litert")
+    parser.add_argument(
+        "--precision", metavar="P", help="fp32, fp16 (weights); int8 of onnx and openvino, bf16 of openvino (fp32)"
+    )
     parser.add_argument("--out", metavar="FOLDER", help="where it goes (RUN/exported/TARGET-PRECISION)")
     parser.add_argument("--data", metavar="DATA", help="other labelled pictures to prove it on than the run's own test")
     parser.add_argument(
