@@ -41,6 +41,8 @@ from sightline.decision import sets as decision_sets
 from sightline.errors import BadPicturesError, ConfigError, RunError
 from sightline.run import CALIBRATION, CONFIG, UNKNOWN, Run, read_arrays
 
+NOT_FINITE = "the network's answer to it is no finite number: its weights are too large for this picture or precision"
+
 Input = str | Path | bytes | Image.Image | NDArray[np.generic]
 
 
@@ -62,7 +64,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Failure:
-    """A picture that could not be read, and why."""
+    """A picture that could not be read or answered, and why."""
 
     path: str
     error: str
@@ -147,40 +149,48 @@ class Predictor:
             for name, pixels in chunk:
                 yield Failure(name, pixels) if isinstance(pixels, str) else next(rows)
 
-    def answered(self, names: list[str], pictures: list[Pixels]) -> Iterator[AnyPrediction]:
+    def answered(self, names: list[str], pictures: list[Pixels]) -> Iterator[AnyPrediction | Failure]:
         """An answer to each preprocessed picture of a batch, in order."""
         return self.told(names, *self.asked(pictures)) if pictures else iter(())
 
     def asked(self, pictures: list[Pixels]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Preprocessed pictures of a batch -> outputs (n, K); how familiar they are (n,), where there is something to
-        tell it by."""
+        """Preprocessed pictures of a batch -> outputs (n, K), a row of NaN where the network gave no finite numbers;
+        how familiar they are (n,), where there is something to tell it by."""
         if self.unknown is None:
-            return self.decision.outputs(self.engine(np.stack(pictures))), None
-        answers = self.engine.answers(np.stack(pictures))
-        return self.decision.outputs(answers.logits), self.unknown.of(answers)
+            logits, familiarity = self.engine(np.stack(pictures)), None
+        else:
+            answers = self.engine.answers(np.stack(pictures))
+            logits, familiarity = answers.logits, self.unknown.of(answers)
+        finite = np.isfinite(logits).all(axis=1, keepdims=True)
+        return np.where(finite, self.decision.outputs(np.where(finite, logits, 0)), np.nan), familiarity
 
     def told(
         self, names: list[str], outputs: NDArray[np.float64], familiarity: NDArray[np.float64] | None
-    ) -> Iterator[AnyPrediction]:
-        """The answers that these are, in order."""
+    ) -> Iterator[AnyPrediction | Failure]:
+        """The answers that these are, in order; a Failure in place of NaN."""
         doubts = np.full(len(names), "", object)
         if self.unknown is not None and familiarity is not None:
             doubts = np.where(self.unknown.is_unknown(familiarity), "unknown", "")
         if self.abstention is not None:
             doubts = np.where((doubts == "") & ~self.abstention.is_given(outputs.max(axis=1)), "unsure", doubts)
         for i, row in enumerate(outputs):
+            if np.isnan(row).any():
+                yield Failure(names[i], NOT_FINITE)
+                continue
             answer = self.decision.answer(names[i], row, self.classes)
             known = None if familiarity is None else float(familiarity[i])
             yield replace(answer, familiarity=known, doubt=str(doubts[i]))
 
     def logits(self, pictures: Iterable[Pixels]) -> NDArray[np.float32]:
-        """Preprocessed pictures (height, width, C) -> logits (N, K)."""
-        found = [self.engine(batch) for batch in self._batches(pictures)]
+        """Preprocessed pictures (height, width, C) -> logits (N, K). Raises RunError where some are not finite."""
+        found = [_finite(self.engine(batch)) for batch in self._batches(pictures)]
         return np.concatenate(found) if found else np.empty((0, len(self.classes)), np.float32)
 
     def answers(self, pictures: Iterable[Pixels]) -> Answers:
-        """Preprocessed pictures (height, width, C) -> all that the network gives of them."""
+        """Preprocessed pictures (height, width, C) -> all that the network gives of them. Raises as `logits` does."""
         found = [self.engine.answers(batch) for batch in self._batches(pictures)]
+        for answers in found:
+            _finite(answers.logits)
         return Answers.joined(found) if found else Answers.none(len(self.classes))
 
     def _batches(self, pictures: Iterable[Pixels]) -> Iterator[Pixels]:
@@ -209,6 +219,17 @@ class Predictor:
         if isinstance(item, bytes):
             return decode(item, side)
         return to_pixels(item, side) if isinstance(item, Image.Image) else _from_array(item)
+
+
+def _finite(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    bad = int((~np.isfinite(logits)).any(axis=1).sum())
+    if bad:
+        raise RunError(
+            f"the network's answers to {bad} of {len(logits)} pictures are no finite numbers: its weights are too "
+            "large for them, or for an export's precision; train with a lower learning rate, or export in another "
+            "precision"
+        )
+    return logits
 
 
 def _open_engine(run: Run, artefact: Artefact | None, num_threads: int | None) -> Engine:

@@ -67,12 +67,13 @@ def predict_to(
     if not lock.take():
         raise ConfigError(f"{path} is being written by another process")
     try:
-        num_found = _found(kept, pictures, who)
-        _answer(rows or (lambda some: map(row_of, predictor.stream(some))), pictures, kept, num_found, progress)
-        with durable.replacing(path) as file:
-            num_failed = write(
-                file, lambda: _rows(kept, names or pictures), predictor.decision.columns(predictor.classes)
-            )
+        with durable.naming(path):
+            num_found = _found(kept, pictures, who)
+            _answer(rows or (lambda some: map(row_of, predictor.stream(some))), pictures, kept, num_found, progress)
+            with durable.replacing(path) as file:
+                num_failed = write(
+                    file, lambda: _rows(kept, names or pictures), predictor.decision.columns(predictor.classes)
+                )
         durable.sync_folder(path.parent)
         kept.unlink()
     finally:

@@ -26,7 +26,6 @@ class ExportedEngine:
     """One callable: pictures -> logits."""
 
     graph: Graph
-    where: str
     batch_size: int = AT_ONCE
 
     def __call__(self, images: Pixels) -> NDArray[np.float32]:
@@ -39,17 +38,21 @@ class ExportedEngine:
         return Answers(logits, plain, features, appearance(images))
 
     def _run(self, images: Pixels) -> tuple[Floats, ...]:
-        found = self.graph(images.astype(np.float32))
-        if not np.isfinite(found[0]).all():
-            raise RunError(f"{self.where} gave logits that are no finite numbers; export again in another precision")
-        return found
+        return self.graph(images.astype(np.float32))
 
 
 def open_artefact(artefact: Artefact, num_threads: int | None = None) -> ExportedEngine:
-    """`num_threads`: None, one a core. Raises RunError for a target that is not known here, MissingExtraError where its
-    package is not installed.
+    """`num_threads`: None, one a core. Raises RunError for a target that is not known here, or a graph that its
+    package, as installed, cannot take; MissingExtraError where that is not installed.
     """
     if artefact.target not in RUNTIMES:
         raise RunError(f"{artefact.path} was exported to {artefact.target!r}, which this version does not know")
-    graph: Graph = RUNTIMES.get(artefact.target).load(artefact, num_threads or num_cores())
-    return ExportedEngine(graph, str(artefact.path))
+    runtime = RUNTIMES.get(artefact.target)
+    try:
+        graph: Graph = runtime.load(artefact, num_threads or num_cores())
+    except RunError as error:
+        made_with = artefact.made_with.get(runtime.PACKAGE, "of an unknown version")
+        raise RunError(
+            f"{error}. It was made with {runtime.PACKAGE} {made_with}; take that, or export again"
+        ) from error
+    return ExportedEngine(graph)

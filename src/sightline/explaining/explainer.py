@@ -111,9 +111,11 @@ class Explainer:
         while chunk := list(islice(named, self.predictor.engine.batch_size)):
             good = [(name, found) for name, found in chunk if not isinstance(found, str)]
             answers = list(self.predictor.answered([name for name, _ in good], [found.frame for _, found in good]))
-            explained = self._explained([found for _, found in good], answers)
+            told = [(found, a) for (_, found), a in zip(good, answers, strict=True) if not isinstance(a, Failure)]
+            explained = self._explained([found for found, _ in told], [answer for _, answer in told])
+            outcomes = (answer if isinstance(answer, Failure) else next(explained) for answer in answers)
             for name, found in chunk:
-                yield Failure(name, found) if isinstance(found, str) else next(explained)
+                yield Failure(name, found) if isinstance(found, str) else next(outcomes)
 
     def maps(self, pixels: Floats, question: Question) -> Floats:
         """What the method says of preprocessed pictures (N, height, width, C) 0..255: (N, height, width)."""

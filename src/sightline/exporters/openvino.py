@@ -3,12 +3,14 @@
 One graph from decoded pictures of any size; the Predictor cuts it behind the preprocessing.
 """
 
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sightline.engines.openvino import package
 from sightline.engines.runtimes.openvino import FRAMES, MODEL, graph_of
+from sightline.errors import ExportError
 from sightline.exporters._pixels import from_pixels
 from sightline.exporters._source import Source
 from sightline.exporters._traced import decision_graph, network_graph, refused_by
@@ -41,7 +43,11 @@ def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
     whole = _joined(pixels, network, decision)
     for name, text in source.facts.items():
         whole.set_rt_info(text, ["sightline", name])
-    openvino.save_model(whole, str(folder / MODEL), compress_to_fp16=precision == "fp16")
+    try:
+        openvino.save_model(whole, str(folder / MODEL), compress_to_fp16=precision == "fp16")
+    except RuntimeError as error:  # which forgets the system's reason
+        room = shutil.disk_usage(folder).free
+        raise ExportError(f"OpenVINO cannot write {MODEL}: {error}; {room / 1e6:,.0f} MB are free there") from error
     return kept
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from sightline.artefact import CARD, PROOF, Artefact
 from sightline.data.reading.scan import SMALL_SIDE
+from sightline.data.storage.durable import naming
 from sightline.data.tasks import Labels
 from sightline.data.warp import Floats
 from sightline.decision import PlainDecision
@@ -76,7 +77,7 @@ def export(
     `most_lost`: by how much a reduced precision may answer worse, a share. `num`: pictures that prove it, drawn by
     chance. `include_pictures`: some of them become golden pictures too, and so lie in the artefact. Raises ConfigError
     for a target, precision or folder that cannot be; ExportError where the network cannot be exported, or the export
-    does not answer as the run does; DataError where int8 finds no pictures.
+    does not answer as the run does; DataError where int8 finds no pictures; OSError where it cannot be written.
     """
     exporter, run = EXPORTERS.get(to), Run.open(Path(path))
     precision = precision or exporter.PRECISIONS[0]
@@ -91,7 +92,7 @@ def export(
         raise ConfigError(f"{path} is an export itself; export the run that it came from")
     part, notes = _part(run, data, precision)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
+    with naming(target), tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
         folder = Path(temporary) / target.name
         folder.mkdir()
         source = Source(engine, _plain(predictor), lambda: _quantising(run, predictor, most_lost, seed), _facts(run))

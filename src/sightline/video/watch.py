@@ -140,11 +140,15 @@ class Watch:
         began, frame = time.monotonic(), ready.frame
         assert ready.pixels is not None
         outputs, familiarity = self.predictor.asked([ready.pixels])
-        means = smooth(frame.seconds, outputs)
-        mean_familiarity = None if familiarity is None else smooth_familiarity(frame.seconds, familiarity)
         names = [f"{self.source.name}#{frame.number}"]
         (alone,) = self.predictor.told(names, outputs, familiarity)
+        if isinstance(alone, Failure):
+            self.num_damaged += 1
+            return Moment(frame.number, frame.seconds, alone, alone, 0.0)
+        means = smooth(frame.seconds, outputs)
+        mean_familiarity = None if familiarity is None else smooth_familiarity(frame.seconds, familiarity)
         (answer,) = self.predictor.told(names, means, mean_familiarity)
+        assert not isinstance(answer, Failure)  # a mean of finite numbers
         self.events += events.add(frame.seconds, alone, answer)
         now = time.monotonic()
         self.latencies.append(now - frame.due if self.is_live else now - began + ready.spent)
