@@ -37,6 +37,9 @@ from sightline.exporting.proof import EXACT, MOST_LOST, Proof, proof, wrongness
 from sightline.predictor import Predictor
 from sightline.run import CALIBRATION, CONFIG, UNKNOWN, Run, write_arrays, write_json
 
+UNPROVEN = {
+    "coreml": "a Core ML package is answered on macOS alone, where none was proven yet; take onnx, which macOS runs too"
+}
 NUM_RANGES = 300  # training pictures by which int8 finds its ranges
 NUM_SMALL, NUM_LARGE = 10_000, 1_000  # pictures that prove, up to SMALL_SIDE and above
 NUM_SELECTING = 1_000  # by which int8 chooses what stays in float
@@ -79,6 +82,8 @@ def export(
     for a target, precision or folder that cannot be; ExportError where the network cannot be exported, or the export
     does not answer as the run does; DataError where int8 finds no pictures; OSError where it cannot be written.
     """
+    if to in UNPROVEN:
+        raise ConfigError(f"{to} is no target: {UNPROVEN[to]}")
     exporter, run = EXPORTERS.get(to), Run.open(Path(path))
     precision = precision or exporter.PRECISIONS[0]
     if precision not in exporter.PRECISIONS:
