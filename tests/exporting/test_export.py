@@ -207,7 +207,7 @@ def test_where_the_pictures_are_gone_it_is_proven_on_made_ones(single: Path, tmp
 def test_what_cannot_be_is_said(single: Path, exported: dict[str, Exported], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Did you mean onnx"):
         export(single, "onxx", out=tmp_path / "out")
-    with pytest.raises(ConfigError, match="coreml is no target: .* answered on macOS alone"):
+    with pytest.raises(ConfigError, match=r"coreml is no target: .* answered on macOS alone"):
         export(single, "coreml", out=tmp_path / "x")
     with pytest.raises(ConfigError, match="onnx does not have bf16; it has fp32, fp16, int8"):
         export(single, "onnx", "bf16", tmp_path / "out")
