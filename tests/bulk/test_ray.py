@@ -22,7 +22,7 @@ from tests.robustness.conftest import one_thread, single
 from sightline import __version__
 from sightline.bulk import Asked, predict_to
 from sightline.bulk import ray as engine
-from sightline.errors import ConfigError, RunError
+from sightline.errors import ConfigError, MissingExtraError, RunError
 
 psutil = pytest.importorskip("psutil")
 if importlib.util.find_spec("ray") is None:
@@ -153,10 +153,32 @@ def reads(pid: int, pipe: Path) -> bool:
 def test_what_goes_on_for_ever_is_ended() -> None:
     tries = engine.Tries(num_workers=2, most=3)
     assert [bool(tries.opens()) for _ in range(7)] == [False] * 6 + [True]
-    assert [bool(tries.begins("a", "b")) for _ in range(4)] == [False] * 3 + [True]
-    assert tries.begins("c", "d") == ""
-    tries.ends("a", "b")
-    assert tries.opens() == "" and tries.begins("a", "b") == ""
+    assert [bool(tries.begins(0, "a")) for _ in range(4)] == [False] * 3 + [True]
+    assert tries.begins(1, "a") == ""
+    tries.ends(0)
+    assert tries.opens() == "" and tries.begins(0, "a") == ""
+
+
+def test_errors_of_workers_come_as_they_were() -> None:
+    error = engine._error("MissingExtraError", "an export needs the package onnxruntime")
+    assert type(error) is MissingExtraError and str(error) == "an export needs the package onnxruntime"
+    assert type(engine._error("NoSuchError", "x")) is RunError
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "127.0.0.1:9"])
+def test_an_address_that_is_none_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def init(**_: object) -> None:
+        raise ValueError("Invalid address format") if address == "10.0.0.1" else ConnectionError("no answer")
+
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    words = f"no Ray cluster that can be used answers at RAY_ADDRESS={address}: "
+    with pytest.raises(ConfigError, match=words), engine.cluster():
+        pass
 
 
 def test_a_machine_that_reads_another_run_is_refused(address: str, single: Path, tmp_path: Path) -> None:

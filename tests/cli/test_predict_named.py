@@ -139,9 +139,14 @@ def test_a_table_is_answered_in_its_order(
     rows = list(csv.DictReader(io.StringIO(Path("a.csv").read_text())))
     assert done.code == 0 and [row["path"] for row in rows] == written
     assert [row["label"] for row in rows] == [one["label"] for one in wanted]
-    (place / "served" / "bucket" / "asked.tsv").write_text("path\nfruit/plums/00.png\n")
-    there = answers(sightline("predict", home / "run", f"{server.url}/bucket/asked.tsv", "--json"))
+    cases.write(place / "served" / "bucket" / "tables" / "asked.tsv", b"path\n../fruit/plums/00.png\n")
+    there = answers(sightline("predict", home / "run", f"{server.url}/bucket/tables/asked.tsv", "--json"))
     assert same(there, wanted[:1])
+    other = b'{"path": "fruit/plums/00.png", "boxes": [1]}\n{"path": "fruit/pears/00.png", "note": {}, "boxes": 2}\n'
+    cases.write(place / "data" / "beside.jsonl", other)
+    cases.write(place / "data" / "twice.csv", b"note,path,note\na,fruit/plums/00.png,b\n,fruit/pears/00.png,\n")
+    for name in ("beside.jsonl", "twice.csv"):  # other columns are not looked at
+        assert same(answers(sightline("predict", home / "run", f"data/{name}", "--json")), wanted[:2])
     cases.write(place / "data" / "none.csv", b"picture,label\na.png,x\n")
     wrong = sightline("predict", home / "run", "data/none.csv")
     assert wrong.code == 5 and "no column 'path'" in wrong.err and "Perhaps rename picture to path" in wrong.err
@@ -175,6 +180,14 @@ def test_archives(home: Path, place: Path, local: list[dict[str, object]], sight
         assert absent[0]["error"] == "no such file"
         out = sightline("predict", home / "run", archive, "--out", f"{kind}.jsonl")
         assert out.code == 0 and [json.loads(line) for line in Path(f"{kind}.jsonl").read_text().splitlines()] == found
+
+
+def test_a_damaged_archive_fails_its_own_pictures(home: Path, place: Path, sightline: Sightline) -> None:
+    cases.write(place / "broken.zip", b"PK\x03\x04 no archive")
+    shutil.copy(home / "fruit" / "plums" / "00.png", place / "00.png")
+    result = sightline("predict", home / "run", "broken.zip/a.png", "00.png", "--json")
+    bad, good = answers(result)
+    assert result.code == 3 and "broken.zip" in str(bad["error"]) and good["path"] == "00.png"
 
 
 def test_a_volume_on_a_server(home: Path, server: Server, place: Path, sightline: Sightline) -> None:

@@ -50,3 +50,7 @@ def test_without_common_pictures_the_reason_stands_there(tmp_path: Path) -> None
     train(from_arrays(*bars(120)), settings, Options(out=tmp_path / "run"), lines)
     (said, _) = [line for line in lines.lines if line.startswith("Beside its teacher: ")]
     assert "Not compared with its teacher" in said and "different ones" in said
+    assert str(tmp_path) not in (tmp_path / "run" / "README.md").read_text()
+    (teacher.path / "predictions.csv").unlink()  # a run may be copied without
+    train(from_arrays(*bars(120)), settings, Options(out=tmp_path / "again"), lines)
+    assert "Not compared with its teacher" in lines.lines[-3] and "predictions.csv" in lines.lines[-3]

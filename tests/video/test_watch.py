@@ -87,18 +87,33 @@ def test_what_comes_too_fast_is_dropped_and_no_answer_is_late(single: Path, film
     assert 2.9 < watched.took < 6
 
 
+def test_it_ends_at_once_though_the_next_frame_is_far(single: Path, tmp_path: Path) -> None:
+    slow_film = write_film(tmp_path / "slow.mp4", frames_of(40), rate=1)
+    with watch(single, slow_film, every=30, live=True) as watched:
+        moments = watched.moments()
+        assert next(moments).frame == 0
+        began = time.monotonic()
+        moments.close()
+    assert time.monotonic() - began < 5
+
+
 def test_all_frames_of_a_film_are_answered_however_slow(single: Path, film: Path) -> None:
     with slow(watch(single, film), 0.02) as watched:
         assert len(list(watched)) == NUM
 
 
-def test_a_source_that_breaks_off_leaves_what_was_answered(single: Path, film: Path, tmp_path: Path) -> None:
+def test_a_source_that_breaks_off_leaves_what_was_answered(
+    single: Path, film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     content = film.read_bytes()
     (tmp_path / "cut.mp4").write_bytes(content[: len(content) * 2 // 3])
-    words = ["watch", str(single), str(tmp_path / "cut.mp4"), "--frames", str(tmp_path / "f.csv")]
+    words = ["watch", str(single), str(tmp_path / "cut.mp4"), "--smooth", "0.2", "--frames", str(tmp_path / "f.csv")]
     assert main([*words, "--film", str(tmp_path / "f.mp4")]) == 5
     rows = list(csv.DictReader((tmp_path / "f.csv").read_text().splitlines()))
     assert len(rows) > RATE
+    told = capsys.readouterr()
+    assert [line.split()[-1] for line in told.out.splitlines()] == ["above", "below"]
+    assert "frames answered" in told.err and "cut off" in told.err
     assert len(list(Source.open(tmp_path / "f.mp4").frames())) == len(rows)
 
 
@@ -193,6 +208,8 @@ def test_the_command(single: Path, film: Path, tmp_path: Path, capsys: pytest.Ca
     assert [moment["answer"]["label"] for moment in moments] == [row["label"] for row in rows]
     assert main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[0])["label"] == "above"
+    assert main(["watch", str(single), str(tmp_path / "none.mp4"), "--frames", str(tmp_path / "new.csv")]) == 5
+    assert not (tmp_path / "new.csv").exists()
     assert main([*words, "--frames", str(table)]) == 4
     assert "f.csv is there already" in capsys.readouterr().err
     assert main([*words, "--frames", str(tmp_path / "f.xls")]) == 4
@@ -207,6 +224,8 @@ def test_several_classes_and_numbers(
     capsys.readouterr()
     assert main(["watch", str(number), str(film), "--every", "10"]) == 0
     assert [line.split("#")[1] for line in capsys.readouterr().out.splitlines()] == ["0", "10", "20"]
+    assert main(["watch", str(number), str(film), "--json"]) == 4
+    assert "no events" in capsys.readouterr().err
 
 
 def test_ctrl_c_ends_a_camera_well_and_a_film_early(single: Path, tmp_path: Path) -> None:

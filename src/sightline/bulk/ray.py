@@ -78,11 +78,19 @@ def _answered(ray: Any, asked: Asked, names: Sequence[str]) -> Iterator[str]:
         for number_there, line in zip(some["number"].tolist(), some["line"].tolist(), strict=True):
             if number_there == ERROR:
                 kind, _, what = line.partition(" ")
-                raise getattr(errors, kind, RunError)(what)
+                raise _error(kind, what)
             assert number_there == number, f"line {number_there} came where {number} was expected"
             yield line
             number += 1
     assert number == len(names), f"{number} lines came, of {len(names)}"
+
+
+def _error(kind: str, what: str) -> SightlineError:
+    """Of ours, by its name, with its text, however it is usually made."""
+    found = getattr(errors, kind, RunError)
+    error: SightlineError = found.__new__(found)
+    error.args = (what,)
+    return error
 
 
 class Worker:
@@ -106,9 +114,10 @@ class Worker:
         try:
             if isinstance(self.predictor, SightlineError):
                 raise self.predictor
-            self._ask(self.tries.begins.remote(names[0], names[-1]))
+            number = int(block["number"][0])
+            self._ask(self.tries.begins.remote(number, f"from {names[0]} to {names[-1]}"))
             lines = list(map(row_of, self.predictor.stream(names)))
-            self._ask(self.tries.ends.remote(names[0], names[-1]))
+            self._ask(self.tries.ends.remote(number))
         except SightlineError as error:
             return {"number": np.array([ERROR]), "line": [f"{type(error).__name__} {error}"]}
         return {"number": block["number"], "line": lines}
@@ -128,7 +137,7 @@ class Tries:
 
     def __init__(self, num_workers: int, most: int) -> None:
         self.num_workers, self.most = num_workers, most
-        self.num_opened, self.num_begun = 0, Counter[tuple[str, str]]()
+        self.num_opened, self.num_begun = 0, Counter[int]()
 
     def opens(self) -> str:
         self.num_opened += 1
@@ -138,18 +147,18 @@ class Tries:
             f"Ray's workers end before they have answered anything, {self.most} times each: too little memory perhaps"
         )
 
-    def begins(self, first: str, last: str) -> str:
-        self.num_begun[first, last] += 1
-        if self.num_begun[first, last] <= self.most:
+    def begins(self, number: int, pictures: str) -> str:
+        self.num_begun[number] += 1
+        if self.num_begun[number] <= self.most:
             return ""
         return (
-            f"{self.most} of Ray's workers ended over the pictures from {first} to {last}: too little memory, or a "
-            "picture that ends the process which reads it"
+            f"{self.most} of Ray's workers ended over the pictures {pictures}: too little memory, or a picture that "
+            "ends the process which reads it"
         )
 
-    def ends(self, first: str, last: str) -> str:
+    def ends(self, number: int) -> str:
         self.num_opened = 0
-        self.num_begun.pop((first, last), None)
+        self.num_begun.pop(number, None)
         return ""
 
 
@@ -194,7 +203,7 @@ def cluster() -> Iterator[tuple[Any, bool]]:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         if folder is None:
-            with _plainly():
+            with _connecting():
                 ray.init(log_to_driver=False, logging_level=logging.ERROR)
         else:
             ray.init(
@@ -212,15 +221,26 @@ def cluster() -> Iterator[tuple[Any, bool]]:
 
 @contextlib.contextmanager
 def _plainly() -> Iterator[None]:
-    """A cluster that is not there, and workers that end and are not replaced, as errors of ours."""
+    """A cluster that has gone, and workers that end and are not replaced, as errors of ours."""
     from ray.exceptions import RayActorError
 
     try:
         yield
     except ConnectionError as error:
-        raise ConfigError(f"no Ray cluster answers at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}") from error
+        raise RunError(f"the Ray cluster has gone: {error}. Rows are kept: the same command goes on") from error
     except RayActorError as error:
         raise RunError(f"Ray's workers ended: {error}. Rows are kept: the same command goes on behind them") from error
+
+
+@contextlib.contextmanager
+def _connecting() -> Iterator[None]:
+    """No cluster, an address that is none, and other versions there, as an error of ours."""
+    try:
+        yield
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        where = f"RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}"
+        raise ConfigError(f"no Ray cluster that can be used answers at {where}: {lines[0]}") from error
 
 
 def _check_machines(ray: Any, asked: Asked) -> None:

@@ -39,37 +39,49 @@ def run(args: argparse.Namespace) -> int:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from sightline.video.table import open_table, rows_into
+    from sightline.errors import ConfigError
+    from sightline.video.table import check_table, open_table, rows_into
     from sightline.video.watch import HALF_LIFE, watch
 
     smooth = HALF_LIFE if args.smooth is None else args.smooth
-    with ExitStack() as stack:
-        file = stack.enter_context(open_table(Path(args.frames))) if args.frames else None
-        watched = watch(args.run, args.source, args.every, smooth, args.live, args.seconds, args.abstain, args.film)
-        stack.enter_context(watched)
+    if args.frames:
+        check_table(Path(args.frames))
+    watched = watch(args.run, args.source, args.every, smooth, args.live, args.seconds, args.abstain, args.film)
+    with watched, ExitStack() as stack:
+        is_number = watched.predictor.task == "number"
+        if is_number and (args.json or args.csv):
+            raise ConfigError("a run of numbers has no events to tell as --json or --csv: take --frames FILE")
         tell = _json if args.json else _csv() if args.csv else _line
-        keep = [rows_into(file, watched.predictor)] if file is not None else []
-        keep += [_as_line] * (watched.predictor.task == "number")
-        is_stopped = _through(watched, keep, tell)
-    print(_sentence(watched), file=sys.stderr)
+        keep: list[Callable[[Moment], None]] = [_as_line] * is_number
+        if args.frames:
+            keep.append(rows_into(stack.enter_context(open_table(Path(args.frames))), watched.predictor))
+        try:
+            is_stopped = _through(watched, keep, tell)
+        finally:
+            print(_sentence(watched), file=sys.stderr)
     return 130 if is_stopped and not watched.source.is_live else 3 if watched.num_damaged else 0
 
 
 def _through(watched: "Watch", keep: "Sequence[Callable[[Moment], None]]", tell: "Callable[[Event], None]") -> bool:
-    """Until the end, or until Ctrl-C: then True. Events are told as soon as they are over."""
-    num_told, is_stopped = 0, False
+    """Until the end, or until Ctrl-C: then True. Events are told as soon as they are over, the last ones at any end."""
+    from contextlib import closing
+
+    def tell_all() -> None:
+        for event in watched.events:
+            tell(event)
+        watched.events.clear()  # a camera has no end
+
     try:
-        for moment in watched:
-            for write in keep:
-                write(moment)
-            for event in watched.events[num_told:]:
-                tell(event)
-            num_told = len(watched.events)
+        with closing(watched.moments()) as moments:
+            for moment in moments:
+                for write in keep:
+                    write(moment)
+                tell_all()
     except KeyboardInterrupt:
-        is_stopped = True
-    for event in watched.events[num_told:]:
-        tell(event)
-    return is_stopped
+        return True
+    finally:
+        tell_all()
+    return False
 
 
 def _sentence(watched: "Watch") -> str:
@@ -109,7 +121,7 @@ def _csv() -> "Callable[[Event], None]":
     writer.writerow(field.name for field in fields(Event))
 
     def write(event: Event) -> None:
-        writer.writerow(f"{value:.6g}" if isinstance(value, float) else value for value in astuple(event))
+        writer.writerow(f"{value:.3f}" if isinstance(value, float) else value for value in astuple(event))
         sys.stdout.flush()
 
     return write

@@ -13,7 +13,7 @@ import numpy as np
 
 from sightline.comparing import Comparison, compare
 from sightline.engines.torch import TorchEngine, open_run
-from sightline.errors import DataError
+from sightline.errors import DataError, RunError
 from sightline.models.counting import Size
 from sightline.run import Run
 
@@ -60,10 +60,18 @@ def price(run: Run, engine: TorchEngine, teacher: str) -> Price:
     its = open_run(taught_by)
     try:
         compared, reason = compare([taught_by.path, run.path]), ""
-    except DataError as error:  # of other pictures, or tested on those that trained this one
-        compared, reason = None, f"Not compared with its teacher: {error}"
+    except (DataError, RunError) as error:  # other pictures, those that trained this one, or a copy without its answers
+        compared, reason = None, f"Not compared with its teacher: {_without_paths(str(error), taught_by, run)}"
     sizes = Size.of(its.network), Size.of(engine.network)
     return Price(taught_by.path.resolve().name, compared, reason, sizes, _picture_ms(its, engine))
+
+
+def _without_paths(text: str, *runs: Run) -> str:
+    """Runs by their names: what is said here goes into the card, and where they lie is the user's own."""
+    for run in runs:
+        for path in (str(run.path.resolve()), str(run.path)):
+            text = text.replace(path, run.path.resolve().name)
+    return text
 
 
 def _picture_ms(first: TorchEngine, second: TorchEngine) -> tuple[float, float]:

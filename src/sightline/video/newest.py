@@ -10,10 +10,10 @@ from sightline.video.source import Frame
 
 
 class Newest:
-    """Iterate it; `close` it where that ends early. num_dropped: so far."""
+    """Of each `every`-th frame. Iterate it; `close` it where that ends early. num_dropped: so far."""
 
-    def __init__(self, frames: Iterator[Frame]) -> None:
-        self.num_dropped = 0
+    def __init__(self, frames: Iterator[Frame], every: int = 1) -> None:
+        self.num_dropped, self.every = 0, every
         self._waiting: Frame | None = None
         self._error: BaseException | None = None
         self._is_over = False
@@ -28,6 +28,8 @@ class Newest:
                 with self._changed:
                     if self._is_over:
                         break
+                    if frame.number % self.every:
+                        continue
                     self.num_dropped += self._waiting is not None
                     self._waiting = frame
                     self._changed.notify()

@@ -7,8 +7,9 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,6 @@ CAMERA = re.compile(r"camera:(\d+)")
 CAMERAS = {  # by platform: FFmpeg's device, and how it calls the n-th camera
     "linux": ("v4l2", "/dev/video{}"),
     "darwin": ("avfoundation", "{}:none"),
-    "win32": ("dshow", "video={}"),
 }
 STREAMS = ("rtsp", "rtsps", "rtmp", "udp", "tcp", "srt", "rtp")  # which come when they come
 RATE = 25.0  # frames a second, where a source does not tell
@@ -55,6 +55,7 @@ class Source:
     length: float | None
     rate: float
     num_broken: int = 0
+    _stopped: Event = field(default_factory=Event)
 
     @staticmethod
     def open(name: str | Path) -> "Source":
@@ -66,7 +67,9 @@ class Source:
         if not scheme and not camera and not Path(name).is_file():
             reason = "a folder, not a video" if Path(name).is_dir() else "no such file"
             raise DataError(f"{name}: {reason}; name a video, an address such as rtsp://HOST/PATH, or camera:0")
-        device, address = CAMERAS.get(sys.platform, CAMERAS["linux"]) if camera else (None, name)
+        device, address = (None, name) if not camera else CAMERAS.get(sys.platform, (None, ""))
+        if camera and not device:
+            raise DataError(f"{name}: cameras of {sys.platform} are not read; name the address of a stream of it")
         if camera:
             address = address.format(camera[1])
         options = {"rtsp_transport": "tcp"} if scheme in ("rtsp", "rtsps") else {}
@@ -99,7 +102,9 @@ class Source:
             seconds, due = at - first, time.monotonic()
             if as_if_live:
                 due = began + seconds
-                time.sleep(max(0.0, due - time.monotonic()))
+                self._stopped.wait(max(0.0, due - time.monotonic()))
+            if self._stopped.is_set():
+                return
             error = "damaged: its pieces do not fit together" if frame.is_corrupt else ""
             yield Frame(number, seconds, due, lambda f=frame: _picture(f, reformatter, shape), error)  # type: ignore[misc]
             number += 1
@@ -109,11 +114,15 @@ class Source:
             raise DataError(f"{self.name} is cut off: {share:.0%} of what it promises is there")
 
     def _share(self, number: int, seconds: float) -> float:
-        """Of the frames that a file promises, or of its seconds where none but they could take as long."""
-        if promised := self.container.streams.video[0].frames:
-            return number / promised
-        alone = len(self.container.streams) == 1
-        return (seconds + 1 / self.rate) / self.length if alone and self.length else 1.0
+        """Of the frames that a file promises, or of its seconds where more of these are there: it may hide frames."""
+        stream, shares, took = self.container.streams.video[0], [0.0], seconds + 1 / self.rate
+        if stream.frames:
+            shares.append(number / stream.frames)
+        if stream.duration and stream.time_base:
+            shares.append(took / float(stream.duration * stream.time_base))
+        elif self.length and len(self.container.streams) == 1:  # or something else may take as long
+            shares.append(took / self.length)
+        return max(shares) if len(shares) > 1 else 1.0
 
     def _decoded(self) -> Iterator["VideoFrame"]:
         av = _av()
@@ -129,6 +138,10 @@ class Source:
                 yield from packet.decode()
             except av.InvalidDataError:
                 self.num_broken += 1
+
+    def stop(self) -> None:
+        """No frame is waited for any more."""
+        self._stopped.set()
 
     def close(self) -> None:
         self.container.close()

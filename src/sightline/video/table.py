@@ -14,15 +14,18 @@ from sightline.video.watch import Moment
 Write = Callable[[Moment], None]
 
 
-def open_table(path: Path) -> IO[str]:
-    """A new file. Raises ConfigError for another ending, and where it is there already."""
+def check_table(path: Path) -> None:
+    """Raises ConfigError for another ending, and where it is there already."""
     if path.suffix not in _WRITERS:
         raise ConfigError(f"{path}: {nearest(path.suffix, _WRITERS, 'ending')}")
+    if path.exists():
+        raise ConfigError(f"{path} is there already; name another file, or remove it")
+
+
+def open_table(path: Path) -> IO[str]:
+    """A new file, after `check_table`: not before all else is there, or a mistake would leave it empty."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        return path.open("x", encoding="utf-8", newline="", buffering=1)
-    except FileExistsError as error:
-        raise ConfigError(f"{path} is there already; name another file, or remove it") from error
+    return path.open("x", encoding="utf-8", newline="", buffering=1)
 
 
 def rows_into(file: IO[str], predictor: Predictor) -> Write:

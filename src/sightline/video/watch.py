@@ -1,8 +1,8 @@
 """A run and a source -> a Moment for each frame that is asked, in order; the events among them; how it went."""
 
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections import deque
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from sightline.video.smoothing import Smoothing
 from sightline.video.source import Frame, Source
 
 HALF_LIFE = 0.5  # seconds
+NUM_TIMED = 100_000  # the last answers, of which latencies are told: a camera has no end
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -68,7 +69,8 @@ class Watch:
     longest: float | None = None
     film: Annotated | None = None
     events: list[Event] = field(default_factory=list)
-    latencies: list[float] = field(default_factory=list)
+    latencies: deque[float] = field(default_factory=lambda: deque(maxlen=NUM_TIMED))
+    num_answered: int = 0
     num_frames: int = 0
     num_dropped: int = 0
     num_damaged: int = 0
@@ -83,6 +85,10 @@ class Watch:
             self.film.close()
 
     def __iter__(self) -> Iterator[Moment]:
+        return self.moments()
+
+    def moments(self) -> Generator[Moment, None, None]:
+        """Those of the whole source, or of what comes until it is closed."""
         outputs, familiarity, events = Smoothing(self.half_life), Smoothing(self.half_life), Events(self.half_life)
         began, seconds, moment = time.monotonic(), 0.0, None
         try:
@@ -105,10 +111,14 @@ class Watch:
     def _ready(self) -> Iterator[_Ready]:
         """Of a film every frame, the next ones prepared meanwhile; of what is live the newest."""
         if self.is_live:
-            with closing(Newest(frame for frame in self._frames() if frame.number % self.every == 0)) as newest:
+            newest = Newest(self._frames(), self.every)
+            try:
                 for frame in newest:
                     self.num_dropped = newest.num_dropped
                     yield self._prepared(frame)
+            finally:
+                self.source.stop()
+                newest.close()
             return
         broke_off: list[DataError] = []
         yield from in_threads(self._prepared, _until_broken(self._frames(), broke_off), 1)
@@ -150,7 +160,7 @@ class Watch:
         (answer,) = self.predictor.told(names, means, mean_familiarity)
         assert not isinstance(answer, Failure)  # a mean of finite numbers
         self.events += events.add(frame.seconds, alone, answer)
-        now = time.monotonic()
+        now, self.num_answered = time.monotonic(), self.num_answered + 1
         self.latencies.append(now - frame.due if self.is_live else now - began + ready.spent)
         return Moment(frame.number, frame.seconds, answer, alone, self.latencies[-1])
 
@@ -159,10 +169,10 @@ class Watch:
         shares = np.quantile(self.latencies or [0.0], list(QUANTILES.values()))
         return {
             "num_frames": self.num_frames,
-            "num_answered": len(self.latencies),
+            "num_answered": self.num_answered,
             "num_dropped": self.num_dropped,
             "num_damaged": self.num_damaged,
-            "answered_per_s": len(self.latencies) / max(self.took, 1e-9),
+            "answered_per_s": self.num_answered / max(self.took, 1e-9),
             "latency_ms": {name: 1000 * float(share) for name, share in zip(QUANTILES, shares, strict=True)},
         }
 

@@ -106,10 +106,10 @@ def read_table(store: Store, name: str, is_labelled: bool = True) -> Table:
     """
     where = f"{store.location}/{name}"
     if name.lower().endswith(".parquet"):
-        table = _read_parquet(store, name, where)
+        table = _read_parquet(store, name, where, is_labelled)
     else:
         read = _read_json_lines if name.lower().endswith(".jsonl") else _read_text
-        table = read(_text(read_bytes(store, name, where), where), where)
+        table = read(_text(read_bytes(store, name, where), where), where, is_labelled)
     if is_labelled:
         _check_columns(table)
     elif "path" not in table.columns:
@@ -175,7 +175,7 @@ def _text(data: bytes, where: str) -> str:
         raise DataError(f"{where}, line {line}: not UTF-8; save the table as UTF-8") from error
 
 
-def _read_text(text: str, where: str) -> Table:
+def _read_text(text: str, where: str, is_labelled: bool) -> Table:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     rows: list[list[str]] = []
     lines: list[str] = []
@@ -190,7 +190,7 @@ def _read_text(text: str, where: str) -> Table:
         raise DataError(f"{where}, line {reader.line_num}: {error}") from error
     if len(rows) < 2:
         raise DataError(f"{where}: the table has no rows")
-    return Table(where, _by_name(where, rows[0], list(zip(*rows[1:], strict=True))), lines[1:])
+    return Table(where, _by_name(where, rows[0], list(zip(*rows[1:], strict=True)), is_labelled), lines[1:])
 
 
 def _delimiter(text: str) -> str:
@@ -199,8 +199,9 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=first.count)
 
 
-def _read_json_lines(text: str, where: str) -> Table:
-    """One object a line, all with the same keys; numbers become text as JSON writes them."""
+def _read_json_lines(text: str, where: str, is_labelled: bool) -> Table:
+    """One object a line, all with the same keys; numbers become text as JSON writes them. Where paths alone are wanted,
+    other keys may differ."""
     rows: list[dict[str, object]] = []
     lines: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -214,6 +215,8 @@ def _read_json_lines(text: str, where: str) -> Table:
             raise DataError(f"{where}, line {number}: expected an object such as {{'file_name': ..., 'label': ...}}")
         if not (rows and list(row) == list(rows[0])) and not all(map(is_text, row)):
             raise DataError(f"{where}, line {number}: a key holds a lone surrogate, which is no character")
+        if not is_labelled:
+            row = {key: value for key, value in row.items() if column_name(key) == "path"} or row
         if rows and list(row) != list(rows[0]) and set(row) != set(rows[0]):
             raise DataError(f"{where}, line {number}: the keys {', '.join(row)} instead of {', '.join(rows[0])}")
         rows.append(row)
@@ -221,20 +224,20 @@ def _read_json_lines(text: str, where: str) -> Table:
     if not rows:
         raise DataError(f"{where}: the table has no rows")
     names = list(rows[0])
-    used = _used(names)
+    used = _used(names, is_labelled)
     columns = [
         [_cell(row[name], f"{where}, {line}: {name}", name) for row, line in zip(rows, lines, strict=True)]
         if name in used
         else _beside([row[name] for row in rows])
         for name in names
     ]
-    return Table(where, _by_name(where, names, columns), lines)
+    return Table(where, _by_name(where, names, columns, is_labelled), lines)
 
 
-def _used(names: Sequence[str]) -> set[str]:
+def _used(names: Sequence[str], is_labelled: bool) -> set[str]:
     """The columns of which the text is wanted: all that could be labels where none says that it is."""
     plain = [column_name(name) for name in names]
-    wanted = {*RESERVED, *(label_columns(plain) or plain)}
+    wanted = {*RESERVED, *(label_columns(plain) or plain)} if is_labelled else {"path"}
     return {name for name, known in zip(names, plain, strict=True) if known in wanted}
 
 
@@ -260,7 +263,7 @@ def _beside(values: Sequence[object]) -> Sequence[str]:
     return [_cell(as_text(value) if isinstance(value, str) else value, "", "") for value in values]
 
 
-def _read_parquet(store: Store, name: str, where: str) -> Table:
+def _read_parquet(store: Store, name: str, where: str, is_labelled: bool) -> Table:
     try:
         opened = store.open(name)
     except OSError as error:
@@ -270,7 +273,7 @@ def _read_parquet(store: Store, name: str, where: str) -> Table:
         with parquet_errors(where):
             names = [str(column) for column in parquet.schema_arrow.names]
             types = dict(zip(names, map(str, parquet.schema_arrow.types), strict=True))
-            used = {column for column in _used(names) if "binary" not in types[column]}
+            used = {column for column in _used(names, is_labelled) if "binary" not in types[column]}
             plain = {column for column in names if types[column].startswith(SCALARS) and names.count(column) == 1}
             wanted = [column for column in names if column in used | plain]
             found = parquet.read(columns=wanted).to_pydict()
@@ -287,12 +290,15 @@ def _read_parquet(store: Store, name: str, where: str) -> Table:
         else _beside(found.get(column, ()))
         for column in names
     ]
-    return Table(where, _by_name(where, names, columns), lines)
+    return Table(where, _by_name(where, names, columns, is_labelled), lines)
 
 
-def _by_name(where: str, names: Sequence[str], columns: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
+def _by_name(
+    where: str, names: Sequence[str], columns: Sequence[Sequence[str]], is_labelled: bool
+) -> dict[str, Sequence[str]]:
     plain = [column_name(name) for name in names]
-    for name in dict.fromkeys((*COLUMNS, *label_columns(plain)) if label_columns(plain) else plain):
+    used = (*COLUMNS, *label_columns(plain)) if label_columns(plain) else plain
+    for name in dict.fromkeys(used if is_labelled else ("path",)):
         if plain.count(name) > 1 and len({*names} & {"path", "file_name"}) == 2 and name == "path":
             raise DataError(f"{where}: file_name and path both say which picture is meant; keep one of the columns")
         if plain.count(name) > 1:

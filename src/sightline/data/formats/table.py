@@ -74,7 +74,7 @@ def listed_pictures(name: str) -> Iterator[tuple[str, str]]:
         if is_url(path):
             yield path, path
         elif is_url(name):
-            yield path, f"{folder}/{_resolve('', path)}"
+            yield path, _resolve_url(folder, path)
         else:
             yield path, _resolve(folder or ("/" if name.startswith("/") else ""), path)
 
@@ -136,6 +136,12 @@ def _resolve(folder: str, path: str) -> str:
     if "/" not in path:
         path = path.replace("\\", "/")
     return posixpath.normpath(posixpath.join(folder, path))
+
+
+def _resolve_url(folder: str, path: str) -> str:
+    """The same of an address; object stores have no `..`."""
+    scheme, _, place = folder.partition("://")
+    return f"{scheme}://{_resolve(place, path.lstrip('/'))}"
 
 
 def _unlisted(paths: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

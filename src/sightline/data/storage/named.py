@@ -18,6 +18,7 @@ from sightline.data.storage.durable import file_stamp
 from sightline.data.storage.names import Names
 from sightline.data.storage.remote import is_url
 from sightline.data.storage.store import Store, is_archive, open_store
+from sightline.errors import DataError
 
 AHEAD = 16  # files of servers on their way: at 50 ms each, 320 a second
 T = TypeVar("T")
@@ -32,7 +33,10 @@ def read_named(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        found = _in_archive(name)
+        try:
+            found = _in_archive(name)
+        except DataError as error:  # of this picture's archive, and none of the others' business
+            raise OSError(str(error)) from error
         if found is None:
             raise FileNotFoundError(2, "no such file", name) from None
         archive, member = found
@@ -60,10 +64,9 @@ def fetched(items: Iterable[T], url_of: Callable[[T], str | None]) -> Iterator[t
                     yield waiting.popleft()
             while waiting:
                 yield waiting.popleft()
-        finally:
-            for _, future in waiting:
-                if future is not None:
-                    future.cancel()
+        except BaseException:  # also where nobody asks any more: a server that fails is not asked for all of them
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def files_in(name: str) -> Iterator[str] | None:
