@@ -1,5 +1,4 @@
-"""Answer pictures: files, folders, archives, globs, tables with a column `path`, addresses, or `-` for names on
-standard input, one a line.
+"""Answer pictures: files, folders, archives, globs, tables, addresses, or `-` for names on standard input, one a line.
 
 Pictures are answered as they are read, so a million of them need no more memory than a few. A picture that
 cannot be read gets a line with its error, and the exit code is 3. A NIfTI volume gets a line for each slice. A
