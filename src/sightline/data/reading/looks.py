@@ -5,7 +5,6 @@ and take 430 bytes a row. Must not know labels, splits, networks or torch.
 """
 
 import contextlib
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from sightline.data.reading.processes import Processes
 from sightline.data.reading.records import RECORD, SAID, pixel_hash, said
 from sightline.data.reading.scan import HASH_SIDE, in_threads, reason_or
 from sightline.data.storage.store import FolderStore
+from sightline.machine import num_cores
 from sightline.memory import keep_freed_memory
 
 # The signature is what `duplicates` tells near copies by. The hash is that of a RECORD only where another picture has
@@ -60,7 +60,7 @@ def look(
     """Read every picture once. `progress` wraps the iteration over rows (and is told how many there are)."""
     dataset.expect(np.arange(len(dataset)))
     records, bad = np.zeros(len(dataset), LOOK), dict[int, str]()
-    num = os.cpu_count() or 1 if num_workers is None else num_workers
+    num = num_cores() if num_workers is None else num_workers
     size = min(CHUNK, -(-len(dataset) // (8 * max(num, 1))))
     chunks = [range(start, min(start + size, len(dataset))) for start in range(0, len(dataset), size)]
 

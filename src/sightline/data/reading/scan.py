@@ -6,7 +6,6 @@ interpreter lock). Must not know networks or torch.
 """
 
 import contextlib
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from sightline.data.preprocess import MIN_DECODE_SIDE, Pixels, Preprocessing
 from sightline.data.reading.neighbours import likeness
 from sightline.data.reading.records import RECORD, Record, record_of, records_of_array
 from sightline.errors import BadPicturesError
+from sightline.machine import num_cores
 from sightline.memory import free_memory, keep_freed_memory
 
 # A JPEG is hashed at the smallest scaled decoding whose short side reaches this, so that the hash of a picture
@@ -251,7 +251,7 @@ def in_threads(function: Callable[[In], Out], items: Iterable[In], num_workers: 
     if num_workers == 0:
         yield from map(function, items)
         return
-    num_workers = num_workers or os.cpu_count() or 1
+    num_workers = num_workers or num_cores()
     items = iter(items)
     with ThreadPoolExecutor(num_workers) as pool:
         pending = deque(pool.submit(function, item) for item in islice(items, 16 * num_workers))
