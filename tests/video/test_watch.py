@@ -228,6 +228,7 @@ def test_several_classes_and_numbers(
     assert "no events" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_ends_a_camera_well_and_a_film_early(single: Path, tmp_path: Path) -> None:
     film, rows, answered = write_film(tmp_path / "long.mp4", frames_of(600)), tmp_path / "f.csv", tmp_path / "f.mp4"
     words = ["watch", str(single), str(film), "--live", "--frames", str(rows), "--film", str(answered)]
