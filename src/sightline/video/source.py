@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 CAMERA = re.compile(r"camera:(\d+)")
+PASSWORD = re.compile(r"(?<=:)//[^/@]*@")
 CAMERAS = {  # by platform: FFmpeg's device, and how it calls the n-th camera
     "linux": ("v4l2", "/dev/video{}"),
     "darwin": ("avfoundation", "{}:none"),
@@ -46,8 +47,8 @@ class Frame:
 
 @dataclass
 class Source:
-    """What can be asked for its frames, once. size: (height, width), upright. length: seconds; None where not known.
-    num_broken: pieces that are no frames, so far."""
+    """What can be asked for its frames, once. name: without a password. length: seconds; None where not known. rate:
+    frames a second. num_broken: pieces that are no frames, so far."""
 
     name: str
     container: "InputContainer"
@@ -72,7 +73,7 @@ class Source:
             raise DataError(f"{name}: cameras of {sys.platform} are not read; name the address of a stream of it")
         if camera:
             address = address.format(camera[1])
-        options = {"rtsp_transport": "tcp"} if scheme in ("rtsp", "rtsps") else {}
+        options, name = {"rtsp_transport": "tcp"} if scheme in ("rtsp", "rtsps") else {}, PASSWORD.sub("//", name)
         try:
             container = av.open(address, format=device, options=options, timeout=(OPEN_S, READ_S))
         except (av.FFmpegError, OSError) as error:
