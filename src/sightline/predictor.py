@@ -70,6 +70,13 @@ class Failure:
     error: str
 
 
+def cells_of(answer: AnyPrediction | Failure, num_columns: int) -> tuple[str, ...]:
+    """Of a table: so many cells of the decision's columns, then `doubt` and `error`."""
+    if isinstance(answer, Failure):
+        return *[""] * num_columns, "", answer.error
+    return *answer.cells(), answer.doubt, ""
+
+
 @dataclass(frozen=True)
 class Predictor:
     """What answers: an engine between one preprocessing and one decision. `classes`: the names of the logits.

@@ -59,8 +59,6 @@ def predict_to(
     file that is there already; and what the engine raises.
     """
     write = writer_of(path)
-    if path.exists():
-        raise ConfigError(f"{path} is there already; name another file, or remove it")
     kept = path.with_name(path.name + ".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = durable.Lock(path.with_name(path.name + ".lock"))

@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from sightline.errors import ConfigError, MissingExtraError, nearest
+from sightline.data.storage import durable
+from sightline.errors import MissingExtraError
 
 ROWS_AT_ONCE = 10_000  # of Parquet
 
@@ -17,9 +18,8 @@ Write = Callable[[IO[bytes], Rows, tuple[str, ...]], int]
 
 
 def writer_of(path: Path) -> Write:
-    """What writes files of its ending, and says how many rows failed. Raises ConfigError, MissingExtraError."""
-    if path.suffix not in _WRITERS:
-        raise ConfigError(f"{path}: {nearest(path.suffix, _WRITERS, 'ending')}")
+    """What writes a new file of its ending, and says how many rows failed. Raises ConfigError, MissingExtraError."""
+    durable.check_new(path, _WRITERS)
     if path.suffix == ".parquet":
         _pyarrow()
     return _WRITERS[path.suffix]

@@ -172,16 +172,13 @@ def _csv(columns: tuple[str, ...]) -> "Callable[[AnyPrediction | Failure], None]
     import csv
     import sys
 
-    from sightline.predictor import Failure
+    from sightline.predictor import cells_of
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("path", *columns, "doubt", "error"))
 
     def write(answer: "AnyPrediction | Failure") -> None:
-        if isinstance(answer, Failure):
-            writer.writerow((answer.path, *[""] * len(columns), "", answer.error))
-        else:
-            writer.writerow((answer.path, *answer.cells(), answer.doubt, ""))
+        writer.writerow((answer.path, *cells_of(answer, len(columns))))
 
     return write
 

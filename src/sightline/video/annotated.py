@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from sightline.data.preprocess import Pixels
+from sightline.data.storage import durable
 from sightline.decision import AnyPrediction, IntervalPrediction, NumberPrediction
-from sightline.errors import ConfigError, nearest
 from sightline.predictor import Failure
 from sightline.video.events import clock, labels_of
 
@@ -40,10 +40,7 @@ class Annotated:
     @staticmethod
     def named(path: Path) -> "Annotated":
         """Raises ConfigError for an ending that is not known, and for a file that is there already."""
-        if path.suffix not in FORMATS:
-            raise ConfigError(f"{path}: {nearest(path.suffix, FORMATS, 'ending')}")
-        if path.exists():
-            raise ConfigError(f"{path} is there already; name another file, or remove it")
+        durable.check_new(path, FORMATS)
         path.parent.mkdir(parents=True, exist_ok=True)
         return Annotated(path, path.with_name(path.name + ".partial"))
 

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-from sightline.errors import ConfigError, nearest
-from sightline.predictor import Failure, Predictor
+from sightline.data.storage import durable
+from sightline.predictor import Predictor, cells_of
 from sightline.video.watch import Moment
 
 Write = Callable[[Moment], None]
@@ -16,10 +16,7 @@ Write = Callable[[Moment], None]
 
 def check_table(path: Path) -> None:
     """Raises ConfigError for another ending, and where it is there already."""
-    if path.suffix not in _WRITERS:
-        raise ConfigError(f"{path}: {nearest(path.suffix, _WRITERS, 'ending')}")
-    if path.exists():
-        raise ConfigError(f"{path} is there already; name another file, or remove it")
+    durable.check_new(path, _WRITERS)
 
 
 def open_table(path: Path) -> IO[str]:
@@ -39,13 +36,8 @@ def _csv(file: IO[str], predictor: Predictor) -> Write:
     writer.writerow(("frame", "seconds", *columns, "doubt", "error", "latency_ms"))
 
     def write(moment: Moment) -> None:
-        answer, error = moment.answer, ""
-        if isinstance(answer, Failure):
-            cells, doubt, error = ("",) * len(columns), "", answer.error
-        else:
-            cells, doubt = answer.cells(), answer.doubt
-        latency = f"{1000 * moment.latency:.2f}"
-        writer.writerow((moment.frame, f"{moment.seconds:.3f}", *cells, doubt, error, latency))
+        row, latency = cells_of(moment.answer, len(columns)), f"{1000 * moment.latency:.2f}"
+        writer.writerow((moment.frame, f"{moment.seconds:.3f}", *row, latency))
 
     return write
 

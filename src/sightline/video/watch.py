@@ -97,7 +97,7 @@ class Watch:
                 if ready.pixels is not None:
                     moment = self._answered(ready, outputs, familiarity, events)
                 elif ready.error:
-                    moment = _failed(ready, self.source.name)
+                    moment = _failed(ready.frame, Failure(f"{self.source.name}#{ready.frame.number}", ready.error))
                     self.num_damaged += 1
                 if self.film is not None and ready.picture is not None:
                     self.film.write(seconds, ready.picture, None if moment is None else moment.answer)
@@ -154,7 +154,7 @@ class Watch:
         (alone,) = self.predictor.told(names, outputs, familiarity)
         if isinstance(alone, Failure):
             self.num_damaged += 1
-            return Moment(frame.number, frame.seconds, alone, alone, 0.0)
+            return _failed(frame, alone)
         means = smooth(frame.seconds, outputs)
         mean_familiarity = None if familiarity is None else smooth_familiarity(frame.seconds, familiarity)
         (answer,) = self.predictor.told(names, means, mean_familiarity)
@@ -185,9 +185,8 @@ def _until_broken(frames: Iterator[Frame], broke_off: list[DataError]) -> Iterat
         broke_off.append(error)
 
 
-def _failed(ready: _Ready, name: str) -> Moment:
-    failure = Failure(f"{name}#{ready.frame.number}", ready.error)
-    return Moment(ready.frame.number, ready.frame.seconds, failure, failure, 0.0)
+def _failed(frame: Frame, failure: Failure) -> Moment:
+    return Moment(frame.number, frame.seconds, failure, failure, 0.0)
 
 
 def watch(

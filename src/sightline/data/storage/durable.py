@@ -6,9 +6,11 @@ Must not know what is in them.
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
+
+from sightline.errors import ConfigError, nearest
 
 
 def try_lock(file: IO[bytes]) -> bool:
@@ -62,6 +64,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_new(path: Path, endings: Iterable[str]) -> None:
+    """Raise ConfigError for an ending that is none of these, and for a file that is there already."""
+    if path.suffix not in (known := tuple(endings)):
+        raise ConfigError(f"{path}: {nearest(path.suffix, known, 'ending')}")
+    if path.exists():
+        raise ConfigError(f"{path} is there already; name another file, or remove it")
 
 
 @contextlib.contextmanager

@@ -45,10 +45,9 @@ def read_named(name: str) -> bytes:
 
 def open_named(name: str) -> IO[bytes]:
     """To seek in. Raises as `read_named` does."""
-    if is_url(name):
-        return io.BytesIO(remote.read_file(name))
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        return Path(name).open("rb")
+    if not is_url(name):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return Path(name).open("rb")
     return io.BytesIO(read_named(name))
 
 
