@@ -47,6 +47,11 @@ def fewer() -> object:
         yield
 
 
+def stage_of(explainer: Explainer) -> str:
+    assert explainer.stages is not None
+    return explainer.stages.stage
+
+
 @pytest.mark.parametrize("method", METHODS.names())
 def test_every_method_explains_every_network(method: str, any_predictor: Predictor) -> None:
     frame = any_predictor.preprocessing
@@ -124,7 +129,7 @@ def by_formula(method: str, maps: Tensor, slopes: Tensor) -> Tensor:
 def test_maps_by_stages_are_those_of_the_papers(method: str, name: str) -> None:
     one, pixels = predictor(name, 64, 96), pictures(3, 64, 96)
     explainer = Explainer.open(one, method)
-    assert name != "mobilenet_v2" or explainer.stage == "features.13"  # linear bottlenecks: sums may be below 0
+    assert name != "mobilenet_v2" or stage_of(explainer) == "features.13"  # linear bottlenecks: sums may be below 0
     seen = []
 
     def listen(module: nn.Module, inputs: object, output: Tensor) -> None:
@@ -132,7 +137,7 @@ def test_maps_by_stages_are_those_of_the_papers(method: str, name: str) -> None:
         seen.append(output)
 
     network = network_of(one)
-    handle = network.body.get_submodule(str(explainer.stage)).register_forward_hook(listen)
+    handle = network.body.get_submodule(stage_of(explainer)).register_forward_hook(listen)
     logits = network(normal(one, pixels).requires_grad_())
     handle.remove()
     logits[[0, 1, 2], [2, 0, 1]].sum().backward()
@@ -175,6 +180,33 @@ def test_where_the_head_reads_several_stages_all_parts_of_the_score_are_explaine
     close(explainer.maps(pixels, asked), in_frame(total[:, 0].relu(), pixels))
 
 
+def test_stages_that_the_head_reads_above_the_map_are_gone_through_backwards() -> None:
+    """The last stage with enough points is the first of two that are read, so what the second gives comes through it:
+    to the score's gradient by the first one's maps, as autograd has it, nothing is missing.
+    """
+    one, pixels = plain(12, 12), pictures(3, 12, 12)  # maps of 6 x 6, then 3 x 3
+    network = network_of(one)
+    network.read_stages({"features.1": 8, "features.4": 6})
+    assert network.stage_head is not None
+    with torch.no_grad():
+        network.stage_head.weight.normal_()
+    explainer, asked, seen = Explainer.open(one, "hires_cam"), question(0, 1, 2), []
+    assert stage_of(explainer) == "features.1"
+
+    def listen(module: nn.Module, inputs: object, output: Tensor) -> None:
+        output.retain_grad()
+        seen.append(output)
+
+    handle = network.body.get_submodule("features.1").register_forward_hook(listen)
+    logits = network(normal(one, pixels).requires_grad_())
+    handle.remove()
+    logits[[0, 1, 2], [0, 1, 2]].sum().backward()
+    assert explainer.stages is not None
+    ((maps, slopes),) = explainer.stages(pixels, asked)
+    close(maps, seen[0].detach())
+    close(slopes, seen[0].grad)
+
+
 @pytest.mark.filterwarnings("ignore")  # Captum's own
 class TestCaptum:
     """Captum's figures, by the normalised input: times the scale, by the chain rule, where ours are by the pixels."""
@@ -189,7 +221,7 @@ class TestCaptum:
         one, pixels = predictor(name, 64, 96), pictures(2, 64, 96)
         explainer = Explainer.open(one, "grad_cam")
         network = network_of(one)
-        attribution = LayerGradCam(network, network.body.get_submodule(str(explainer.stage)))
+        attribution = LayerGradCam(network, network.body.get_submodule(stage_of(explainer)))
         expected = attribution.attribute(normal(one, pixels), target=[2, 0], relu_attributions=True)
         close(explainer.maps(pixels, question(2, 0)), in_frame(expected[:, 0], pixels))
 

@@ -18,6 +18,7 @@ from sightline.engines.torch import TorchEngine
 
 # OpenVINO is tried where torch would need so much longer: importing and converting takes 2 to 5 s on two cores.
 WORTH_TRYING_S = 10.0
+MANY = 10**6  # batches: as many as may come
 NUM_TIMED = 3  # batches
 NUM_NEEDED = NUM_TIMED + 1  # one before them is for warming up
 

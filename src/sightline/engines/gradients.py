@@ -7,6 +7,7 @@ views that a run may average over. Must not know what the gradients are for.
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import takewhile
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ def at_stages(engine: TorchEngine, images: Floats, last: str, score: Score) -> l
     That is the stage `last`, above which all is gone through backwards; and before it those that the head reads
     besides, for what it reads of them. So each part of the score goes through one of them.
     """
-    read = [name for name in engine.network.read_channels if name != last]
+    *read, _ = names_to(engine.network, last)
     leaves = dict[str, torch.Tensor]()
 
     def cut(name: str, module: nn.Module, inputs: object, output: torch.Tensor) -> torch.Tensor:
@@ -57,6 +58,12 @@ def at_stages(engine: TorchEngine, images: Floats, last: str, score: Score) -> l
         total = score(engine.network(pixels)).sum()
         found = torch.autograd.grad(total, list(leaves.values()))
         return [(as_numpy(leaf.detach()), as_numpy(slope)) for leaf, slope in zip(leaves.values(), found, strict=True)]
+
+
+def names_to(network: Network, last: str) -> list[str]:
+    """The stages that the head reads before the stage `last`, and that one."""
+    before = list(takewhile(lambda name: name != last, network.stages()))
+    return [*(name for name in network.read_channels if name in before), last]
 
 
 def in_parts(compute: Callable[[slice], Sequence[Floats]], num: int, batch_size: int) -> list[Floats]:

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sightline.data.warp import Floats
-from sightline.engines.fastest import NUM_NEEDED, Engine, fastest
+from sightline.engines.fastest import MANY, NUM_NEEDED, Engine, fastest
 from sightline.engines.torch import TorchEngine
 
 PATIENCE_S = 3.0  # of torch's, before another engine is tried: importing and converting takes 2 to 5 s on two cores
-MANY = 10**6  # batches: as many as may come
 
 
 @dataclass

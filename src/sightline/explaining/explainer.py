@@ -8,7 +8,7 @@ over. Must not know the terminal or pages.
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from sightline.predictor import Failure, Input, Predictor, input_name, is_pictur
 
 if TYPE_CHECKING:
     from sightline.engines.torch import TorchEngine
+    from sightline.explaining.staging import Staging
 
 DEFAULT, BY_ANSWERS = "hires_cam", "occlusion"
 LEAST_POINTS = 4  # a side of the map that methods by stages read, where there is a stage of as many
@@ -36,15 +37,16 @@ COMPARED = "explainers.json"  # in a run folder: what a comparison of methods fo
 
 @dataclass(frozen=True)
 class Explainer:
-    """Explains a run's answers by one method. `stage`: the one that methods by stages read; None: there is none.
+    """Explains a run's answers by one method.
 
+    stages            what methods by stages read; None: the network has none
     target, against   names: why this one (None: what was answered), and not that one
     """
 
     predictor: Predictor
     method: str
     answers: Callable[[Floats], Floats]
-    stage: str | None = None
+    stages: "Staging | None" = None
     target: str | None = None
     against: str | None = None
     seed: int = 0
@@ -77,6 +79,7 @@ class Explainer:
             _check_answers_do(method, f"{type(predictor.engine).__name__} gives answers alone, no gradients")
             return Explainer(predictor, method, _answers_of(predictor), None, target, against, seed)
         from sightline.explaining.answering import Answering
+        from sightline.explaining.staging import Staging
 
         stage = engine.network.last_map(LEAST_POINTS)
         if stage is None and METHODS.get(method).NEEDS == "stage":
@@ -85,7 +88,8 @@ class Explainer:
                 f"{method}: no stage of {engine.network.architecture} gives a map of the picture larger than one "
                 f"point; these methods do without: {', '.join(others)}"
             )
-        return Explainer(predictor, method, Answering(engine), stage, target, against, seed)
+        stages = None if stage is None else Staging(engine, stage)
+        return Explainer(predictor, method, Answering(engine), stages, target, against, seed)
 
     def explain(self, inputs: Input | Iterable[Input]) -> list[Explanation]:
         """One picture or several, in order. Raises BadPicturesError if any cannot be read."""
@@ -128,7 +132,7 @@ class Explainer:
         size, engine = self.predictor.engine.batch_size, torch_engine(self.predictor)
         blank = self.predictor.preprocessing.blank()
         plain = Subject(pixels, question, blank, self.answers, batch_size=size, seed=self.seed)
-        return plain if engine is None else _with_gradients(plain, engine, self.stage)
+        return plain if engine is None else _with_gradients(plain, engine, self.stages)
 
     def question(self, answers: Sequence[AnyPrediction]) -> Question:
         """Of pictures that were answered so."""
@@ -183,12 +187,12 @@ def torch_engine(predictor: Predictor) -> "TorchEngine | None":
     return predictor.engine if isinstance(predictor.engine, TorchEngine) else None
 
 
-def _with_gradients(subject: Subject, engine: "TorchEngine", stage: str | None) -> Subject:
+def _with_gradients(subject: Subject, engine: "TorchEngine", at_stages: "Staging | None") -> Subject:
     """A subject whose network may be asked for gradients too."""
     from contextlib import nullcontext
     from dataclasses import replace
 
-    from sightline.engines.gradients import at_stages, gradients, in_parts
+    from sightline.engines.gradients import gradients, in_parts
     from sightline.engines.rectifying import Rectifying
 
     def gradient(pixels: Floats, question: Question, rule: Any = None) -> Floats:
@@ -200,15 +204,7 @@ def _with_gradients(subject: Subject, engine: "TorchEngine", stage: str | None) 
             raise ConfigError(f"{rule}: {engine.network.architecture} has no activations that are known; take another")
         return found
 
-    def stage_maps(pixels: Floats, question: Question) -> list[tuple[Floats, Floats]]:
-        def of(part: slice) -> list[Floats]:
-            assert stage is not None
-            return list(chain(*at_stages(engine, pixels[part], stage, question.of(part).score)))
-
-        found = in_parts(of, len(pixels), engine.batch_size)
-        return list(zip(found[::2], found[1::2], strict=True))
-
-    return replace(subject, gradient=gradient, at_stages=None if stage is None else stage_maps)
+    return replace(subject, gradient=gradient, at_stages=at_stages)
 
 
 def _check_answers_do(method: str, why: str) -> None:

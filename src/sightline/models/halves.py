@@ -1,11 +1,14 @@
-"""A network cut in two before its last stages. Comes in: a Network; goes out: its Lower half, whose output can be kept,
-and its Upper half, which answers and trains from that.
+"""A network cut in two behind one of its stages. Comes in: a Network; goes out: its Lower half, whose output can be
+kept, and its Upper half, which answers and trains from that.
 
 Halves share every module and parameter with the network that they are of. Knows nothing of training.
 """
 
+import contextlib
 import copy
 from collections.abc import Collection
+from functools import partial
+from itertools import takewhile
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +53,28 @@ class Lower(Network):
         return found[:, :1], found
 
 
+class Seen(Network):
+    """Images -> logits, and the maps of some stages, each flattened, side by side (N, sum of D x H' x W')."""
+
+    def __init__(self, network: Network, stages: list[str]) -> None:
+        whole = network.num_classes, network.in_channels, network.image_size
+        super().__init__(network.body, network.architecture, network.options, *whole)
+        self.seen = stages
+
+    def logits_and_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        found = dict[str, Tensor]()
+
+        def note(name: str, module: nn.Module, inputs: object, output: Tensor) -> None:
+            found[name] = output.float().flatten(1).clone()  # what comes next may write into it
+
+        with contextlib.ExitStack() as handles:
+            for name in self.seen:
+                handle = self.body.get_submodule(name).register_forward_hook(partial(note, name))
+                handles.callback(handle.remove)
+            logits = self(x)
+        return logits, torch.cat([found[name] for name in self.seen], 1)
+
+
 class Upper:
     """What `Lower` gives -> logits. `shape` (C, H, W): of its output."""
 
@@ -78,18 +103,19 @@ class _ReachedError(Exception):
 
 
 @torch.no_grad()
-def halves(network: Network, channels_last: bool) -> tuple[Lower, Upper] | None:
-    """The network cut before the first of the stages whose output is as small as the last one's.
+def halves(network: Network, channels_last: bool, behind: str | None = None) -> tuple[Lower, Upper] | None:
+    """The network cut behind a stage; None: before the first of the stages whose output is as small as the last one's,
+    so that more than the head lies above.
 
-    None where there are none below, where nothing but the head lies above, or where what lies above is not a function
-    of what the stage below gives.
+    None where it cannot be cut there, such as where what lies above is not a function of what the stage below gives.
     """
     training, device = network.training, network.head.weight.device
     picture = torch.rand(2, network.in_channels, *network.image_size, device=device)
     try:
         shapes = shapes_of(network.stages(), network.eval(), picture)
-        below = _below(shapes, network.image_size)
-        if not below or not _trains_more_than_head(network, below):
+        if behind is not None:
+            below = [*takewhile(lambda name: name != behind, shapes), behind]
+        elif not (below := _below(shapes, network.image_size)) or not _trains_more_than_head(network, below):
             return None
         lower = Lower(network, below)
         upper = Upper(network, lower, shapes[below[-1]][1:], channels_last)

@@ -60,10 +60,15 @@ def listening() -> Iterator[dict[str, Tensor]]:
 def _listen(name: str, module: nn.Module, inputs: object, output: Tensor) -> None:
     seen = _seen.get()
     if seen is not None:
-        values = output.float()
-        mean = values.mean((2, 3), keepdim=True)
-        deviation = ((values - mean).square().mean((2, 3)) + EPSILON).sqrt()
-        seen[name] = torch.cat([mean.flatten(1), deviation], 1)
+        seen[name] = statistics_of(output)
+
+
+def statistics_of(maps: Tensor) -> Tensor:
+    """(N, D, H, W) -> float32 (N, 2 * D): the means, then the standard deviations."""
+    values = maps.float()
+    mean = values.mean((2, 3), keepdim=True)
+    deviation = ((values - mean).square().mean((2, 3)) + EPSILON).sqrt()
+    return torch.cat([mean.flatten(1), deviation], 1)
 
 
 @torch.inference_mode()
