@@ -135,6 +135,7 @@ def test_a_training_that_goes_on_takes_the_same_threads(tmp_path: Path, monkeypa
     with monkeypatch.context() as patch:
         asked = iter([None] * 24)
         patch.setattr(loop.Schedule, "correct", lambda self, step: next(asked))
+        patch.setattr(Checkpoints, "is_due", lambda self: True)  # also where the one before is not yet written
         patch.setattr(Checkpoints, "is_due", lambda self: len(used) == 5)
         with pytest.raises(StopIteration):
             train.train(data, settings, Options(out=tmp_path / "run"))
