@@ -43,11 +43,12 @@ CALIBRATION = "calibration.json"
 UNKNOWN = "unknown.safetensors"
 ARTEFACT = "artefact.json"  # in the folder of an export, which has no weights of its own
 UNFINISHED = "unfinished"  # the folder of a training that goes on or was broken off; gone when it is finished
+RECIPE = "recipe.toml"
+SPLIT = "split.csv"
 FILES = frozenset((
-    WEIGHTS, CONFIG, CALIBRATION, UNKNOWN, "recipe.toml", "split.csv", "metrics.jsonl", "predictions.csv",
+    WEIGHTS, CONFIG, CALIBRATION, UNKNOWN, RECIPE, SPLIT, "metrics.jsonl", "predictions.csv",
     "metrics.json", "report.html", "README.md", "environment.json",
 ))  # fmt: skip
-SPLIT = "split.csv"
 SPLIT_COLUMNS = ("path", "label", "group", "split", "pixels")
 TTA = ("flip", "shift")
 _OWN_KEYS = ("batch_size", "num_threads", "channels_last", "data", "weights_sha256", "version")

@@ -16,6 +16,7 @@ from sightline.data import names_shards, open_dataset
 from sightline.data.dataset import Dataset
 from sightline.data.tasks import TASKS
 from sightline.errors import DataError, nearest
+from sightline.evaluation.ancestors import known_to
 from sightline.evaluation.asking import asked_of
 from sightline.evaluation.evaluate import Evaluation, evaluate
 from sightline.metrics import Asked
@@ -89,10 +90,13 @@ def checked(run: Run, part: Part, tested: Evaluation, i_know: bool = False) -> E
     tested = dataclasses.replace(tested, num_calibrated=sum(pixels in calibrated for _, pixels in hashed))
     if part.expected is not None:
         return tested
-    seen = [paths[row] for row, pixels in hashed if pixels in of_split.get("train", set())]
+    known = known_to([run])
+    seen = [(paths[row], known[pixels]) for row, pixels in hashed if pixels in known]
     if seen and not i_know:
+        path, by = seen[0]
+        which = "this run" if by is run else f"{by.path}, from which this run came"
         raise DataError(
-            f"{len(seen)} of {len(tested.rows)} pictures trained this run, such as {seen[0]}, so the figures would "
+            f"{len(seen)} of {len(tested.rows)} pictures trained {which}, such as {path}, so the figures would "
             "flatter; name others, or measure on these all the same with --i-know"
         )
     return dataclasses.replace(tested, num_trained_on=len(seen))

@@ -133,7 +133,7 @@ def _train(
 
     # From here on torch is needed; what went wrong before, went wrong quickly.
     from sightline.metrics import MAIN
-    from sightline.training import finish, settle, writer
+    from sightline.training import finish, known, settle, writer
     from sightline.training.together import synchronised
 
     is_first = processes.rank == 0
@@ -151,6 +151,7 @@ def _train(
     with processes.one_before_others() if cache is not None else nullcontext():
         table = prepare.decode(table, what.preprocessing, options.skip_bad, options.num_workers, progress, cache)
     same.check_data(processes, table)
+    table = known.checked(table, what.recipe, progress)
     processes.first(lambda: writer.keep_split(folder, table.dataset, table.parts, table.records))
     with writer.MetricsLog(folder, options.tensorboard, MAIN[table.dataset.task]) if is_first else nullcontext() as log:
         trained = _fit(work, network, what, table, options, cache, progress, log, started, processes, not finish_now)

@@ -28,7 +28,18 @@ from sightline.errors import DataError, MissingExtraError, TrainingError
 from sightline.machine import processor
 from sightline.models import Network
 from sightline.report import Epoch
-from sightline.run import SPLIT, SPLIT_COLUMNS, WEIGHTS, RunConfig, read_split, replacing, sha256, write_csv, write_json
+from sightline.run import (
+    RECIPE,
+    SPLIT,
+    SPLIT_COLUMNS,
+    WEIGHTS,
+    RunConfig,
+    read_split,
+    replacing,
+    sha256,
+    write_csv,
+    write_json,
+)
 from sightline.training.recipe import Recipe
 
 
@@ -92,7 +103,7 @@ def write_recipe(folder: Path, recipe: Recipe, model_options: Mapping[str, objec
     if model_options:
         lines = [f"{key} = {config.toml_value(value)}" for key, value in model_options.items()]
         text += "\n[model_options]\n" + "\n".join(lines) + "\n"
-    with replacing(folder / "recipe.toml") as file:
+    with replacing(folder / RECIPE) as file:
         file.write(text)
 
 
