@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from tests.video.conftest import write_film
 
 import sightline
@@ -210,9 +210,11 @@ def _make_pictures(root: Path) -> None:
     shapes = dict.fromkeys("0689", "round") | dict.fromkeys("147", "straight") | dict.fromkeys("235", "bent")
     _write_csv(root / "shapes.csv", [("class", "parent"), *shapes.items()])
     for split, numbers in (("train", range(6)), ("test", range(6, 10))):
-        for name, digit in (("bolt", 1), ("nut", 0)):
+        for name, digit in (("bolt", 1), ("nut", 0)):  # mirrored: pictures that the runs of digits do not know
             for i in numbers:
-                _save(root / f"boxes/{split}/{name}/{i}.png", Image.open(digits / f"{digit}/{i:04d}.png"))
+                _save(
+                    root / f"boxes/{split}/{name}/{i}.png", ImageOps.mirror(Image.open(digits / f"{digit}/{i:04d}.png"))
+                )
     for i in (1, 2, 3):
         _save(root / f"new/{i}.png", Image.open(digits / f"{i}/0000.png"))
     (root / "new/notes.txt").write_text("not a picture")

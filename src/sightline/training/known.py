@@ -10,6 +10,7 @@ import numpy as np
 from sightline.data.reading.records import hexadecimal
 from sightline.errors import DataError
 from sightline.evaluation.ancestors import known_to, run_at
+from sightline.run import SPLIT
 from sightline.training.prepare import Table
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
@@ -24,13 +25,17 @@ def checked(table: Table, recipe: Recipe, progress: Progress) -> Table:
     if not runs:
         return table
     known = known_to(runs)
+    for run in runs:  # what is twice in a data set may have trained and tested that run, whose own test said so
+        for line in run.split() if (run.path / SPLIT).is_file() else ():
+            if line["split"] == "test":
+                known.pop(line["pixels"], None)
     by = np.array([str(known[pixels].path) if pixels in known else "" for pixels in hexadecimal(table.records)])
     test = table.parts.rows("test")
     if (seen := test[by[test] != ""]).size:
         raise DataError(
-            f"{table.dataset.location}: {len(seen)} of the {len(test)} pictures of the test, such as "
-            f"{table.dataset.paths[seen[0]]}, trained {by[seen[0]]}, from which this training would start or learn, so "
-            "its figures would flatter; take a run that was split likewise (--fold), or other weights"
+            f"{len(seen)} of the {len(test)} pictures of the test, such as {table.dataset.paths[seen[0]]}, trained "
+            f"{by[seen[0]]}, from which this training would start or learn, so its figures would flatter; take a run "
+            "that was split likewise (--fold), or other weights, or leave these out (--exclude)"
         )
     rows = np.concatenate([table.parts.rows(part) for part in ("val", "calibration")])
     seen = rows[by[rows] != ""]

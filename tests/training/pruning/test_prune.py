@@ -98,7 +98,7 @@ def test_other_tasks(task: str, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_pruned_is_refused(large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures, labels = bars(60)
+    pictures, labels = bars(60, seed=6)
     data, out = from_arrays(pictures, labels), Options(out=tmp_path / "run")
     others = from_arrays(pictures, ["cross" if label == "lying" else label for label in labels])
     with pytest.raises(ConfigError, match="it does not know 'cross'"):

@@ -163,7 +163,7 @@ def test_folds_keep_groups_whole_and_each_class_among_those_that_are_learned() -
 
 def test_no_plan_is_measured_for_the_head_alone(first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "measure", None)  # which would fail
-    data = from_arrays(*bars(60))
+    data = from_arrays(*bars(60, seed=6))
     train.train(data, {"weights": first}, Options(out=tmp_path / "run"))
     with pytest.raises(ConfigError, match="the head alone is fitted, without a step that could be timed"):
         show_plan(data, {"weights": first}, Options())

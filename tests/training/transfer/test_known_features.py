@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.torch import load_file
-from tests.training.test_train import FAST, Lines, bars_in
+from tests.training.test_train import FAST, Lines, bars, bars_in
 
+from sightline.classifier import from_arrays
 from sightline.cli import main
 from sightline.data.packs.cache import Cache
 from sightline.training.options import Options
@@ -28,9 +29,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def weights(photos: Path, tmp_path_factory: pytest.TempPathFactory, default_plan: None) -> str:
+def weights(tmp_path_factory: pytest.TempPathFactory, default_plan: None) -> str:
     options = Options(out=tmp_path_factory.mktemp("weights") / "run", cache=False)
-    return str(train(photos, FAST | {"epochs": 1}, options).path)
+    return str(train(from_arrays(*bars(300, seed=6)), FAST | {"epochs": 1}, options).path)
 
 
 @pytest.fixture(autouse=True)
