@@ -1,12 +1,12 @@
 """Networks of the catalogue, each trained above chance, as every export: what agrees, what it costs, what is refused.
 
-    python benchmarks/exports.py [--networks resnet18 ...] [--to onnx-fp32 ...] [--minutes 3] [--num 10000]
+    python benchmarks/exports.py [--networks resnet18 ...] [--to onnx-fp32 ...] [--minutes 3] [--num 10000] [--data D]
 
-On the copy of CIFAR-10 (50,000 pictures; chance 10 %), so many minutes each, at 64 pixels a side, small networks at 28
-or 32; from scratch, but for MobileNetV2, whose weights are at hand. Then `sightline export` and `sightline verify`,
-which must hold. For each, on so many test pictures: answered the same, the largest difference of a logit in their
-standard deviation, accuracy of the run and of the export with the interval of the difference, size against the run's
-weights, layers kept in float, pictures a second of the graph against the run's by PyTorch.
+On the copy of CIFAR-10 (50,000 pictures; chance 10 %), or pictures like them, so many minutes each, at 64 pixels a
+side, small networks at 28 or 32; from scratch, but for MobileNetV2, whose weights are at hand. Then `sightline export`
+and `sightline verify`, which must hold. For each, on so many test pictures: answered the same, the largest difference
+of a logit in their standard deviation, accuracy of the run and of the export with the interval of the difference, size
+against the run's weights, layers kept in float, pictures a second of the graph against the run's by PyTorch.
 """
 
 import argparse
@@ -40,19 +40,20 @@ def main() -> None:
     parser.add_argument("--to", nargs="+", default=TO)
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--num", type=int, default=10_000)
+    parser.add_argument("--data", type=Path, default=test_data() / "data" / "cifar10_jpg.tar.gz")
     parser.add_argument("--out", type=Path, help="where runs are kept")
     args = parser.parse_args()
     header("Exports beside the runs that they came from")
     with tempfile.TemporaryDirectory() as temporary:
         root = args.out or Path(temporary)
         for name in args.networks:
-            run = trained(name, root, args.minutes)
+            run = trained(name, args.data, root, args.minutes)
             for to in args.to:
                 target, precision = to.split("-")
                 print(told(run, target, precision, args.num), flush=True)
 
 
-def trained(name: str, root: Path, minutes: float) -> Path:
+def trained(name: str, data: Path, root: Path, minutes: float) -> Path:
     """A run, or the one that is there."""
     path = root / name
     if not path.exists():
@@ -61,7 +62,7 @@ def trained(name: str, root: Path, minutes: float) -> Path:
             settings |= {"weights": str(test_data() / "weights" / WEIGHTS[name]), "unfreeze": "all"}
         elif SIDES.get(name, 64) >= 64:
             settings |= {"learning_rate": 0.0005, "optimizer": "adamw"}
-        train(test_data() / "data" / "cifar10_jpg.tar.gz", settings, Options(out=path, minutes=minutes))
+        train(data, settings, Options(out=path, minutes=minutes))
     return path
 
 
