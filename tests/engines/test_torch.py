@@ -1,5 +1,9 @@
 """The one way from pixels to a network's input: its values, its layouts, and the memory that batches share."""
 
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -113,3 +117,32 @@ def test_one_picture_too_many_is_an_error_in_words(monkeypatch: pytest.MonkeyPat
     engine, _ = engine_without_memory_for(0, monkeypatch)
     with pytest.warns(RuntimeWarning), pytest.raises(MemoryError, match=r"one picture of \(28, 28\) pixels"):
         engine.answer(np.zeros((1, 28, 28, 3), np.uint8))
+
+
+ANSWERS = """
+import resource
+import numpy as np, torch
+from sightline import models
+from sightline.data.preprocess import Preprocessing
+from sightline.engines.torch import TorchEngine
+from sightline.run import RunConfig
+
+config = RunConfig("mobilenet_v2", ("a", "b"), Preprocessing(96, 96, 3), batch_size=16, num_threads=1)
+network = models.build("mobilenet_v2", 2, 3, (96, 96), {}).eval()
+engine = TorchEngine.build(network, config, torch.device("cpu"))
+pictures = np.zeros((16, 96, 96, 3), np.uint8)
+for _ in range(3):
+    engine.answers(pictures)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(4):
+    engine.answers(pictures)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 4)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others manage their memory in ways of their own")
+def test_an_answer_takes_the_memory_of_the_one_before() -> None:
+    """In a process that did nothing else: pages that the system has to zero again are half of an answer's time."""
+    done = subprocess.run([sys.executable, "-c", ANSWERS], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 500  # pages; thousands where memory is handed back

@@ -23,6 +23,7 @@ from sightline.decision.appearance import appearance
 from sightline.engines.memory import unless_too_large
 from sightline.engines.views import averaged
 from sightline.errors import ConfigError, RunError, WeightsError
+from sightline.memory import keep_freed_memory
 from sightline.models import Network
 from sightline.run import CONFIG, Run, RunConfig
 
@@ -49,6 +50,7 @@ class TorchEngine:
 
     @staticmethod
     def build(network: Network, config: RunConfig, device: torch.device) -> "TorchEngine":
+        keep_freed_memory()
         layout = torch.channels_last if config.channels_last else torch.contiguous_format
         network.to(device=device, memory_format=layout)  # type: ignore[call-overload]  # missing in torch's stubs
         return TorchEngine(network, config, device)
