@@ -1,14 +1,17 @@
 """Maps of explanations against pytorch-grad-cam and Captum: the same numbers, and how fast.
 
-    python benchmarks/explaining.py [--parts equal speed answers] [--networks resnet18 ...] [--times 5]
+    python benchmarks/explaining.py [--parts equal speed answers apart] [--networks resnet18 ...] [--times 5]
 
 Both peers are needed (`pip install captum grad-cam`). Same network, same pictures of 224 pixels, same batch, in turn,
 in this process; the peers are given normalised pictures, ours are normalised on the way. Weights are drawn at random,
 normalisation knows the pictures: neither changes the time. "Forward" is the network alone, without gradients, in the
-memory layout that is the faster. Where a peer does a thing in several ways, each is measured.
+memory layout that is the faster. Where a peer does a thing in several ways, each is measured. In this process peers
+gain from memory that ours keep; `apart` gives each, in turn, processes of its own, as their users have them.
 """
 
 import argparse
+import copy
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -17,10 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from _common import header, spread
+from _common import found, header, spread, timed
 from sightline import models
 from sightline.data.preprocess import Preprocessing
 from sightline.decision import Decision
+from sightline.engines import torch as engines
 from sightline.engines.torch import TorchEngine, normalised
 from sightline.explainers import Question, occlusion, rise
 from sightline.explaining.answering import PATIENCE_S
@@ -87,6 +91,29 @@ class Case:
         print(f"  {method}: below the stage{getattr(explainer.stages, 'said', '') or ', by torch'}")
         return lambda: explainer.maps(self.pixels, self.question)
 
+    def few(self) -> "Case":
+        """Two of its pictures."""
+        few = copy.copy(self)
+        few.pixels, few.question, few.targets = self.pixels[:2], self.question.of([0, 1]), self.targets[:2]
+        few.images = self.images[:2]
+        return few
+
+    def settled_occlusion(self) -> Explainer:
+        explainer = Explainer.open(self.predictor, "occlusion")
+        for _ in range(2):  # until the engine is chosen
+            explainer.maps(self.pixels, self.question)
+        return explainer
+
+    def captum_occlusion(self, at_once: int) -> Callable[[], object]:
+        from captum.attr import Occlusion
+
+        side = round(occlusion.WINDOW * SIDE)
+        attribution, step = Occlusion(self.network), round(occlusion.STRIDE * side)
+        return lambda: attribution.attribute(
+            self.images, sliding_window_shapes=(3, side, side), strides=(3, step, step), target=self.targets,
+            perturbations_per_eval=at_once,
+        )  # fmt: skip
+
     def forward(self, images: Tensor) -> Callable[[], Tensor]:
         def run() -> Tensor:
             with torch.inference_mode():
@@ -149,28 +176,13 @@ def speed(case: Case, times: int) -> None:
 
 def answers(case: Case, times: int) -> None:
     """Occlusion beside Captum's; RISE beside the network alone, by the engine that it chose."""
-    from captum.attr import Occlusion
-
-    few = Case.__new__(Case)
-    few.__dict__.update(case.__dict__)
-    few.pixels, few.question, few.targets = case.pixels[:2], case.question.of([0, 1]), case.targets[:2]
-    side = round(occlusion.WINDOW * SIDE)
-    attribution, step = Occlusion(case.network), round(occlusion.STRIDE * side)
-
-    def captum(at_once: int) -> Callable[[], object]:
-        return lambda: attribution.attribute(
-            case.images[:2], sliding_window_shapes=(3, side, side), strides=(3, step, step), target=few.targets,
-            perturbations_per_eval=at_once,
-        )  # fmt: skip
-
-    explainer = Explainer.open(case.predictor, "occlusion")
-    for _ in range(2):  # until the engine is chosen
-        explainer.maps(few.pixels, few.question)
+    few = case.few()
+    explainer = few.settled_occlusion()
     took = in_turn(
         {
             "ours": lambda: explainer.maps(few.pixels, few.question),
-            "Captum": captum(1),
-            f"Captum, {BATCH} at once": captum(BATCH),
+            "Captum": few.captum_occlusion(1),
+            f"Captum, {BATCH} at once": few.captum_occlusion(BATCH),
         },
         times,
     )
@@ -190,6 +202,39 @@ def answers(case: Case, times: int) -> None:
     print(f"  RISE: {rate:.0f} masked pictures a second, {alone}", flush=True)
 
 
+def one(case: Case, way: str) -> Callable[[], object]:
+    """What a process of its own measures."""
+    if way == "occlusion, ours":
+        few, explainer = case.few(), case.few().settled_occlusion()
+        return lambda: explainer.maps(few.pixels, few.question)
+    return {
+        "Grad-CAM, ours": lambda: case.ours_settled("grad_cam"),
+        "Grad-CAM, pytorch-grad-cam": lambda: case.cam("grad_cam"),
+        "Grad-CAM, Captum": lambda: case.captum_cam(),
+        "occlusion, Captum": lambda: case.few().captum_occlusion(1),
+        f"occlusion, Captum, {BATCH} at once": lambda: case.few().captum_occlusion(BATCH),
+    }[way]()
+
+
+WAYS = [
+    "Grad-CAM, ours", "Grad-CAM, pytorch-grad-cam", "Grad-CAM, Captum", "occlusion, ours", "occlusion, Captum",
+    f"occlusion, Captum, {BATCH} at once",
+]  # fmt: skip
+
+
+def apart(name: str, times: int) -> None:
+    """Each way in processes of its own, in turn."""
+    took = dict[str, list[float]]()
+    for _ in range(times):
+        for way in WAYS:
+            printed = timed([sys.executable, __file__, "--networks", name, "--one", way])[1]
+            took.setdefault(way, []).append(found(printed)[0])
+    for way, seconds in took.items():
+        ours = took[f"{way.partition(',')[0]}, ours"]
+        ratios = [theirs / own for theirs, own in zip(seconds, ours, strict=True)]
+        print(f"  {way:34s} {1000 * np.median(seconds):9.1f} ms; {spread(ratios)} times as long as ours", flush=True)
+
+
 def in_turn(ways: dict[str, Callable[[], object]], times: int) -> dict[str, list[float]]:
     took: dict[str, list[float]] = {name: [] for name in ways}
     for way in ways.values():
@@ -207,10 +252,21 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", default=["equal", "speed", "answers"])
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--one", choices=WAYS, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.one:
+        if not args.one.endswith("ours"):
+            engines.keep_freed_memory = lambda: None  # type: ignore[attr-defined]  # which peers' users do not do
+        way = one(Case(args.networks[0]), args.one)
+        print("found", np.median(in_turn({"": way}, args.times)[""]), 0)
+        return
     header(f"Maps of {BATCH} pictures of {SIDE} pixels, float32")
     for name in args.networks:
         print(name)
+        if "apart" in args.parts:
+            apart(name, args.times)
+        if args.parts == ["apart"]:
+            continue
         case = Case(name)
         if "equal" in args.parts:
             equal(case)
