@@ -13,8 +13,8 @@ def keep_freed_memory() -> None:
     """Let the C library keep what is freed for the next picture or step, rather than hand it back to the system.
 
     What it hands back has to be zeroed by the system, page by page, when it is asked for again: 100,000 page faults a
-    step of ResNet-18, a sixth of its time, a third of that of a small network; 270,000 for an answer of MobileNetV2 to
-    32 pictures, more than half of its time. Where the process's memory is limited
+    step of ResNet-18, a sixth of its time, a third of that of a small network; 270,000 for MobileNetV2's answers to 32
+    pictures, more than half of their time. Where the process's memory is limited
     (`ulimit -d`, `-v`), as what is kept may have gaps, only for pictures. glibc's alone; elsewhere nothing.
     """
     with contextlib.suppress(OSError, AttributeError):
