@@ -8,6 +8,7 @@
     weights.bin         of ONNX: the weights of both
     calibration.json, unknown.safetensors   as the run has them, where it has them
     golden/, golden.json   pictures, and what must be answered to them
+    maps.safetensors    where the graphs give maps of stages: the weights by which classes count their statistics
     proof.safetensors   what was answered to the evaluation pictures, by their pixels' hashes; no picture
     README.md           the card
 
@@ -19,12 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sightline import __version__
 from sightline.errors import RunError
-from sightline.run import ARTEFACT, CONFIG, Run, RunConfig, read_json, sha256, write_json
+from sightline.run import ARTEFACT, CONFIG, Run, RunConfig, read_arrays, read_json, sha256, write_json
 
 FORMAT = 1
 GOLDEN, GOLDEN_FOLDER, PROOF, CARD = "golden.json", "golden", "proof.safetensors", "README.md"
+MAPS = "maps.safetensors"
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,16 @@ class Artefact:
     @property
     def config(self) -> RunConfig:
         return self.run.config
+
+    @property
+    def map_weights(self) -> list[NDArray[np.float32]]:
+        """Of each stage whose maps its graphs give, the last one at the end: the weights (K, 2 * D) by which each class
+        counts the means and the deviations of D channels; none where it was exported without.
+        """
+        if MAPS not in self.hashes:
+            return []
+        arrays, _ = read_arrays(self.path / MAPS)
+        return [arrays[str(number)] for number in range(len(arrays))]
 
     @staticmethod
     def open(path: Path) -> "Artefact":

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a dozen of these pictures go into the artefact, to be asked again",
     )
+    parser.add_argument("--maps", action="store_true", help="also maps of stages, by which `explain` needs no torch")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -48,7 +49,16 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--num {args.num}: at least 1 picture must prove it")
     most_lost = MOST_LOST if args.accept_drop is None else args.accept_drop / 100
     found = export(
-        args.run, args.to, args.precision, args.out, args.data, most_lost, args.num, args.seed, args.include_pictures
+        args.run,
+        args.to,
+        args.precision,
+        args.out,
+        args.data,
+        most_lost,
+        args.num,
+        args.seed,
+        args.include_pictures,
+        args.maps,
     )
     document = found.to_json()
     if args.json:

@@ -16,12 +16,12 @@ from torch import nn
 from sightline.data.warp import Floats
 from sightline.engines.gradients import as_numpy, frozen, ready
 from sightline.engines.torch import TorchEngine
+from sightline.models import Network
 
 
 def stage_maps(engine: TorchEngine, images: Floats, stages: Sequence[str]) -> dict[str, Floats]:
     """(n, height, width, C) float32 0..255, n <= batch_size -> of each stage its maps (n, D, H', W')."""
-    found = dict[str, torch.Tensor]()
-    with ready(engine, images) as pixels, torch.no_grad(), _listening(engine, stages, found):
+    with ready(engine, images) as pixels, torch.no_grad(), listening_at(engine.network, stages) as found:
         engine.network(pixels)
         return {name: as_numpy(found[name]) for name in stages}
 
@@ -34,10 +34,10 @@ def unit_gradients(
     channels   (n,) one for each picture (n, height, width, C) 0..255
     centre     of the unit in the middle alone, or the mean over all places
     """
-    found = dict[str, torch.Tensor]()
-    with ready(engine, images) as pixels, frozen(engine.network), _listening(engine, [stage], found):
+    network = engine.network
+    with ready(engine, images) as pixels, frozen(network), listening_at(network, [stage]) as found:
         pixels.requires_grad_()
-        engine.network(pixels)
+        network(pixels)
         maps = found[stage][range(len(images)), channels.tolist()]  # (n, H', W')
         values = maps[:, maps.shape[1] // 2, maps.shape[2] // 2] if centre else maps.mean((1, 2))
         (slopes,) = torch.autograd.grad(values.sum(), [pixels])
@@ -55,14 +55,15 @@ def first_filters(engine: TorchEngine) -> tuple[str, Floats] | None:
 
 
 @contextlib.contextmanager
-def _listening(engine: TorchEngine, stages: Sequence[str], found: dict[str, torch.Tensor]) -> Iterator[None]:
-    """What stages give, in `found`."""
+def listening_at(network: Network, stages: Sequence[str]) -> Iterator[dict[str, torch.Tensor]]:
+    """What stages give in the last pass that is run inside, by their names."""
+    found = dict[str, torch.Tensor]()
 
     def note(name: str, module: nn.Module, inputs: object, output: torch.Tensor) -> None:
         found[name] = output.clone()  # what comes next may write into it
 
     with contextlib.ExitStack() as handles:
         for name in stages:
-            module = engine.network.body.get_submodule(name)
+            module = network.body.get_submodule(name)
             handles.callback(module.register_forward_hook(partial(note, name)).remove)
-        yield
+        yield found

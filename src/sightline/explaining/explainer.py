@@ -7,7 +7,7 @@ over. Must not know the terminal or pages.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,11 @@ from sightline.data.reading.scan import in_threads, reason_or
 from sightline.data.storage.named import read_named
 from sightline.data.warp import Floats
 from sightline.decision import AnyPrediction
+from sightline.engines.exported import ExportedEngine
 from sightline.errors import BadPicturesError, ConfigError, RunError, nearest
 from sightline.explainers import METHODS, Question, Subject
 from sightline.explaining.explanation import Explanation
+from sightline.explaining.exported import ExportedStages
 from sightline.explaining.picture import Picture, opened
 from sightline.predictor import Failure, Input, Predictor, input_name, is_picture
 
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from sightline.explaining.staging import Staging
 
 DEFAULT, BY_ANSWERS = "hires_cam", "occlusion"
-LEAST_POINTS = 4  # a side of the map that methods by stages read, where there is a stage of as many
 COMPARED = "explainers.json"  # in a run folder: what a comparison of methods found
 
 
@@ -46,7 +47,7 @@ class Explainer:
     predictor: Predictor
     method: str
     answers: Callable[[Floats], Floats]
-    stages: "Staging | None" = None
+    stages: "Staging | ExportedStages | None" = None
     target: str | None = None
     against: str | None = None
     seed: int = 0
@@ -60,7 +61,7 @@ class Explainer:
         seed: int = 0,
     ) -> "Explainer":
         """Of a run folder, an artefact, or a predictor at hand. `method`: None: the one that was found the best for
-        this run; of an artefact, which gives answers alone, BY_ANSWERS.
+        this run; of an artefact, if it gives answers alone, BY_ANSWERS.
 
         Raises ConfigError for a method or class that does not exist, and for a method that this network does not
         allow; RunError or WeightsError if the run cannot be opened.
@@ -69,19 +70,20 @@ class Explainer:
         METHODS.check(chosen)
         predictor = run if isinstance(run, Predictor) else Predictor.open(run)
         engine = torch_engine(predictor)
-        method = BY_ANSWERS if method is None and engine is None else chosen
+        exported = _exported_stages(predictor)
+        method = BY_ANSWERS if method is None and engine is None and exported is None else chosen
         for name in (target, against):
             if name is not None and name not in predictor.classes:
                 raise ConfigError(nearest(name, predictor.classes, "class"))
         if against is not None and against == target:
             raise ConfigError(f"against: {against!r} is the target itself; name another class")
         if engine is None:
-            _check_answers_do(method, f"{type(predictor.engine).__name__} gives answers alone, no gradients")
-            return Explainer(predictor, method, _answers_of(predictor), None, target, against, seed)
+            _check_no_gradients(method, exported is not None)
+            return Explainer(predictor, method, _answers_of(predictor), exported, target, against, seed)
         from sightline.explaining.answering import Answering
         from sightline.explaining.staging import Staging
 
-        stage = engine.network.last_map(LEAST_POINTS)
+        stage = engine.network.last_map()
         if stage is None and METHODS.get(method).NEEDS == "stage":
             others = [name for name in METHODS.names() if METHODS.get(name).NEEDS != "stage"]
             raise ConfigError(
@@ -132,7 +134,8 @@ class Explainer:
         size, engine = self.predictor.engine.batch_size, torch_engine(self.predictor)
         blank = self.predictor.preprocessing.blank()
         plain = Subject(pixels, question, blank, self.answers, batch_size=size, seed=self.seed)
-        return plain if engine is None else _with_gradients(plain, engine, self.stages)
+        seen = replace(plain, at_stages=self.stages)
+        return seen if engine is None else _with_gradients(seen, engine)
 
     def question(self, answers: Sequence[AnyPrediction]) -> Question:
         """Of pictures that were answered so."""
@@ -178,8 +181,6 @@ def _answered(answer: AnyPrediction, classes: tuple[str, ...]) -> int:
 
 def torch_engine(predictor: Predictor) -> "TorchEngine | None":
     """The engine that gives gradients; None where another answers."""
-    from sightline.engines.exported import ExportedEngine
-
     if isinstance(predictor.engine, ExportedEngine):
         return None
     from sightline.engines.torch import TorchEngine
@@ -187,10 +188,9 @@ def torch_engine(predictor: Predictor) -> "TorchEngine | None":
     return predictor.engine if isinstance(predictor.engine, TorchEngine) else None
 
 
-def _with_gradients(subject: Subject, engine: "TorchEngine", at_stages: "Staging | None") -> Subject:
+def _with_gradients(subject: Subject, engine: "TorchEngine") -> Subject:
     """A subject whose network may be asked for gradients too."""
     from contextlib import nullcontext
-    from dataclasses import replace
 
     from sightline.engines.gradients import gradients, in_parts
     from sightline.engines.rectifying import Rectifying
@@ -204,13 +204,23 @@ def _with_gradients(subject: Subject, engine: "TorchEngine", at_stages: "Staging
             raise ConfigError(f"{rule}: {engine.network.architecture} has no activations that are known; take another")
         return found
 
-    return replace(subject, gradient=gradient, at_stages=at_stages)
+    return replace(subject, gradient=gradient)
 
 
-def _check_answers_do(method: str, why: str) -> None:
-    if METHODS.get(method).NEEDS != "answers":
-        others = [name for name in METHODS.names() if METHODS.get(name).NEEDS == "answers"]
-        raise ConfigError(f"{method}: {why}; these methods do without: {', '.join(others)}")
+def _exported_stages(predictor: Predictor) -> ExportedStages | None:
+    """Of an export whose graphs give maps."""
+    engine = predictor.engine
+    return ExportedStages(engine) if isinstance(engine, ExportedEngine) and engine.map_weights else None
+
+
+def _check_no_gradients(method: str, has_maps: bool) -> None:
+    """Raise ConfigError for a method that needs more than an export gives."""
+    given = ("answers", "stage") if has_maps else ("answers",)
+    if METHODS.get(method).NEEDS not in given:
+        others = [name for name in METHODS.names() if METHODS.get(name).NEEDS in given]
+        what = "answers and maps of stages, but no gradients of pixels" if has_maps else "answers alone, no gradients"
+        more = "" if has_maps else ", and with maps (sightline export --maps) those by stages"
+        raise ConfigError(f"{method}: an export gives {what}; these methods do without: {', '.join(others)}{more}")
 
 
 def _answers_of(predictor: Predictor) -> Callable[[Floats], Floats]:

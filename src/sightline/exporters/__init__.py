@@ -10,6 +10,8 @@ Must not know runs, proofs or the terminal.
 
 from sightline.exporters._source import Quantising as Quantising
 from sightline.exporters._source import Source as Source
+from sightline.exporters._stages import Stages as Stages
+from sightline.exporters._stages import stages_of as stages_of
 from sightline.registry import Registry
 
 EXPORTERS = Registry("sightline.exporters", "target", ("SAYS", "PRECISIONS", "PACKAGES", "write"))

@@ -30,12 +30,14 @@ class Source:
 
     quantising   makes what int8 is fitted by; asked only where it is needed
     facts        name -> text
+    stages       whose maps the graph gives besides
     """
 
     engine: TorchEngine
     decision: PlainDecision
     quantising: Callable[[], Quantising]
     facts: Mapping[str, str] = field(default_factory=dict)
+    stages: tuple[str, ...] = ()
 
     @property
     def answers(self) -> str:

@@ -7,7 +7,6 @@ The batch is free, standard operations alone. Whatever the run averages over is 
 import re
 import warnings
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,8 @@ import torch
 from torch import Tensor
 
 from sightline.decision import Decision, MultiDecision, NumberDecision, PlainDecision
+from sightline.engines.inside import listening_at
+from sightline.engines.runtimes import maps_named
 from sightline.engines.torch import TorchEngine, logits_and_features
 from sightline.engines.views import averaged
 from sightline.errors import ExportError, MissingExtraError
@@ -30,16 +31,17 @@ MEND = "Take another target, or a network without it"
 NUM_HALVINGS = 32  # of a range of 14 in a logarithm: more exact than float32
 
 
-def network_graph(engine: TorchEngine) -> "onnx.ModelProto":
+def network_graph(engine: TorchEngine, stages: Sequence[str] = ()) -> "onnx.ModelProto":
     """`frames` float32 (N, height, width, C) 0..255 -> `logits` (N, K), `features` (N, D), and `plain` (N, K) where
-    logits are the mean over several views.
+    logits are the mean over several views; of each of `stages` its maps (N, D, H', W'), `maps0` and so on.
 
     Raises ExportError where it cannot be traced, or has an operation that ONNX has not.
     """
     frame, is_averaged = engine.config.preprocessing, bool(engine.config.tta)
     names = ["logits", "plain", "features"] if is_averaged else ["logits", "features"]
+    names += maps_named(len(stages))
     example = torch.rand(2, frame.height, frame.width, frame.channels) * 255
-    return _exported(FromFrames(engine), example, "frames", names, engine.config.architecture)
+    return _exported(FromFrames(engine, stages), example, "frames", names, engine.config.architecture)
 
 
 def decision_graph(decision: PlainDecision, num_outputs: int, name: str) -> "onnx.ModelProto":
@@ -48,17 +50,20 @@ def decision_graph(decision: PlainDecision, num_outputs: int, name: str) -> "onn
 
 
 class FromFrames(torch.nn.Module):
-    def __init__(self, engine: TorchEngine) -> None:
+    def __init__(self, engine: TorchEngine, stages: Sequence[str] = ()) -> None:
         super().__init__()
-        self.network, self.views = engine.network.eval(), engine.config.tta
+        self.network, self.views, self.stages = engine.network.eval(), engine.config.tta, stages
         scale, shift = (torch.from_numpy(values) for values in engine.config.preprocessing.affine())
         self.scale, self.shift = scale.to(engine.device), shift.to(engine.device)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
         images = frames.permute(0, 3, 1, 2) * self.scale + self.shift
-        if not self.views:
-            return logits_and_features(self.network, images)
-        return averaged(partial(logits_and_features, self.network), images, self.views)
+        return averaged(self._answer, images, self.views) if self.views else self._answer(images)
+
+    def _answer(self, images: Tensor) -> tuple[Tensor, ...]:
+        with listening_at(self.network, self.stages) as maps:
+            found = logits_and_features(self.network, images)
+        return *found, *(maps[name] for name in self.stages)
 
 
 class Decided(torch.nn.Module):

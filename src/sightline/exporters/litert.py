@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from sightline.engines.runtimes.litert import FRAMES, MODEL
-from sightline.errors import MissingExtraError
+from sightline.errors import ConfigError, MissingExtraError
 from sightline.exporters._int8 import quiet
 from sightline.exporters._source import Source
 from sightline.exporters._traced import Decided, FromFrames, cannot
@@ -30,7 +30,11 @@ FACTS = "sightline"  # the file's metadata of this name are the facts, as JSON
 
 
 def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
-    """model.tflite. Raises ExportError where the network cannot be exported, MissingExtraError without litert-torch."""
+    """model.tflite. Raises ExportError where the network cannot be exported, MissingExtraError without litert-torch,
+    ConfigError where maps of stages are wanted.
+    """
+    if source.stages:
+        raise ConfigError("litert: its graphs give no maps yet; take onnx or openvino, or export without --maps")
     content = _with_facts(_converted(source), _facts(source))
     (folder / MODEL).write_bytes(_halved(content) if precision == "fp16" else content)
     return ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sightline.engines.runtimes import maps_named
 from sightline.engines.runtimes.onnx import FRAMES, graph_of
 from sightline.errors import RunError
 from sightline.exporters._pixels import from_pixels
@@ -30,7 +31,7 @@ PAGE = 4096  # where a tensor may begin, so that runtimes can map the file
 
 def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
     """model.onnx, frames.onnx and weights.bin. Raises ExportError where the network cannot be exported."""
-    network, kept = network_graph(source.engine), tuple[str, ...]()
+    network, kept = network_graph(source.engine, source.stages), tuple[str, ...]()
     if precision == "fp16":
         _halve_weights(network)
     elif precision == "int8":
@@ -54,7 +55,7 @@ def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
 
 
 def _joined(source: Source, network: "onnx.ModelProto") -> "onnx.ModelProto":
-    """`pixels` uint8 (N, H, W, C) -> the answers (N, K), and `logits`."""
+    """`pixels` uint8 (N, H, W, C) -> the answers (N, K), `logits`, and maps of stages."""
     from onnx import compose
 
     decision = decision_graph(source.decision, len(source.engine.config.classes), source.answers)
@@ -63,12 +64,14 @@ def _joined(source: Source, network: "onnx.ModelProto") -> "onnx.ModelProto":
         model.ir_version = network.ir_version
     before = compose.merge_models(
         compose.add_prefix(pixels, "pixels/", rename_inputs=False, rename_outputs=False), network,
-        io_map=[("frames", "frames")], outputs=["logits"],
+        io_map=[("frames", "frames")], outputs=["logits", *maps_named(len(source.stages))],
     )  # fmt: skip
     after = compose.add_prefix(decision, "decision/", rename_inputs=True, rename_outputs=False)
-    logits = before.graph.output[0]
-    whole: onnx.ModelProto = compose.merge_models(before, after, io_map=[("logits", "decision/logits")])
-    whole.graph.output.append(logits)
+    others = list(before.graph.output)
+    whole: onnx.ModelProto = compose.merge_models(
+        before, after, io_map=[("logits", "decision/logits")], outputs=[source.answers]
+    )
+    whole.graph.output.extend(others)
     whole.graph.name = "sightline"
     return whole
 

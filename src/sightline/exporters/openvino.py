@@ -29,7 +29,7 @@ def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
     """model.xml and model.bin. Raises ExportError where the network cannot be exported."""
     openvino = package()
     core, config = openvino.Core(), source.engine.config
-    network, kept = _read(core, network_graph(source.engine), config.architecture), tuple[str, ...]()
+    network, kept = _read(core, network_graph(source.engine, source.stages), config.architecture), tuple[str, ...]()
     if precision == "int8":
         from sightline.exporters._int8_openvino import quantised
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.artefact import CARD, PROOF, Artefact
+from sightline.artefact import CARD, MAPS, PROOF, Artefact
 from sightline.data.reading.scan import SMALL_SIDE
 from sightline.data.storage.durable import naming
 from sightline.data.tasks import Labels
@@ -30,7 +30,7 @@ from sightline.errors import ConfigError, DataError, ExportError, RunError
 from sightline.evaluation.drawing import drawn
 from sightline.evaluation.evaluate import Evaluation, evaluate
 from sightline.evaluation.runs import Part, checked, part_of
-from sightline.exporters import EXPORTERS, Quantising, Source
+from sightline.exporters import EXPORTERS, Quantising, Source, Stages, stages_of
 from sightline.exporting import golden as goldens
 from sightline.exporting.golden import MOVES, WHOLE, Golden, moved, told_apart
 from sightline.exporting.proof import EXACT, MOST_LOST, Proof, proof, wrongness
@@ -74,13 +74,15 @@ def export(
     num: int | None = None,
     seed: int = 0,
     include_pictures: bool = False,
+    maps: bool = False,
 ) -> Exported:
     """Write a run for another engine. `data`: labelled pictures to prove it on; None: the run's own test.
 
     `most_lost`: by how much a reduced precision may answer worse, a share. `num`: pictures that prove it, drawn by
-    chance. `include_pictures`: some of them become golden pictures too, and so lie in the artefact. Raises ConfigError
-    for a target, precision or folder that cannot be; ExportError where the network cannot be exported, or the export
-    does not answer as the run does; DataError where int8 finds no pictures; OSError where it cannot be written.
+    chance. `include_pictures`: some of them become golden pictures too, and so lie in the artefact. `maps`: the graphs
+    give maps of stages too, by which answers are explained without torch. Raises ConfigError for a target, precision or
+    folder that cannot be; ExportError where the network cannot be exported, or the export does not answer as the run
+    does; DataError where int8 finds no pictures; OSError where it cannot be written.
     """
     if to in UNPROVEN:
         raise ConfigError(f"{to} is no target: {UNPROVEN[to]}")
@@ -100,15 +102,23 @@ def export(
     with naming(target), tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as temporary:
         folder = Path(temporary) / target.name
         folder.mkdir()
-        source = Source(engine, _plain(predictor), lambda: _quantising(run, predictor, most_lost, seed), _facts(run))
+        stages = stages_of(engine) if maps else Stages((), ())
+        source = Source(
+            engine, _plain(predictor), lambda: _quantising(run, predictor, most_lost, seed), _facts(run), stages.names
+        )
         kept = exporter.write(source, folder, precision)
         _write_rest(run, folder)
+        if maps:
+            weights: dict[str, NDArray[np.generic]] = {str(i): values for i, values in enumerate(stages.weights)}
+            write_arrays(folder / MAPS, weights, {})
         made_with = _versions(exporter.PACKAGES)
         Artefact.seal(folder, to, precision, {}, made_with)
         exported = _opened(folder)
         own = _own_pictures(part, seed) if include_pictures else {}
         found = _golden(predictor, exported, Artefact.open(folder), own)
         found.write(folder)
+        if maps:
+            goldens.check_maps(exported, list(found.files.values()), precision)
         proven = None if part is None else _proven(run, predictor, exported, part, folder, num, seed)
         _refuse(found, proven, precision, most_lost)
         notes += _unsaid(found, precision)

@@ -16,7 +16,9 @@ from PIL import Image
 from sightline.artefact import GOLDEN, GOLDEN_FOLDER, Artefact
 from sightline.data.decode import decode
 from sightline.data.preprocess import Pixels, Preprocessing
+from sightline.engines.exported import ExportedEngine
 from sightline.engines.runtimes import RUNTIMES
+from sightline.errors import ExportError
 from sightline.predictor import Predictor
 from sightline.run import read_json, write_json
 
@@ -27,6 +29,8 @@ SIZES = ((1.0, 1.0), (0.6, 0.6), (1.7, 1.7), (1.0, 2.1), (1.9, 1.0))
 # in units of theirs: processors without bfloat16 or with other int8 instructions round otherwise.
 MOVES = {"fp32": 1e-3, "fp16": 1e-3, "bf16": 0.1, "int8": 0.1}
 NUMBERS = ("inputs", "run", "exported", "outputs", "whole", "whole_outputs")
+# How far logits may be from those that come from the same graph's maps.
+MAPS_MOVE = {"fp32": 1e-3, "fp16": 1e-3, "bf16": 0.05, "int8": 1e-3}
 # How far the graph from decoded pictures may be from the one that the Predictor asks, in standard deviations of the
 # logits: it rounds some grey levels otherwise, and in bfloat16 more than half of them, by up to 3.
 WHOLE = {"fp32": 0.1, "fp16": 0.1, "bf16": 0.5, "int8": 0.2}
@@ -73,8 +77,25 @@ class Golden:
 def answered(predictor: Predictor, files: Sequence[bytes]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """What the network is given of encoded pictures, in short (G, 2 C), and its logits (G, K)."""
     preprocessing = predictor.preprocessing
-    frames = [preprocessing.apply(decode(content, preprocessing.decode_side())) for content in files]
+    frames = frames_of(preprocessing, files)
     return np.stack([_in_short(preprocessing, frame) for frame in frames]), predictor.logits(iter(frames))
+
+
+def frames_of(preprocessing: Preprocessing, files: Sequence[bytes]) -> list[Pixels]:
+    """Encoded pictures as the network sees them, (height, width, C) each."""
+    return [preprocessing.apply(decode(content, preprocessing.decode_side())) for content in files]
+
+
+def check_maps(predictor: Predictor, files: Sequence[bytes], precision: str) -> None:
+    """Raise ExportError where an export's logits are not those that come from its maps, but for a bias a class."""
+    engine, frames = predictor.engine, np.stack(frames_of(predictor.preprocessing, files)).astype(np.float32)
+    assert isinstance(engine, ExportedEngine)
+    plain, by_maps = engine.answers(frames).plain.astype(np.float64), engine.logits_by_maps(frames)
+    apart = moved(plain, by_maps + (plain - by_maps).mean(0))
+    if not apart <= MAPS_MOVE[precision]:
+        raise ExportError(
+            f"maps of stages are {apart:.2g} standard deviations of logits from the answers that come from them"
+        )
 
 
 def answered_whole(

@@ -15,7 +15,7 @@ from sightline.data import open_dataset
 from sightline.errors import DataError, ExportError, RunError
 from sightline.evaluation.evaluate import Evaluation, evaluate
 from sightline.evaluation.runs import aligned
-from sightline.exporting.golden import MOVES, Golden, answered, answered_whole, moved
+from sightline.exporting.golden import MOVES, Golden, answered, answered_whole, check_maps, moved
 from sightline.exporting.proof import EXACT, MOST_LOST, Proof, proof
 from sightline.predictor import Predictor
 from sightline.run import read_arrays
@@ -52,6 +52,8 @@ def verify(path: str | Path, data: str | Path | None = None) -> Verified:
     predictor = Predictor.open(path)
     golden = _golden(artefact)
     off = _moved(artefact, predictor, golden)
+    if artefact.map_weights:
+        _check_maps(artefact, predictor, golden)
     proven = None if data is None else _proven(artefact, predictor, data)
     return Verified(str(path), artefact.target, artefact.precision, len(golden.files), off, proven)
 
@@ -89,6 +91,13 @@ def _moved(artefact: Artefact, predictor: Predictor, golden: Golden) -> float:
                 f"({most:g} are allowed): {graph} or its preprocessing is another"
             )
     return off
+
+
+def _check_maps(artefact: Artefact, predictor: Predictor, golden: Golden) -> None:
+    try:
+        check_maps(predictor, list(golden.files.values()), artefact.precision)
+    except ExportError as error:
+        raise ExportError(f"{artefact.path}: {error}") from error
 
 
 def _near(wanted: NDArray[np.float64], found: NDArray[np.float64], task: str, most: float) -> bool:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sightline.errors import ConfigError
 from sightline.models import pruned
 from sightline.models.sizes import why_not
-from sightline.models.stages import StageHead, last_map, listening, readable
+from sightline.models.stages import LEAST_POINTS, StageHead, last_map, listening, readable
 
 # Modules of auxiliary classifiers, which only training runs through.
 AUXILIARY_PREFIXES = ("aux1.", "aux2.", "AuxLogits.")
@@ -159,13 +159,13 @@ class Network(nn.Module):
         with self.resting() as picture:
             return readable(self.stages(), self, picture)
 
-    def last_map(self, least: int) -> str | None:
-        """The last stage that gives a map of the picture with `least` points a side, or else any; None: there is none.
+    def last_map(self) -> str | None:
+        """The last stage that gives a map of the picture with LEAST_POINTS a side, or else any; None: there is none.
 
         It runs once for it.
         """
         with self.resting() as picture:
-            return last_map(self.stages(), self, picture, least)
+            return last_map(self.stages(), self, picture, LEAST_POINTS)
 
     @contextmanager
     def resting(self) -> Iterator[Tensor]:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPSILON = 1e-6  # in a variance, whose square root has no slope at 0
+LEAST_POINTS = 4  # a side of a map that shows where something is
 
 _seen: ContextVar[dict[str, Tensor] | None] = ContextVar("seen", default=None)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sightline.artefact import Artefact
 from sightline.data.warp import Floats
-from sightline.engines.runtimes import OUTPUTS, Whole
+from sightline.engines.runtimes import OUTPUTS, Whole, maps_named
 from sightline.errors import MissingExtraError, RunError
 
 PACKAGE = "onnxruntime"
@@ -28,7 +28,8 @@ class OnnxGraph:
     def __init__(self, model: Any, num_threads: int) -> None:
         self.model, self.home, self.threads = model, ThreadPoolExecutor(1), ThreadPoolExecutor(num_threads)
         self.alone = self.home.submit(_session, model, num_threads).result()
-        self.names = [output.name for output in self.alone.get_outputs()]
+        names = [output.name for output in self.alone.get_outputs()]
+        self.names = [name for name in OUTPUTS if name in names]
 
     @cached_property
     def one_of_many(self) -> Any:
@@ -37,19 +38,19 @@ class OnnxGraph:
 
     def __call__(self, frames: Floats) -> tuple[Floats, ...]:
         """(n, height, width, C) -> logits, plain, features."""
-        return self.home.submit(self._answers, frames).result()
-
-    def _answers(self, frames: Floats) -> tuple[Floats, ...]:
-        if len(frames) == 1:
-            return self._outputs([self.alone.run(self.names, {"frames": frames})])
-        session, ones = self.one_of_many, [frames[i : i + 1] for i in range(len(frames))]
-        return self._outputs(list(self.threads.map(lambda one: session.run(self.names, {"frames": one}), ones)))
-
-    def _outputs(self, found: Sequence[Sequence[Floats]]) -> tuple[Floats, ...]:
-        by_name = {
-            name: np.concatenate(parts) for name, parts in zip(self.names, zip(*found, strict=True), strict=True)
-        }
+        by_name = dict(zip(self.names, self.home.submit(self._answers, frames, self.names).result(), strict=True))
         return tuple(by_name[name] if name in by_name else by_name["logits"] for name in OUTPUTS)
+
+    def maps(self, frames: Floats, num: int) -> tuple[Floats, ...]:
+        """(n, height, width, C) -> of each stage (n, D, H', W')."""
+        return self.home.submit(self._answers, frames, maps_named(num)).result()
+
+    def _answers(self, frames: Floats, names: Sequence[str]) -> tuple[Floats, ...]:
+        if len(frames) == 1:
+            return tuple(self.alone.run(names, {"frames": frames}))
+        session, ones = self.one_of_many, [frames[i : i + 1] for i in range(len(frames))]
+        found = list(self.threads.map(lambda one: session.run(names, {"frames": one}), ones))
+        return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
 
 def load(artefact: Artefact, num_threads: int) -> OnnxGraph:

@@ -1,7 +1,7 @@
 """OpenVINO's graphs, by OpenVINO."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sightline.artefact import Artefact
 from sightline.data.warp import Floats
 from sightline.engines.openvino import Requests, copied, package
-from sightline.engines.runtimes import OUTPUTS, Whole
+from sightline.engines.runtimes import OUTPUTS, Whole, maps_named
 from sightline.errors import RunError
 
 PACKAGE = "openvino"
@@ -21,12 +21,18 @@ HINTS = {"bf16": "bf16"}  # all else computes in float32, and what is quantised 
 
 
 class OpenVINOGraph:
-    """`alone` answers one picture by all threads; `many` as many as there are threads, each by one."""
+    """`alone` answers one picture by all threads; `many` as many as there are threads, each by one.
+
+    with_maps   makes another graph of the same network, that gives the maps of so many stages
+    """
+
+    with_maps: "Callable[[int], OpenVINOGraph]"
 
     def __init__(self, compiled: Callable[[int], Any], num_threads: int) -> None:
         self._compiled, self.num_threads = compiled, num_threads
         self.alone = compiled(1)
-        self.places = {output.get_any_name(): i for i, output in enumerate(self.alone.outputs)}
+        self.places = {name: i for i, output in enumerate(self.alone.outputs) for name in output.get_names()}
+        self._giving_maps: OpenVINOGraph | None = None
 
     @cached_property
     def many(self) -> Requests:
@@ -35,17 +41,32 @@ class OpenVINOGraph:
 
     def __call__(self, frames: Floats) -> tuple[Floats, ...]:
         """(n, height, width, C) -> logits, plain, features."""
-        found = copied(self.alone([frames], share_inputs=True)) if len(frames) == 1 else self.many(frames)
+        found = self._all(frames)
         return tuple(found[self.places.get(name, self.places["logits"])] for name in OUTPUTS)
+
+    def maps(self, frames: Floats, num: int) -> tuple[Floats, ...]:
+        """(n, height, width, C) -> of each stage (n, D, H', W')."""
+        other = self._giving_maps = self._giving_maps or self.with_maps(num)
+        found = other._all(frames)
+        return tuple(found[other.places[name]] for name in maps_named(num))
+
+    def _all(self, frames: Floats) -> list[Floats]:
+        return copied(self.alone([frames], share_inputs=True)) if len(frames) == 1 else self.many(frames)
 
 
 def load(artefact: Artefact, num_threads: int) -> OpenVINOGraph:
     """Raises MissingExtraError where OpenVINO is not installed, RunError where it cannot take the graph."""
     frame = artefact.config.preprocessing
     shape = [1, frame.height, frame.width, frame.channels]
-    with _reading(artefact):
-        model = from_frames(package().Core().read_model(artefact.path / MODEL), shape)
-        return graph_of(model, shape, artefact.precision, num_threads)
+
+    def graph(names: Sequence[str]) -> OpenVINOGraph:
+        with _reading(artefact):
+            model = from_frames(package().Core().read_model(artefact.path / MODEL), shape, names)
+            return graph_of(model, shape, artefact.precision, num_threads)
+
+    found = graph(OUTPUTS)
+    found.with_maps = lambda num: graph(maps_named(num))
+    return found
 
 
 def whole(artefact: Artefact) -> Whole:
@@ -87,13 +108,16 @@ def graph_of(model: Any, shape: list[int], precision: str, num_threads: int) -> 
     return OpenVINOGraph(compiled, num_threads)
 
 
-def from_frames(model: Any, shape: list[int]) -> Any:
-    """The graph of a model from its preprocessed pictures on; raises KeyError where it has no such place."""
+def from_frames(model: Any, shape: list[int], names: Sequence[str] = OUTPUTS) -> Any:
+    """The graph of a model from its preprocessed pictures on, to outputs of those `names`.
+
+    Raises KeyError where it has no such place.
+    """
     openvino = package()
     operations = {operation.get_friendly_name(): operation for operation in model.get_ops()}
     frames = openvino.op.Parameter(openvino.Type.f32, openvino.PartialShape(shape))
     frames.output(0).set_names({"frames"})
     for reader in operations[FRAMES].output(0).get_target_inputs():
         reader.replace_source_output(frames.output(0))
-    results = [result for result in model.get_results() if result.input_value(0).get_any_name() in OUTPUTS]
+    results = [result for result in model.get_results() if result.input_value(0).get_names() & set(names)]
     return openvino.Model(results, [frames], "frames")
