@@ -145,4 +145,4 @@ def test_an_answer_takes_the_memory_of_the_one_before() -> None:
     """In a process that did nothing else: pages that the system has to zero again are half of an answer's time."""
     done = subprocess.run([sys.executable, "-c", ANSWERS], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 500  # pages; thousands where memory is handed back
+    assert int(done.stdout) < 2500  # pages; 8,000 where memory is handed back, 20 to 900 where not

@@ -100,7 +100,7 @@ def test_a_run_answers_by_its_temperature(tmp_path: Path) -> None:
 def test_cross_validated_answers_serve_where_few_pictures_are_set_aside(tmp_path: Path) -> None:
     """A calibration split of the data's own does not train, and is too small."""
     pictures, labels = bars(160)
-    first = train(from_arrays(pictures, labels), FAST, Options(out=tmp_path / "first"))
+    first = train(from_arrays(*bars(160, seed=1)), FAST, Options(out=tmp_path / "first"))
     splits = ["calibration"] * 6 + ["test"] * 24 + ["train"] * 130
     dataset = replace(from_arrays(pictures, labels), splits=splits)
     run = train(dataset, {"weights": str(first.path)}, Options(out=tmp_path / "run"))

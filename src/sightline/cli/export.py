@@ -49,17 +49,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--num {args.num}: at least 1 picture must prove it")
     most_lost = MOST_LOST if args.accept_drop is None else args.accept_drop / 100
     found = export(
-        args.run,
-        args.to,
-        args.precision,
-        args.out,
-        args.data,
-        most_lost,
-        args.num,
-        args.seed,
-        args.include_pictures,
+        args.run, args.to, args.precision, args.out, args.data, most_lost, args.num, args.seed, args.include_pictures,
         args.maps,
-    )
+    )  # fmt: skip
     document = found.to_json()
     if args.json:
         print(json.dumps(document, ensure_ascii=False))

@@ -54,15 +54,9 @@ class Staged:
         return list(zip(maps, self._slopes(maps, score), strict=True))
 
     def _slopes(self, maps: list[Floats], score: Score) -> list[Floats]:
-        engine, read = self.torch, self.above.lower.widths
-        engine.network.eval()
-        device = engine.device
-        with (
-            torch.enable_grad(),
-            exactly(engine.config.num_threads, device),
-            flushing_denormals(),
-            frozen(engine.network),
-        ):
+        read, network, device = self.above.lower.widths, self.torch.network.eval(), self.torch.device
+        threads = self.torch.config.num_threads
+        with torch.enable_grad(), exactly(threads, device), flushing_denormals(), frozen(network):
             leaves = [torch.from_numpy(values).to(device).requires_grad_() for values in maps]
             by_name = dict(zip(self.names, leaves, strict=True))
             kept = [*(statistics_of(by_name[name]) for name in read), leaves[-1].flatten(1)]
