@@ -2,11 +2,12 @@
 
     python benchmarks/exports.py [--networks resnet18 ...] [--to onnx-fp32 ...] [--minutes 3] [--num 10000] [--data D]
 
-On the copy of CIFAR-10 (50,000 pictures; chance 10 %), or pictures like them, so many minutes each, at 64 pixels a
-side, small networks at 28 or 32; from scratch, but for MobileNetV2, whose weights are at hand. Then `sightline export`
-and `sightline verify`, which must hold. For each, on so many test pictures: answered the same, the largest difference
-of a logit in their standard deviation, accuracy of the run and of the export with the interval of the difference, size
-against the run's weights, layers kept in float, pictures a second of the graph against the run's by PyTorch.
+On the copy of CIFAR-10 (50,000 pictures; chance 10 %), or other pictures in classes, so many minutes or epochs each,
+at 64 pixels a side, small networks at 28 or 32; from scratch, but for MobileNetV2, whose weights are at hand. Then
+`sightline export` and `sightline verify`, which must hold. For each, on so many test pictures: answered the same, the
+largest difference of a logit in their standard deviation, accuracy of the run and of the export with the interval of
+the difference, size against the run's weights, layers kept in float, pictures a second of the graph against the run's
+by PyTorch.
 """
 
 import argparse
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--to", nargs="+", default=TO)
     parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--epochs", type=float, help="of each training, in place of minutes")
     parser.add_argument("--num", type=int, default=10_000)
     parser.add_argument("--data", type=Path, default=test_data() / "data" / "cifar10_jpg.tar.gz")
     parser.add_argument("--out", type=Path, help="where runs are kept")
@@ -47,13 +49,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root = args.out or Path(temporary)
         for name in args.networks:
-            run = trained(name, args.data, root, args.minutes)
+            run = trained(name, args.data, root, args.minutes, args.epochs)
             for to in args.to:
                 target, precision = to.split("-")
                 print(told(run, target, precision, args.num), flush=True)
 
 
-def trained(name: str, data: Path, root: Path, minutes: float) -> Path:
+def trained(name: str, data: Path, root: Path, minutes: float, epochs: float | None) -> Path:
     """A run, or the one that is there."""
     path = root / name
     if not path.exists():
@@ -61,8 +63,10 @@ def trained(name: str, data: Path, root: Path, minutes: float) -> Path:
         if name in WEIGHTS:
             settings |= {"weights": str(test_data() / "weights" / WEIGHTS[name]), "unfreeze": "all"}
         elif SIDES.get(name, 64) >= 64:
-            settings |= {"learning_rate": 0.0005, "optimizer": "adamw"}
-        train(data, settings, Options(out=path, minutes=minutes))
+            settings |= {"learning_rate": 0.0005, "optimizer": "adamw", "batch_size": 32}  # many steps
+        if epochs is not None:
+            settings["epochs"] = epochs
+        train(data, settings, Options(out=path, minutes=minutes if epochs is None else None))
     return path
 
 
