@@ -7,6 +7,7 @@ import torch
 
 from sightline import models
 from sightline.errors import ConfigError
+from sightline.models.network import versioned
 
 LINEAR = ("lenet5", "simple_cnn", "resnet18", "googlenet", "mobilenet_v2", "vit_b_32", "swin_t",
           "timm/resnet18", "timm/test_vit", "timm/test_convnext", "timm/test_efficientnet")  # fmt: skip
@@ -107,3 +108,12 @@ def test_stages_run_from_input_to_output(name: str, first: str, last: str, insid
     assert modules - kept == (
         {id(network.body.get_parameter("encoder.pos_embedding"))} if name == "vit_b_32" else set()
     )
+
+
+def test_a_network_whose_parts_have_versions_is_loaded_from_tensors_alone() -> None:
+    """As runs and checkpoints have them."""
+    network, other = (models.build("mnasnet0_5", 3, 3, (64, 64), {}) for _ in range(2))
+    other.load(network.tensors())
+    other.load_state_dict(versioned(other, dict(network.state_dict())))
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name])

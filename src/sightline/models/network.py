@@ -6,6 +6,7 @@ auxiliary outputs a training has to weigh.
 """
 
 import copy
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -206,7 +207,8 @@ class Network(nn.Module):
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take some of `tensors()`, by their names."""
-        self.body.load_state_dict({k: v for k, v in tensors.items() if k != STAGE_WEIGHT}, strict=False)
+        own = {name: tensor for name, tensor in tensors.items() if name != STAGE_WEIGHT}
+        self.body.load_state_dict(versioned(self.body, own), strict=False)
         if self.stage_head is not None and STAGE_WEIGHT in tensors:
             self.stage_head.load_state_dict({"weight": tensors[STAGE_WEIGHT]})
 
@@ -216,6 +218,16 @@ class Network(nn.Module):
         Containers such as `features` or `blocks` are opened (`features.3`); auxiliary heads are left out.
         """
         return dict(_stages(self.body, ""))
+
+
+def versioned(module: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as a state dict with the versions of the module's parts, which files of tensors do not keep.
+
+    MNASNet refuses to be loaded without its own.
+    """
+    found = OrderedDict(tensors)
+    found._metadata = module.state_dict()._metadata  # type: ignore[attr-defined]  # of torch's state dicts
+    return found
 
 
 def head_names(body: nn.Module, num_classes: int) -> list[str]:

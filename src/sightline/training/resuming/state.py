@@ -17,6 +17,7 @@ from torch import Tensor
 from sightline.data.augment import Draw
 from sightline.data.batches import Batch, Batches
 from sightline.models import Network
+from sightline.models.network import versioned
 from sightline.report import Epoch
 from sightline.training.average import Average
 from sightline.training.objectives import Objective
@@ -71,7 +72,7 @@ class Keeper:
 
     def restore(self, network: torch.nn.Module) -> None:
         if self.state:
-            network.load_state_dict(self.state)
+            network.load_state_dict(versioned(network, self.state))
 
 
 class State:
@@ -148,7 +149,7 @@ class State:
     def restore(self, snapshot: Snapshot) -> None:
         """Become what was saved. Raises KeyError or RuntimeError where it is of another network."""
         values, keeper = snapshot.values, self.keeper
-        self.network.load_state_dict(snapshot.part("network."))
+        self.network.load_state_dict(versioned(self.network, snapshot.part("network.")))
         self.optimiser.load(snapshot.part("optimiser."))
         self.average.load(snapshot.part("average."))
         best, keeper.since_best, keeper.best_epoch = values["keeper"]
