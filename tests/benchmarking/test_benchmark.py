@@ -61,7 +61,7 @@ def test_the_page_draws_those_that_none_beats() -> None:
 
 
 def test_dots_lie_inside_the_drawing() -> None:
-    dots = tuple(SpeedDot(str(i), 3.0 * 10**i, 0.5 + 0.1 * i, True) for i in range(5))
+    dots = tuple(SpeedDot(i + 1, str(i), 3.0 * 10**i, 0.5 + 0.1 * i, True) for i in range(5))
     facts = BenchmarkFacts("", "", "", "", "", (), (), dots, 1.0)
     picture = drawn(facts)
     assert picture is not None

@@ -15,7 +15,7 @@ def page(found: Benchmark) -> str:
     headline = next(iter(ahead(found)), f"{first.pictures_a_second:,.0f} pictures a second by {first.engine}")
     return render_benchmark(
         BenchmarkFacts(
-            title=first.path,
+            title=first.path if _num_networks(found) == 1 else f"{_num_networks(found)} networks",
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             version=__version__,
             headline=headline,
@@ -30,14 +30,21 @@ def page(found: Benchmark) -> str:
 
 def _dots(found: Benchmark) -> tuple[SpeedDot, ...]:
     known = [(speed, speed.figure) for speed in found.speeds if speed.figure is not None]
-    several = len({speed.network for speed, _ in known}) > 1
+    several = _num_networks(found) > 1
     return tuple(
         SpeedDot(
-            f"{speed.network}, {speed.engine}" if several else speed.engine, speed.pictures_a_second, figure,
+            found.speeds.index(speed) + 1,
+            f"{speed.network}, {speed.engine}" if several else speed.engine,
+            speed.pictures_a_second,
+            figure,
             not any(_beats((other, its), (speed, figure)) for other, its in known),
         )
         for speed, figure in known
-    )  # fmt: skip
+    )
+
+
+def _num_networks(found: Benchmark) -> int:
+    return len({speed.network for speed in found.speeds})
 
 
 def _beats(first: tuple[Speed, float], second: tuple[Speed, float]) -> bool:

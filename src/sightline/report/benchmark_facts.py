@@ -5,17 +5,21 @@ BenchmarkFacts, a drawing. Must not know how they were measured.
 import math
 from dataclasses import dataclass
 
-from sightline.report.chart import HEIGHT, Chart, Line, Tick, place_x, place_y, ticks
+from sightline.report.chart import Chart, Line, Tick, place_x, place_y, ticks
 from sightline.report.words import PERCENT
 
-NAME_OFFSETS = (18.0, 34.0, 50.0, 66.0)  # of neighbours, so that their names do not run into one another
+NUMBER_OFFSETS = (-9.0, 18.0)  # of neighbours, so that their numbers do not run into one another
 MIN_RANGE = 0.02  # of accuracies: an axis of equal ones
 
 
 @dataclass(frozen=True)
 class SpeedDot:
-    """One run or export: `rate` pictures a second, as right as `figure`; `is_best`: none is both faster and righter."""
+    """One run or export: `rate` pictures a second, as right as `figure`; `is_best`: none is both faster and righter.
 
+    number   of its row in the table, from 1 on
+    """
+
+    number: int
     name: str
     rate: float
     figure: float
@@ -40,10 +44,10 @@ class BenchmarkFacts:
 
 @dataclass(frozen=True)
 class SpeedDrawing:
-    """chart: axes, and the line through the best. dots: x, y, where the name stands, the name, whether it is best."""
+    """chart: axes, and the line through the best. dots: x, y, where the number stands, it, whether it is best."""
 
     chart: Chart
-    dots: tuple[tuple[float, float, float, str, bool], ...]
+    dots: tuple[tuple[float, float, float, int, bool], ...]
 
 
 def drawn(facts: BenchmarkFacts) -> SpeedDrawing | None:
@@ -64,13 +68,12 @@ def drawn(facts: BenchmarkFacts) -> SpeedDrawing | None:
         for rate, dot in zip(rates, facts.dots, strict=True)
     ]
     order = sorted(range(len(places)), key=lambda i: places[i])
-    offsets = {i: NAME_OFFSETS[rank % len(NAME_OFFSETS)] for rank, i in enumerate(order)}
-    offsets |= {i: 9 - offset for i, offset in offsets.items() if places[i][1] > HEIGHT / 2}  # above the lower ones
+    offsets = {i: NUMBER_OFFSETS[rank % len(NUMBER_OFFSETS)] for rank, i in enumerate(order)}
     best = sorted(place for place, dot in zip(places, facts.dots, strict=True) if dot.is_best)
     said = ", ".join(f"{dot.name} {dot.rate:,.0f} a second at {100 * dot.figure:.2f}{PERCENT}" for dot in facts.dots)
     chart = Chart(
         "Right answers, in %, by pictures a second", f"{said}.", x_ticks, y_ticks,
         (Line("", "quiet", tuple(best), 0.0),), "pictures a second",
     )  # fmt: skip
-    dots = tuple((x, y, y + offsets[i], facts.dots[i].name, facts.dots[i].is_best) for i, (x, y) in enumerate(places))
+    dots = tuple((x, y, y + offsets[i], facts.dots[i].number, facts.dots[i].is_best) for i, (x, y) in enumerate(places))
     return SpeedDrawing(chart, dots)
