@@ -64,6 +64,8 @@ def trained(name: str, data: Path, root: Path, minutes: float, epochs: float | N
             settings |= {"weights": str(test_data() / "weights" / WEIGHTS[name]), "unfreeze": "all"}
         elif SIDES.get(name, 64) >= 64:
             settings |= {"learning_rate": 0.0005, "optimizer": "adamw", "batch_size": 32}  # many steps
+        if name == "inception_v3":
+            settings["model.aux_logits"] = False  # which wants pictures of 299 pixels
         if epochs is not None:
             settings["epochs"] = epochs
         train(data, settings, Options(out=path, minutes=minutes if epochs is None else None))
