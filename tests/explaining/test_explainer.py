@@ -146,7 +146,7 @@ class AnswersAlone:
 
 def test_a_network_that_gives_answers_alone_is_explained_by_what_needs_no_more() -> None:
     one = Predictor(AnswersAlone(), Preprocessing(16, 16, 3), Decision(), CLASSES)
-    with pytest.raises(ConfigError, match=r"hires_cam: AnswersAlone gives answers alone.*occlusion, rise"):
+    with pytest.raises(ConfigError, match=r"hires_cam: an export gives answers alone.*occlusion, rise"):
         Explainer.open(one, "hires_cam")
     assert Explainer.open(one).method == "occlusion"
     shown = np.full((16, 16, 3), 200, np.uint8)
