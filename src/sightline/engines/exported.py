@@ -48,15 +48,17 @@ class ExportedEngine:
         """(n, height, width, C) 0..255 -> of each stage its maps (n, D, H', W'), and the gradient by them of a score
         that is a sum of their channels' means and deviations, with each picture's `weights` (n, 2 * D) a stage.
         """
-        graph: Any = self.graph  # one that was exported with maps
-        maps: Sequence[Floats] = graph.maps(images.astype(np.float32), len(self.map_weights))
-        return [(one, _slopes(one, own)) for one, own in zip(maps, weights, strict=True)]
+        return [(one, _slopes(one, own)) for one, own in zip(self._maps(images), weights, strict=True)]
 
     def logits_by_maps(self, images: Floats) -> Floats:
         """What they say of the logits (n, K), but for a bias a class."""
-        graph: Any = self.graph
-        maps: Sequence[Floats] = graph.maps(images.astype(np.float32), len(self.map_weights))
-        return np.asarray(sum(_statistics(one) @ own.T for one, own in zip(maps, self.map_weights, strict=True)))
+        pairs = zip(self._maps(images), self.map_weights, strict=True)
+        return np.asarray(sum(_statistics(one) @ own.T for one, own in pairs))
+
+    def _maps(self, images: Floats) -> Sequence[Floats]:
+        graph: Any = self.graph  # one that was exported with maps
+        found: Sequence[Floats] = graph.maps(images.astype(np.float32), len(self.map_weights))
+        return found
 
     def _run(self, images: Pixels) -> tuple[Floats, ...]:
         return self.graph(images.astype(np.float32))

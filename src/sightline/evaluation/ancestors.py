@@ -17,11 +17,15 @@ def known_to(runs: Iterable[Run]) -> dict[str, Run]:
     """Hash of a picture's pixels -> the run that it trained: one of these, or of those that they came from."""
     found = dict[str, Run]()
     for run in with_ancestors(runs):
-        if (run.path / SPLIT).is_file():  # a run may be copied without
-            for line in run.split():
-                if line["split"] == "train":
-                    found.setdefault(line["pixels"], run)
+        for pixels in pixels_of(run, "train"):
+            found.setdefault(pixels, run)
     return found
+
+
+def pixels_of(run: Run, split: str) -> list[str]:
+    """Hashes of the pictures of one of a run's splits; none where it was copied without the list."""
+    lines = run.split() if (run.path / SPLIT).is_file() else []
+    return [line["pixels"] for line in lines if line["split"] == split]
 
 
 def with_ancestors(runs: Iterable[Run]) -> list[Run]:

@@ -9,8 +9,7 @@ import numpy as np
 
 from sightline.data.reading.records import hexadecimal
 from sightline.errors import DataError
-from sightline.evaluation.ancestors import known_to, run_at
-from sightline.run import SPLIT
+from sightline.evaluation.ancestors import known_to, pixels_of, run_at
 from sightline.training.prepare import Table
 from sightline.training.progress import Progress
 from sightline.training.recipe import Recipe
@@ -26,9 +25,8 @@ def checked(table: Table, recipe: Recipe, progress: Progress) -> Table:
         return table
     known = known_to(runs)
     for run in runs:  # what is twice in a data set may have trained and tested that run, whose own test said so
-        for line in run.split() if (run.path / SPLIT).is_file() else ():
-            if line["split"] == "test":
-                known.pop(line["pixels"], None)
+        for pixels in pixels_of(run, "test"):
+            known.pop(pixels, None)
     by = np.array([str(known[pixels].path) if pixels in known else "" for pixels in hexadecimal(table.records)])
     test = table.parts.rows("test")
     if (seen := test[by[test] != ""]).size:
