@@ -1,5 +1,6 @@
 """OpenVINO answers as torch does, sends nothing, and says what it cannot do."""
 
+import ctypes
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import torch
 from sightline import models
 from sightline.data.preprocess import Pixels, Preprocessing
 from sightline.engines.converted import AGREEMENT, ConversionError, converted
-from sightline.engines.openvino import is_installed, package
+from sightline.engines.openvino import core, is_installed, package
+from sightline.engines.runtimes.openvino import graph_of
 from sightline.engines.torch import TorchEngine
 from sightline.errors import MissingExtraError
 from sightline.models import Network
@@ -83,6 +85,28 @@ def test_what_becomes_of_the_network_later_is_not_seen() -> None:
         for parameter in network.parameters():
             parameter.zero_()
     assert np.array_equal(engine(images), before) and np.abs(before).max() > 0
+
+
+def stack_for_signals() -> tuple[int, int]:
+    """Of this thread: where it is (0: nowhere), and its size. Where it was freed, a signal ends the process."""
+    found = (ctypes.c_size_t * 3)()
+    assert ctypes.CDLL(None).sigaltstack(None, found) == 0
+    return found[0], found[2]
+
+
+@needs_openvino
+@pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: only there OpenVINO sets one")
+def test_whichever_goes_first_leaves_signals_as_they_were() -> None:
+    core().get_property("CPU", "FULL_DEVICE_NAME")  # its first plugin sets the stack
+    before, openvino, shape = stack_for_signals(), package(), [1, 4]
+    given = openvino.op.Parameter(openvino.Type.f32, openvino.PartialShape(shape))
+    model = openvino.Model([given], [given], "nothing")
+    first, second = (graph_of(model, shape, "fp32", num_threads=1) for _ in range(2))
+    assert first is not second
+    del first
+    assert stack_for_signals() == before
+    del second
+    assert stack_for_signals() == before
 
 
 class Undecided(torch.nn.Module):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.engines.test_openvino import stack_for_signals
 from torch import nn
 
 pytest.importorskip("onnxscript")
@@ -22,7 +23,7 @@ from onnx import helper, numpy_helper
 
 from sightline import models
 from sightline.data.preprocess import Preprocessing
-from sightline.engines.openvino import package
+from sightline.engines.openvino import core
 from sightline.engines.torch import TorchEngine
 from sightline.errors import ExportError, MissingExtraError
 from sightline.exporters import _int8_onnx, _int8_openvino
@@ -65,7 +66,7 @@ def train(network: nn.Module) -> None:
 
 
 def model_of(form: str, graph: onnx.ModelProto) -> Any:  # of one package or the other
-    return graph if form == "onnx" else package().Core().read_model(graph.SerializeToString(), b"")
+    return graph if form == "onnx" else core().read_model(graph.SerializeToString(), b"")
 
 
 def answers(form: str, model: Any, frames: Floats) -> tuple[Floats, Floats]:
@@ -74,7 +75,7 @@ def answers(form: str, model: Any, frames: Floats) -> tuple[Floats, Floats]:
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         logits, features = session.run(["logits", "features"], {"frames": frames})
         return logits, features
-    found = package().Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([frames])
+    found = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([frames])
     return found["logits"].copy(), found["features"].copy()
 
 
@@ -121,9 +122,10 @@ def test_it_is_small_and_answers_as_float_does(
     form: str, graph: onnx.ModelProto, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model = model_of(form, graph)
-    before, drop = graph.SerializeToString(deterministic=True), Drop(form, model)
+    before, drop, stack = graph.SerializeToString(deterministic=True), Drop(form, model), stack_for_signals()
     found, kept = FORMATS[form].quantised(model, pictures_of(64, seed=1)[0], drop, 0.3)
     assert kept == () and len(drop.found) == 1
+    assert stack_for_signals() == stack
     assert capfd.readouterr() == ("", "")
     assert graph.SerializeToString(deterministic=True) == before
 

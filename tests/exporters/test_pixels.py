@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from sightline.data.preprocess import Pixels, Preprocessing
-from sightline.engines.openvino import package
+from sightline.engines.openvino import core, package
 from sightline.errors import MissingExtraError
 from sightline.exporters._pixels import KNOWN_SIDES, _Graph, _sizes, _Tensor, from_pixels
 
@@ -41,9 +41,8 @@ def run_by(model: onnx.ModelProto, engine: str) -> Run:
 
 
 def compiled(model: bytes | Path) -> Run:
-    core = package().Core()
     settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-    whole = core.compile_model(core.read_model(model), "CPU", settings)
+    whole = core().compile_model(core().read_model(model), "CPU", settings)
     return lambda given: whole(given)[0].copy()
 
 
@@ -174,7 +173,7 @@ def test_sizes_are_to_the_pixel(preprocessing: Preprocessing, engine: str) -> No
 def test_openvinos_files_in_half_precision_change_nothing(tmp_path: Path) -> None:
     openvino, path = package(), tmp_path / "pixels.xml"
     preprocessing = preprocessing_to("crop", "bicubic", channels=1)
-    model = openvino.Core().read_model(from_pixels(preprocessing).SerializeToString())
+    model = core().read_model(from_pixels(preprocessing).SerializeToString())
     openvino.save_model(model, str(path), compress_to_fp16=True)
     stored, whole = compiled(path), frames_by(preprocessing, "openvino")
     for shape in ((61, 83), (20, 1000), (201, 118)):

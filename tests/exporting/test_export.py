@@ -77,11 +77,10 @@ def test_the_graph_takes_decoded_pictures_of_any_size(single: Path, exported: di
         answers = session.run(["probabilities"], {"pixels": large[None]})[0]
         facts = session.get_modelmeta().custom_metadata_map
     else:
-        from sightline.engines.openvino import package
+        from sightline.engines.openvino import core
 
-        core = package().Core()
-        model = core.read_model(path / "model.xml")
-        answers = core.compile_model(model, "CPU")([large[None]])["probabilities"]
+        model = core().read_model(path / "model.xml")
+        answers = core().compile_model(model, "CPU")([large[None]])["probabilities"]
         facts = {"classes": model.get_rt_info(["sightline", "classes"]).value}
     (wanted,) = run.predict(large)
     assert answers[0] == pytest.approx(list(wanted.probabilities.values()), abs=0.02)  # type: ignore[union-attr]

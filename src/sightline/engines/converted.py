@@ -7,7 +7,7 @@ normalises. It computes in float32, whatever the processor has besides.
 import torch
 
 from sightline.data.preprocess import Preprocessing
-from sightline.engines.openvino import OpenVINOEngine, Requests, package
+from sightline.engines.openvino import OpenVINOEngine, Requests, core, package
 from sightline.engines.torch import normalised
 from sightline.models import Network
 
@@ -32,7 +32,7 @@ def converted(network: Network, preprocessing: Preprocessing, batch_size: int, n
         model = openvino.convert_model(exported, share_weights=False)
         model.reshape(list(shape))
         settings = {"INFERENCE_NUM_THREADS": num_threads, "NUM_STREAMS": num_threads, "INFERENCE_PRECISION_HINT": "f32"}
-        compiled = openvino.Core().compile_model(model, "CPU", settings)
+        compiled = core().compile_model(model, "CPU", settings)
     except Exception as error:  # of torch or OpenVINO, of any kind, about a network that one of them does not know
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ConversionError(reason[:200]) from error

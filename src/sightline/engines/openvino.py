@@ -22,6 +22,7 @@ from sightline.errors import MissingExtraError
 
 TELEMETRY = "openvino_telemetry"
 _first = threading.Lock()
+_cores = list[Any]()  # one, or none yet
 
 
 class Requests:
@@ -82,6 +83,20 @@ def package() -> ModuleType:
     with _first:  # makes its table of types. Two first answers at once would wait for ever: one makes it and waits for
         openvino.Type.f32.to_dtype()  # Python's lock, the other has that and waits for the table
     return openvino
+
+
+def core() -> Any:
+    """The one Core of this process, which stays until its end. Raises MissingExtraError where it is not installed.
+
+    A Core gives the thread that makes it a stack for signals, and frees it when it goes itself. Of two that do not go
+    in reverse order, or where one goes in another thread, a freed stack stays set, and the next Ctrl-C, or whatever
+    signal the program listens to, ends it with a segmentation fault (OpenVINO 2026.4).
+    """
+    openvino = package()
+    with _first:
+        if not _cores:
+            _cores.append(openvino.Core())
+        return _cores[0]
 
 
 def without_telemetry(name: str, what: str, extra: str) -> ModuleType:

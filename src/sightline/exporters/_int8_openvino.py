@@ -210,7 +210,7 @@ def _values(
 
 
 def _compiled(model: "openvino.Model") -> Any:
-    return engine.package().Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return engine.core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
 @contextlib.contextmanager

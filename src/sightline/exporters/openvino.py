@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sightline.engines.openvino import package
+from sightline.engines.openvino import core, package
 from sightline.engines.runtimes.openvino import FRAMES, MODEL, graph_of
 from sightline.errors import ExportError
 from sightline.exporters._pixels import from_pixels
@@ -28,8 +28,8 @@ LACKING = "No conversion rule found"  # so OpenVINO says which operations it doe
 def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
     """model.xml and model.bin. Raises ExportError where the network cannot be exported."""
     openvino = package()
-    core, config = openvino.Core(), source.engine.config
-    network, kept = _read(core, network_graph(source.engine, source.stages), config.architecture), tuple[str, ...]()
+    config = source.engine.config
+    network, kept = _read(network_graph(source.engine, source.stages), config.architecture), tuple[str, ...]()
     if precision == "int8":
         from sightline.exporters._int8_openvino import quantised
 
@@ -38,8 +38,10 @@ def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
         network, kept = quantised(
             network, by.frames, lambda model: by.drop(graph_of(model, shape, precision, num_cores())), by.most
         )
-    pixels = core.read_model(from_pixels(config.preprocessing).SerializeToString())
-    decision = core.read_model(decision_graph(source.decision, len(config.classes), source.answers).SerializeToString())
+    pixels = core().read_model(from_pixels(config.preprocessing).SerializeToString())
+    decision = core().read_model(
+        decision_graph(source.decision, len(config.classes), source.answers).SerializeToString()
+    )
     whole = _joined(pixels, network, decision)
     for name, text in source.facts.items():
         whole.set_rt_info(text, ["sightline", name])
@@ -51,10 +53,10 @@ def write(source: Source, folder: Path, precision: str) -> tuple[str, ...]:
     return kept
 
 
-def _read(core: Any, graph: "onnx.ModelProto", what: str) -> Any:
+def _read(graph: "onnx.ModelProto", what: str) -> Any:
     """Raises ExportError where the network has an operation that OpenVINO has not."""
     try:
-        return core.read_model(graph.SerializeToString())
+        return core().read_model(graph.SerializeToString())
     except Exception as error:  # of OpenVINO, which knows RuntimeError alone
         # It begins with where it is in its own source. What stumbles behind what is lacking comes before that.
         lines = str(error).splitlines()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sightline.artefact import Artefact
 from sightline.data.warp import Floats
-from sightline.engines.openvino import Requests, copied, package
+from sightline.engines.openvino import Requests, copied, core, package
 from sightline.engines.runtimes import OUTPUTS, Whole, maps_named
 from sightline.errors import RunError
 
@@ -61,7 +61,7 @@ def load(artefact: Artefact, num_threads: int) -> OpenVINOGraph:
 
     def graph(names: Sequence[str]) -> OpenVINOGraph:
         with _reading(artefact):
-            model = from_frames(package().Core().read_model(artefact.path / MODEL), shape, names)
+            model = from_frames(core().read_model(artefact.path / MODEL), shape, names)
             return graph_of(model, shape, artefact.precision, num_threads)
 
     found = graph(OUTPUTS)
@@ -73,9 +73,8 @@ def whole(artefact: Artefact) -> Whole:
     """Raises as `load` does."""
     hint = HINTS.get(artefact.precision, "f32")
     with _reading(artefact):
-        core = package().Core()
-        model = core.read_model(artefact.path / MODEL)
-        compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint})
+        model = core().read_model(artefact.path / MODEL)
+        compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint})
 
     def answer(pixels: NDArray[np.uint8]) -> tuple[Floats, Floats]:
         found = compiled([pixels])
@@ -98,12 +97,12 @@ def _reading(artefact: Artefact) -> Iterator[None]:
 
 def graph_of(model: Any, shape: list[int], precision: str, num_threads: int) -> OpenVINOGraph:
     """Of a model from preprocessed pictures on; the shape of one."""
-    core, hint, model = package().Core(), HINTS.get(precision, "f32"), model.clone()
+    hint, model = HINTS.get(precision, "f32"), model.clone()
     model.reshape(shape)
 
     def compiled(streams: int) -> Any:
         settings = {"INFERENCE_NUM_THREADS": num_threads, "NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": hint}
-        return core.compile_model(model, "CPU", settings)
+        return core().compile_model(model, "CPU", settings)
 
     return OpenVINOGraph(compiled, num_threads)
 
