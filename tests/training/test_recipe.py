@@ -42,7 +42,8 @@ PHOTOGRAPHS = Survey(480, 640, False, False, (0.5,) * 3, (0.5,) * 3)
         ({"size": 0}, (112, 144, 168, 192)),
         ({"size": 224, "sizes": [96, 128]}, (96, 128)),
         ({"sizes": []}, ()),
-        ({"model": "googlenet"}, ()),
+        ({"model": "googlenet"}, (64, 80, 96, 112)),
+        ({"model": "googlenet", "optimizer": "sgd"}, ()),
     ],
 )
 def test_small_frames_first_whatever_the_size(settings: dict[str, object], sizes: tuple[int, ...]) -> None:
@@ -51,13 +52,15 @@ def test_small_frames_first_whatever_the_size(settings: dict[str, object], sizes
     assert resolve(size, PHOTOGRAPHS, 1000, None, "number").recipe.sizes == ()
 
 
-def test_networks_that_muon_does_not_suit_get_sgd() -> None:
-    found = {
-        model: resolve({"model": model}, PHOTOGRAPHS, 1000, None).recipe for model in ("resnet50", "vgg11", "vit_b_16")
-    }
-    assert {model: recipe.optimizer for model, recipe in found.items()} == {
-        "resnet50": "muon", "vgg11": "sgd", "vit_b_16": "sgd",
-    }  # fmt: skip
+@pytest.mark.parametrize("survey", [DIGITS, SIGNS, PHOTOGRAPHS])
+def test_what_muon_does_not_suit_is_trained_by_sgd(survey: Survey) -> None:
+    """It would hold the norm of filters that no normalisation follows."""
+    muon = resolve({"model": "googlenet"}, survey, 1000, None).recipe
+    assert (muon.optimizer, muon.learning_rate, muon.momentum) == ("muon", 0.1, 0.6)
+    plain = resolve({"model": "vgg11"}, survey, 1000, None, suits_muon=False).recipe
+    assert (plain.optimizer, plain.momentum, plain.sizes) == ("sgd", 0.9, ())
+    assert resolve({"model": "vgg11", "optimizer": "sgd"}, survey, 1000, None).recipe == plain
+    assert resolve({}, survey, 1000, None, suits_muon=False).recipe == resolve({}, survey, 1000, None).recipe
 
 
 def test_photographs_get_a_resnet() -> None:
@@ -74,9 +77,12 @@ def test_fewer_pictures_are_seen_more_often() -> None:
 @pytest.mark.parametrize("survey", [DIGITS, replace(DIGITS, alike=0.9), PHOTOS, SIGNS, replace(SIGNS, alike=0.9)])
 @pytest.mark.parametrize("model", [None, "whitened_cnn", "simple_cnn", "lenet5", "resnet18"])
 @pytest.mark.parametrize("pretrained", [None, ("resnet18", "W")])
-def test_one_recipe_fits(survey: Survey, model: str | None, pretrained: tuple[str, str] | None) -> None:
+@pytest.mark.parametrize("suits_muon", [True, False])
+def test_one_recipe_fits(
+    survey: Survey, model: str | None, pretrained: tuple[str, str] | None, suits_muon: bool
+) -> None:
     for num_train in (1, 1000, 10**7):
-        seen = Seen(survey, num_train, model, pretrained)
+        seen = Seen(survey, num_train, model, pretrained, suits_muon=suits_muon)
         assert [RECIPES.get(name).fits(seen) for name in RECIPES.names()].count(True) == 1
         assert choose(seen).recipe.epochs >= (0 if pretrained else 1)
 
@@ -103,11 +109,10 @@ def test_a_long_budget_takes_the_larger_network() -> None:
     assert "autoaugment_cifar" not in few.recipe.augment
 
 
-def test_a_named_model_is_trained_by_sgd() -> None:
-    """Muon would hold the norm of filters that no normalisation follows."""
+def test_a_named_model_averages_over_no_views() -> None:
     for survey in (DIGITS, replace(DIGITS, alike=0.9), SIGNS):
         what = resolve({"model": "lenet5"}, survey, 1000, None)
-        assert (what.recipe.model, what.recipe.optimizer, what.recipe.tta) == ("lenet5", "sgd", ())
+        assert (what.recipe.model, what.recipe.tta) == ("lenet5", ())
 
 
 def test_numbers_are_not_averaged_over_shifts() -> None:

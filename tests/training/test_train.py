@@ -158,6 +158,20 @@ def test_best_weights_are_kept_and_patience_stops(tmp_path: Path) -> None:
     assert len(lines) == best + 1 + 2
 
 
+def test_statistics_that_remember_long_follow_a_short_training(tmp_path: Path) -> None:
+    """MobileNetV3's remember 100 steps, and there are 56: it answered at chance."""
+    run = train(
+        from_arrays(*bars(300)), {"model": "mobilenet_v3_small", "epochs": 4, "size": 32}, Options(out=tmp_path / "run")
+    )
+    assert run.read_json("metrics.json")["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize(("model", "optimizer"), [("lenet5", "sgd"), ("simple_cnn", "muon")])
+def test_the_optimiser_is_what_the_network_bears(model: str, optimizer: str, tmp_path: Path) -> None:
+    run = train(from_arrays(*bars(60)), {"model": model, "epochs": 1}, Options(out=tmp_path / "run"))
+    assert f'optimizer = "{optimizer}"' in (run.path / "recipe.toml").read_text()
+
+
 @pytest.mark.parametrize(("epochs", "steps"), [(0.5, 5), (1.25, 12), (0.001, 1)])
 def test_fractions_of_epochs(epochs: float, steps: int, tmp_path: Path) -> None:
     """Of ten steps each; the last line of the history is where it ended, and the recipe says how much it was."""

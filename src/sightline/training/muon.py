@@ -21,9 +21,14 @@ NUM_ITERATIONS = 3
 NORMALISING = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
+def suits(network: Network) -> bool:
+    """Whether it normalises anything; else it would feel that the norm of its filters is held."""
+    return any(isinstance(module, NORMALISING) for module in network.modules())
+
+
 def check(network: Network) -> None:
-    """Raise ConfigError for a network that would feel that the norm of its filters is held."""
-    if not any(isinstance(module, NORMALISING) for module in network.modules()):
+    """Raise ConfigError for a network that it does not suit."""
+    if not suits(network):
         raise ConfigError(
             f"optimizer = muon: it holds the norm of filters, and {network.architecture} normalises nothing; "
             "take sgd or adamw"

@@ -110,14 +110,19 @@ def resolve(
     weights: Weights | None,
     task: str = "single",
     minutes: float | None = None,
+    suits_muon: bool = True,
 ) -> Resolved:
-    """Defaults for this data and budget, changed by `settings`. Raises ConfigError for an unknown or impossible one."""
+    """Defaults for this data and budget, changed by `settings`. Raises ConfigError for an unknown or impossible one.
+
+    `suits_muon`: the network normalises what its filters give.
+    """
     own = {k.removeprefix(MODEL_PREFIX): v for k, v in settings.items() if k.startswith(MODEL_PREFIX)}
     rest = {k: v for k, v in settings.items() if not k.startswith(MODEL_PREFIX)}
     pretrained = (weights.architecture, str(settings["weights"])) if weights is not None else None
     if is_pruned := bool(rest.get("prune")):
         _check_is_run(weights, settings)
-    chosen = choose(Seen(survey, num_train, settings.get("model"), pretrained, minutes, is_pruned), task)
+    suits_muon = suits_muon and rest.get("optimizer", "muon") == "muon"
+    chosen = choose(Seen(survey, num_train, settings.get("model"), pretrained, minutes, is_pruned, suits_muon), task)
     recipe, options, why = chosen.recipe, dict(chosen.options), chosen.why
     if weights is not None:
         rest.pop("weights", None)

@@ -181,19 +181,21 @@ def network_for(
     weights = None if wanted in (None, "none") else models.open_weights(str(wanted), settings.get("model"))
     num_train, num_classes = len(table.parts.rows("train")), len(table.dataset.classes)
 
-    def resolved(settings: Mapping[str, Any]) -> Resolved:
-        return resolve(settings, look, num_train, weights, table.dataset.task, options.minutes)
+    def resolved(settings: Mapping[str, Any], suits_muon: bool = True) -> Resolved:
+        return resolve(settings, look, num_train, weights, table.dataset.task, options.minutes, suits_muon)
 
-    def build(settings: dict[str, Any]) -> tuple[Network, Resolved, Origin]:
-        what = resolved(settings)
+    def build(settings: dict[str, Any], suits_muon: bool = True) -> tuple[Network, Resolved, Origin]:
+        what = resolved(settings, suits_muon)
         if what.recipe.prune:
             check_installed()
         torch.manual_seed(options.seed)
         frame = what.preprocessing
         size, model_options = (frame.height, frame.width), dict(what.model_options)
         network = models.build(what.recipe.model, num_classes, frame.channels, size, model_options)
-        if what.recipe.optimizer == "muon":
-            muon.check(network)
+        if what.recipe.optimizer == "muon" and not muon.suits(network):
+            if "optimizer" in settings:
+                muon.check(network)
+            return build(settings, suits_muon=False)
         for side in sorted(set(what.recipe.sizes)):
             if not (why := network.obstacle(side)):
                 continue

@@ -12,6 +12,7 @@ with what it is for; `sightline recipes` lists them. Must not know torch. Each m
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any  # recipe fields of several types
 
 from sightline.data.reading.scan import Survey
 from sightline.registry import Registry
@@ -20,13 +21,17 @@ from sightline.training.recipe import Recipe
 RECIPES = Registry("sightline.training.recipes", "recipe", ("WHEN", "COMMAND", "MEASURED", "fits", "choose"))
 MAX_EPOCHS = 60
 MACHINE = "two cores of a Xeon with AMX; few small pictures: of an EPYC with AVX-512"
+# For networks that normalise what their filters give. Measured from scratch, by three epochs of 2,800 MNIST digits
+# and six of 725 waste photographs: right more often than by SGD in each of 16 cases, mostly by ten points and more.
+MUON: dict[str, Any] = {"optimizer": "muon", "learning_rate": 0.1, "momentum": 0.6, "weight_decay": 0.0, "warmup": 0.1}
 Measured = tuple[str, float, str]  # what, seconds of the whole command, accuracy with its range
 
 
 @dataclass(frozen=True)
 class Seen:
     """What the pictures that train look like, how many they are, the network asked for, if any, the network and weights
-    to start from, if any, the budget, if any, and whether what it starts from is made smaller first."""
+    to start from, if any, the budget, if any, whether what it starts from is made smaller first, and whether Muon may
+    train the network: it normalises what its filters give, and no other optimiser was asked for."""
 
     survey: Survey
     num_train: int
@@ -34,6 +39,7 @@ class Seen:
     pretrained: tuple[str, str] | None = None
     minutes: float | None = None
     is_pruned: bool = False
+    suits_muon: bool = True
 
     @property
     def is_small(self) -> bool:

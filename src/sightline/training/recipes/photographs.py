@@ -7,18 +7,16 @@ Measured on 1,037 waste photographs, two folds of five, 21 epochs: SGD at 0.05 6
 """
 
 from sightline.training.recipe import Recipe
-from sightline.training.recipes import Chosen, Seen
+from sightline.training.recipes import MUON, Chosen, Seen
 
 WHEN = "pictures of more than 64 pixels, from scratch"
 COMMAND = "sightline train photos/"
 MEASURED = (("1,037 waste photographs", 260, "78.21 % (71.09 to 83.96)"),)
-FAMILY = "resnet"  # whose every filter is followed by normalisation
 VIEWS = 15_000
 
 
 def fits(seen: Seen) -> bool:
-    is_for_it = seen.model is None or FAMILY in seen.model
-    return seen.pretrained is None and not seen.survey.is_small and is_for_it
+    return seen.pretrained is None and not seen.survey.is_small and (seen.model is None or seen.suits_muon)
 
 
 def choose(seen: Seen) -> Chosen:
@@ -28,12 +26,9 @@ def choose(seen: Seen) -> Chosen:
         sizes=(64, 80, 96, 112),
         epochs=seen.epochs(VIEWS, least=3),
         batch_size=32,
-        optimizer="muon",
-        learning_rate=0.1,
-        momentum=0.6,
-        weight_decay=0.0,
-        warmup=0.1,
         augment=("resized_crop",),
+        **MUON,
     )
-    why = f"photographs from scratch: {recipe.model} at up to 128 pixels (pretrained --weights would do better)"
+    what = "photographs from scratch" if seen.model is None else f"{seen.model} as asked for; photographs from scratch"
+    why = f"{what}: {recipe.model} at up to 128 pixels (pretrained --weights would do better)"
     return Chosen(recipe, why)

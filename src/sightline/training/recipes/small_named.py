@@ -1,10 +1,10 @@
-"""Small pictures and a network of the user's choice: plain SGD, which suits most.
+"""Small pictures and a network of the user's choice: Muon where it normalises what its filters give, else plain SGD.
 
 sightline train digits/ --model lenet5
 """
 
 from sightline.training.recipe import Recipe
-from sightline.training.recipes import Chosen, Measured, Seen
+from sightline.training.recipes import MUON, Chosen, Measured, Seen
 
 WHEN = "pictures of up to 64 pixels, and a --model of yours"
 COMMAND = "sightline train digits/ --model lenet5"
@@ -25,8 +25,8 @@ def choose(seen: Seen) -> Chosen:
         model=seen.model,
         epochs=seen.epochs(views),
         batch_size=batch_size,
-        learning_rate=rate,
         augment=("pad_crop",),
+        **MUON if seen.suits_muon else {"learning_rate": rate},
     )
     options = {"norm": "batch", "width": width, "dense": 0} if seen.model == "simple_cnn" else {}
     return Chosen(recipe, f"{seen.model} as asked for; small {'grey' if grey else 'colour'} pictures", options)

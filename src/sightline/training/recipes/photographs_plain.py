@@ -1,13 +1,13 @@
-"""Photographs from scratch and a network of the user's choice, but a ResNet: plain SGD, which suits most.
+"""Photographs from scratch by a network that normalises nothing, such as AlexNet: plain SGD, for Muon would not do.
 
-sightline train photos/ --model googlenet
+sightline train photos/ --model alexnet
 """
 
 from sightline.training.recipe import Recipe
 from sightline.training.recipes import Chosen, Measured, Seen, photographs
 
-WHEN = "pictures of more than 64 pixels, and a --model of yours that is no ResNet"
-COMMAND = "sightline train photos/ --model googlenet"
+WHEN = "pictures of more than 64 pixels, and a --model of yours that normalises nothing"
+COMMAND = "sightline train photos/ --model alexnet"
 MEASURED: tuple[Measured, ...] = ()
 
 
