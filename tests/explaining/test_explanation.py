@@ -11,6 +11,7 @@ from PIL import Image
 from sightline.data.preprocess import Preprocessing, Window
 from sightline.decision import Prediction
 from sightline.explaining.explanation import Explanation
+from sightline.explaining.overlay import enlarged
 
 FRAME = (24, 32)
 
@@ -74,6 +75,17 @@ def test_pictures_show_the_map_where_it_is() -> None:
     with_scale = one.overlay()
     assert with_scale.size[0] == 300 and with_scale.size[1] > 330
     assert Image.open(io.BytesIO(one._repr_png_())).size == with_scale.size
+
+
+@pytest.mark.parametrize(
+    ("size", "drawn"), [((1, 20_000), (1, 20_000)), ((100, 1), (2_000, 20)), ((28, 28), (224, 224))]
+)
+def test_strips_are_not_enlarged_beyond_measure(size: tuple[int, int], drawn: tuple[int, int]) -> None:
+    """One of 1 x 20,000 pixels took 30 s, and gigabytes."""
+    assert enlarged(np.zeros((*size, 3), np.uint8)).shape == (*drawn, 3)
+    values = np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)
+    strip = explanation(values, Window(0, 0, *size), size).overlay()
+    assert strip.width == drawn[1] and strip.height > drawn[0]
 
 
 def test_small_pictures_are_enlarged_and_the_map_is_smooth() -> None:

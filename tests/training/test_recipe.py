@@ -43,7 +43,6 @@ PHOTOGRAPHS = Survey(480, 640, False, False, (0.5,) * 3, (0.5,) * 3)
         ({"size": 224, "sizes": [96, 128]}, (96, 128)),
         ({"sizes": []}, ()),
         ({"model": "googlenet"}, (64, 80, 96, 112)),
-        ({"model": "googlenet", "optimizer": "sgd"}, ()),
     ],
 )
 def test_small_frames_first_whatever_the_size(settings: dict[str, object], sizes: tuple[int, ...]) -> None:
@@ -59,7 +58,6 @@ def test_what_muon_does_not_suit_is_trained_by_sgd(survey: Survey) -> None:
     assert (muon.optimizer, muon.learning_rate, muon.momentum) == ("muon", 0.1, 0.6)
     plain = resolve({"model": "vgg11"}, survey, 1000, None, suits_muon=False).recipe
     assert (plain.optimizer, plain.momentum, plain.sizes) == ("sgd", 0.9, ())
-    assert resolve({"model": "vgg11", "optimizer": "sgd"}, survey, 1000, None).recipe == plain
     assert resolve({}, survey, 1000, None, suits_muon=False).recipe == resolve({}, survey, 1000, None).recipe
 
 

@@ -12,13 +12,15 @@ from sightline.explaining.colours import coloured
 
 LEAST, MOST = 0.15, 0.75  # how much of a point is the map's colour: where the map is 0, and at its top
 UNSEEN = 0.35  # how bright the picture is where the network did not see it
-MIN_SIDE = 224  # pixels: smaller pictures are enlarged, for the map to be smooth and the words below to fit
+MIN_SIDE = 224  # pixels: smaller pictures are enlarged, for the map to be smooth and the words below to fit,
+MAX_SIDE = 2048  # but not a strip of them to more than this length
 BAR, TEXT = 10, 12  # heights in pixels
 
 
 def enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, C), every pixel as a square of pixels where the picture is smaller than MIN_SIDE."""
-    times = max(1, -(-MIN_SIDE // min(picture.shape[:2])))
+    short, long = sorted(picture.shape[:2])
+    times = max(1, min(-(-MIN_SIDE // short), MAX_SIDE // long))
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 

@@ -121,7 +121,6 @@ def resolve(
     pretrained = (weights.architecture, str(settings["weights"])) if weights is not None else None
     if is_pruned := bool(rest.get("prune")):
         _check_is_run(weights, settings)
-    suits_muon = suits_muon and rest.get("optimizer", "muon") == "muon"
     chosen = choose(Seen(survey, num_train, settings.get("model"), pretrained, minutes, is_pruned, suits_muon), task)
     recipe, options, why = chosen.recipe, dict(chosen.options), chosen.why
     if weights is not None:

@@ -192,10 +192,10 @@ def network_for(
         frame = what.preprocessing
         size, model_options = (frame.height, frame.width), dict(what.model_options)
         network = models.build(what.recipe.model, num_classes, frame.channels, size, model_options)
-        if what.recipe.optimizer == "muon" and not muon.suits(network):
-            if "optimizer" in settings:
-                muon.check(network)
+        if weights is None and suits_muon and not muon.suits(network):
             return build(settings, suits_muon=False)
+        if what.recipe.optimizer == "muon":
+            muon.check(network)
         for side in sorted(set(what.recipe.sizes)):
             if not (why := network.obstacle(side)):
                 continue

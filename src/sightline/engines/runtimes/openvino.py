@@ -23,13 +23,17 @@ HINTS = {"bf16": "bf16"}  # all else computes in float32, and what is quantised 
 class OpenVINOGraph:
     """`alone` answers one picture by all threads; `many` as many as there are threads, each by one.
 
-    with_maps   makes another graph of the same network, that gives the maps of so many stages
+    compiled    makes it for so many at a time
+    with_maps   makes another graph of the same network, that gives the maps of so many stages; None where it has none
     """
 
-    with_maps: "Callable[[int], OpenVINOGraph]"
-
-    def __init__(self, compiled: Callable[[int], Any], num_threads: int) -> None:
-        self._compiled, self.num_threads = compiled, num_threads
+    def __init__(
+        self,
+        compiled: Callable[[int], Any],
+        num_threads: int,
+        with_maps: "Callable[[int], OpenVINOGraph] | None" = None,
+    ) -> None:
+        self._compiled, self.num_threads, self._with_maps = compiled, num_threads, with_maps
         self.alone = compiled(1)
         self.places = {name: i for i, output in enumerate(self.alone.outputs) for name in output.get_names()}
         self._giving_maps: OpenVINOGraph | None = None
@@ -46,9 +50,11 @@ class OpenVINOGraph:
 
     def maps(self, frames: Floats, num: int) -> tuple[Floats, ...]:
         """(n, height, width, C) -> of each stage (n, D, H', W')."""
-        other = self._giving_maps = self._giving_maps or self.with_maps(num)
-        found = other._all(frames)
-        return tuple(found[other.places[name]] for name in maps_named(num))
+        if self._giving_maps is None:
+            assert self._with_maps is not None  # the artefact says that it has maps
+            self._giving_maps = self._with_maps(num)
+        found = self._giving_maps._all(frames)
+        return tuple(found[self._giving_maps.places[name]] for name in maps_named(num))
 
     def _all(self, frames: Floats) -> list[Floats]:
         return copied(self.alone([frames], share_inputs=True)) if len(frames) == 1 else self.many(frames)
@@ -59,14 +65,12 @@ def load(artefact: Artefact, num_threads: int) -> OpenVINOGraph:
     frame = artefact.config.preprocessing
     shape = [1, frame.height, frame.width, frame.channels]
 
-    def graph(names: Sequence[str]) -> OpenVINOGraph:
+    def graph(names: Sequence[str], with_maps: Callable[[int], OpenVINOGraph] | None = None) -> OpenVINOGraph:
         with _reading(artefact):
             model = from_frames(core().read_model(artefact.path / MODEL), shape, names)
-            return graph_of(model, shape, artefact.precision, num_threads)
+            return graph_of(model, shape, artefact.precision, num_threads, with_maps)
 
-    found = graph(OUTPUTS)
-    found.with_maps = lambda num: graph(maps_named(num))
-    return found
+    return graph(OUTPUTS, lambda num: graph(maps_named(num)))
 
 
 def whole(artefact: Artefact) -> Whole:
@@ -95,7 +99,13 @@ def _reading(artefact: Artefact) -> Iterator[None]:
         raise RunError(f"{where}: OpenVINO {openvino.__version__} cannot take it: {reason}") from error
 
 
-def graph_of(model: Any, shape: list[int], precision: str, num_threads: int) -> OpenVINOGraph:
+def graph_of(
+    model: Any,
+    shape: list[int],
+    precision: str,
+    num_threads: int,
+    with_maps: Callable[[int], OpenVINOGraph] | None = None,
+) -> OpenVINOGraph:
     """Of a model from preprocessed pictures on; the shape of one."""
     hint, model = HINTS.get(precision, "f32"), model.clone()
     model.reshape(shape)
@@ -104,7 +114,7 @@ def graph_of(model: Any, shape: list[int], precision: str, num_threads: int) -> 
         settings = {"INFERENCE_NUM_THREADS": num_threads, "NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": hint}
         return core().compile_model(model, "CPU", settings)
 
-    return OpenVINOGraph(compiled, num_threads)
+    return OpenVINOGraph(compiled, num_threads, with_maps)
 
 
 def from_frames(model: Any, shape: list[int], names: Sequence[str] = OUTPUTS) -> Any:

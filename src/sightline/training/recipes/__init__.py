@@ -30,8 +30,8 @@ Measured = tuple[str, float, str]  # what, seconds of the whole command, accurac
 @dataclass(frozen=True)
 class Seen:
     """What the pictures that train look like, how many they are, the network asked for, if any, the network and weights
-    to start from, if any, the budget, if any, whether what it starts from is made smaller first, and whether Muon may
-    train the network: it normalises what its filters give, and no other optimiser was asked for."""
+    to start from, if any, the budget, if any, whether what it starts from is made smaller first, and whether the
+    network normalises what its filters give, as Muon needs it."""
 
     survey: Survey
     num_train: int
