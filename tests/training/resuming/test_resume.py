@@ -346,7 +346,7 @@ def test_a_loss_that_is_no_number_goes_back_once(
     assert said in (run.path / "report.html").read_text(encoding="utf-8")
     assert len(calls) == 22
     rates = [json.loads(line)["learning_rate"] for line in (run.path / "metrics.jsonl").read_text().splitlines()]
-    undone = 0.01 * (1 - (13 / 21 - 0.25) / 0.75)
+    undone = 0.01 * (1 - (13 / 21 - 0.1) / 0.9)
     assert rates[1] == pytest.approx(0.25 * undone)
 
 

@@ -12,4 +12,5 @@ from sightline.training.options import Options
 def first(tmp_path_factory: pytest.TempPathFactory, default_plan: None) -> str:
     """A network that has learned to tell lying bars from standing ones, whatever the ground."""
     out = tmp_path_factory.mktemp("first") / "run"
-    return str(train.train(from_arrays(*bars(300)), FAST, Options(out=out)).path)
+    settings = FAST | {"optimizer": "sgd", "momentum": 0.9}  # of the ground its last stage knows less than Muon's
+    return str(train.train(from_arrays(*bars(300)), settings, Options(out=out)).path)

@@ -40,7 +40,7 @@ SETTINGS = {
     "augment": ["pad_crop"],
     "augment_if_safe": [],
 }
-FIELDS = ("learning_rate", "weight_decay")
+FIELDS = ("learning_rate", "warmup")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 def test_the_defaults_are_tried_first_and_the_best_can_only_be_better(undisturbed: Tuned) -> None:
     first = undisturbed.trials[0]
-    assert first.settings == {"learning_rate": 0.3, "weight_decay": 5e-4}
+    assert first.settings == {"learning_rate": 0.1, "warmup": 0.1}
     assert len({tuple(trial.settings.items()) for trial in undisturbed.trials}) == 4
     assert undisturbed.best.loss == min(t.loss for t in undisturbed.trials if t.state == "complete")
 
