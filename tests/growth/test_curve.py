@@ -184,7 +184,6 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 
 
 @pytest.mark.usefixtures("listening")
-@pytest.mark.usefixtures("listening")
 def test_ctrl_c_ends_it_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

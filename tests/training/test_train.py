@@ -159,7 +159,7 @@ def test_best_weights_are_kept_and_patience_stops(tmp_path: Path) -> None:
 
 
 def test_statistics_that_remember_long_follow_a_short_training(tmp_path: Path) -> None:
-    """MobileNetV3's remember 100 steps, and there are 56: it answered at chance."""
+    """MobileNetV3's remember 100 steps, and there are 12: it answered at chance."""
     run = train(
         from_arrays(*bars(300)), {"model": "mobilenet_v3_small", "epochs": 4, "size": 32}, Options(out=tmp_path / "run")
     )

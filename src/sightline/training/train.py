@@ -184,16 +184,16 @@ def network_for(
     def resolved(settings: Mapping[str, Any], suits_muon: bool = True) -> Resolved:
         return resolve(settings, look, num_train, weights, table.dataset.task, options.minutes, suits_muon)
 
-    def build(settings: dict[str, Any], suits_muon: bool = True) -> tuple[Network, Resolved, Origin]:
-        what = resolved(settings, suits_muon)
+    def build(settings: dict[str, Any]) -> tuple[Network, Resolved, Origin]:
+        what = resolved(settings)
         if what.recipe.prune:
             check_installed()
         torch.manual_seed(options.seed)
         frame = what.preprocessing
         size, model_options = (frame.height, frame.width), dict(what.model_options)
         network = models.build(what.recipe.model, num_classes, frame.channels, size, model_options)
-        if weights is None and suits_muon and not muon.suits(network):
-            return build(settings, suits_muon=False)
+        if weights is None and not muon.suits(network):
+            what = resolved(settings, suits_muon=False)
         if what.recipe.optimizer == "muon":
             muon.check(network)
         for side in sorted(set(what.recipe.sizes)):

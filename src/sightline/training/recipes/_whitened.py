@@ -1,7 +1,7 @@
 """What the recipes of `whitened_cnn` share: orthogonal steps, at a rate that is the angle by which filters turn."""
 
 from sightline.training.recipe import Recipe
-from sightline.training.recipes import Seen
+from sightline.training.recipes import MUON, Seen
 
 NETWORK = "whitened_cnn"
 MANY = 10_000  # from as many pictures on batches are large: fewer steps of more pictures cost less
@@ -16,12 +16,8 @@ def recipe_of(
         model=NETWORK,
         epochs=seen.epochs(num_views),
         batch_size=batch_sizes[0 if is_large else 1],
-        optimizer="muon",
-        learning_rate=0.24 if is_large else 0.12,
-        momentum=0.6,
-        weight_decay=0.0,
-        warmup=0.1,
         label_smoothing=label_smoothing,
         augment=("pad_crop",),
         tta=tta,
+        **MUON | {"learning_rate": 0.24 if is_large else 0.12},
     )
